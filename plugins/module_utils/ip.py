@@ -1,0 +1,48 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""IP networks as the collection reads and compares them; IPv4 and IPv6 alike."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007
+    Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]  # noqa: UP007
+    Interface = t.Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]  # noqa: UP007
+
+
+def contains(outer: Network, inner: Network) -> bool:
+    """Tell whether the inner network lies in the outer one; networks of different families never do."""
+    return outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type]
+
+
+def overlaps(one: Network, other: Network) -> bool:
+    """Tell whether two networks share an address; networks of different families never do."""
+    return one.version == other.version and one.overlaps(other)  # type: ignore[arg-type]
+
+
+def block_count(pool: Network, block_size: int) -> int:
+    """Return how many blocks of a prefix length a pool holds."""
+    return int(2 ** (block_size - pool.prefixlen))
+
+
+def nth_block(pool: Network, block_size: int, index: int) -> Network:
+    """Return the block at an index of a pool, counted from the pool's first address."""
+    step = 2 ** (pool.max_prefixlen - block_size)
+    return ipaddress.ip_network((int(pool.network_address) + index * step, block_size)) if pool.version == 4 else (
+        ipaddress.IPv6Network((int(pool.network_address) + index * step, block_size))
+    )
+
+
+def host_prefix(address: Address) -> str:
+    """Return an address as a network of one: /32 for IPv4, /128 for IPv6."""
+    return f"{address}/{address.max_prefixlen}"
+
+
+def sort_key(text: str) -> tuple[int, int, int]:
+    """Return a key that sorts CIDRs by family, address and prefix length."""
+    network = ipaddress.ip_network(text)
+    return (network.version, int(network.network_address), network.prefixlen)

@@ -1,0 +1,35 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one place where a module ends: with its outcome, or with an error that helps."""
+
+from __future__ import annotations
+
+import traceback
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+
+
+def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], Outcome]) -> t.NoReturn:
+    """Do the module's work and exit with its outcome; expected failures become the failure message."""
+    try:
+        outcome = work(module)
+    except PodnetError as error:
+        module.fail_json(msg=str(error), failure=error.as_dict(), exception=traceback.format_exc())
+    except MissingLibrary as error:
+        module.fail_json(msg=error.message, exception=error.trace)
+    module.exit_json(**outcome.result())
+
+
+class MissingLibrary(Exception):
+    """A Python library that the work needs is not installed on the target."""
+
+    def __init__(self, message: str, trace: str | None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.trace = trace
