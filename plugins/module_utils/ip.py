@@ -31,10 +31,9 @@ def block_count(pool: Network, block_size: int) -> int:
 
 def nth_block(pool: Network, block_size: int, index: int) -> Network:
     """Return the block at an index of a pool, counted from the pool's first address."""
-    step = 2 ** (pool.max_prefixlen - block_size)
-    return ipaddress.ip_network((int(pool.network_address) + index * step, block_size)) if pool.version == 4 else (
-        ipaddress.IPv6Network((int(pool.network_address) + index * step, block_size))
-    )
+    step = 1 << (pool.max_prefixlen - block_size)
+    family = ipaddress.IPv4Network if pool.version == 4 else ipaddress.IPv6Network
+    return family((int(pool.network_address) + index * step, block_size))
 
 
 def host_prefix(address: Address) -> str:

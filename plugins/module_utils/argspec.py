@@ -1,0 +1,29 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pieces of argument specifications that several modules share."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import DEFAULT_PATH
+
+
+def datastore() -> dict[str, t.Any]:
+    """Return the option that names the datastore; documented in the fragment podnet.calico.datastore."""
+    options = {
+        "driver": {"type": "str", "choices": ["file"], "default": "file"},
+        "path": {"type": "path", "default": DEFAULT_PATH},
+    }
+    return {"datastore": {"type": "dict", "apply_defaults": True, "options": options}}
+
+
+def resource() -> dict[str, t.Any]:
+    """Return the options of a module that manages one resource."""
+    return {
+        "name": {"type": "str", "required": True},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "labels": {"type": "dict"},
+        **datastore(),
+    }

@@ -1,0 +1,164 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The running BIRD and its configuration file: check, put in place, reconfigure, read; never restart."""
+
+from __future__ import annotations
+
+import grp
+import os
+import re
+import subprocess
+import tempfile
+import time
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.podnet.calico.plugins.module_utils.bird.render import DIGEST, HEADER
+from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, DaemonError
+
+CONFIG_PATH = "/etc/bird/podnet-calico.conf"
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+# Protocols that carry somebody's routes: a BIRD that runs them under another configuration is not ours to take over.
+_ROUTING = {"BGP", "OSPF", "RIP", "Babel"}
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One line of `birdc show protocols`: for BGP, info is "Established" or what keeps the session from it."""
+
+    name: str
+    kind: str
+    state: str
+    info: str
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, env=_ENVIRONMENT, check=False)
+
+
+def ask(command: str) -> str | None:
+    """Return BIRD's answer to a command without its greeting; None if no BIRD runs."""
+    try:
+        answer = _run("birdc", command)
+    except FileNotFoundError:
+        return None
+    if answer.returncode and "onnect" in answer.stdout + answer.stderr:  # "Unable to connect to server control socket"
+        return None
+    return "\n".join(answer.stdout.splitlines()[1:])
+
+
+def protocols() -> dict[str, Protocol]:
+    """Return the protocols of the running BIRD by name; empty if none runs."""
+    found = {}
+    for line in (ask("show protocols") or "").splitlines()[1:]:
+        words = line.split(None, 5)
+        if len(words) >= 4:
+            found[words[0]] = Protocol(words[0], words[1], words[3], words[5].strip() if len(words) > 5 else "")
+    return found
+
+
+def sessions() -> dict[str, Protocol]:
+    """Return the BGP sessions of the running BIRD by name."""
+    return {name: protocol for name, protocol in protocols().items() if protocol.kind == "BGP"}
+
+
+def digest(text: str) -> str:
+    """Return the digest that a configuration of ours carries; empty for any other text."""
+    found = re.search(rf'^define {DIGEST} = "([0-9a-f]+)"', text, re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def running_digest() -> str | None:
+    """Return the digest of the configuration that BIRD runs: empty if it is not ours, None if no BIRD runs."""
+    answer = ask(f"eval {DIGEST}")
+    if answer is None:
+        return None
+    return answer.strip() if re.fullmatch(r"[0-9a-f]{64}", answer.strip()) else ""
+
+
+def read_config(path: str = CONFIG_PATH) -> str:
+    """Return the text of our configuration file, empty if there is none; a foreign file there is a Conflict."""
+    try:
+        with open(path) as file:
+            text = file.read()
+    except FileNotFoundError:
+        return ""
+    if not text.startswith(HEADER):
+        raise Conflict(f"write {path}: a file is there that is not ours", remedy="Move it away")
+    return text
+
+
+def refuse_foreign() -> None:
+    """Raise Conflict if the running BIRD serves somebody else: its sessions would end with our configuration."""
+    if running_digest() != "":
+        return
+    foreign = sorted(p.name for p in protocols().values() if p.kind in _ROUTING and not p.name.startswith("podnet_"))
+    if foreign:
+        raise Conflict(
+            f"configure BIRD: the running BIRD has sessions that are not ours ({', '.join(foreign)})",
+            remedy="Run it on another host, or stop and disable it if it is not needed any more",
+        )
+
+
+def install_config(text: str, path: str = CONFIG_PATH) -> None:
+    """Check a configuration with `bird -p` and put it in place in one step; raises DaemonError with BIRD's words."""
+    directory = os.path.dirname(path)
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".podnet-")
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        check_config(temporary)
+        os.chmod(temporary, 0o640)
+        _give_to_bird(temporary)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def check_config(path: str) -> None:
+    """Have BIRD parse a configuration file."""
+    try:
+        answer = _run("bird", "-p", "-c", path)
+    except FileNotFoundError as error:
+        raise DaemonError("check BIRD's configuration: there is no bird", remedy="Install it (Debian: bird2)") from error
+    if answer.returncode:
+        said = (answer.stderr or answer.stdout).strip().replace(path, os.path.basename(CONFIG_PATH))
+        raise DaemonError(f"check BIRD's configuration: {said}", remedy="This is a defect of ours: please report it")
+
+
+def _give_to_bird(path: str) -> None:
+    try:
+        os.chown(path, 0, grp.getgrnam("bird").gr_gid)
+    except KeyError:
+        os.chmod(path, 0o644)
+
+
+def reconfigure(path: str = CONFIG_PATH) -> None:
+    """Have the running BIRD take over the file: sessions that do not change stay up."""
+    answer = ask(f'configure "{path}"') or ""
+    if "Reconfigur" not in answer:
+        raise DaemonError(f"reconfigure BIRD: {answer.strip() or 'no answer'}", remedy="See its log; the old one stays")
+
+
+def wait_established(names: t.Iterable[str], seconds: float) -> dict[str, Protocol]:
+    """Wait until the named sessions are established; raises DaemonError naming those that are not in time."""
+    wanted = set(names)
+    deadline = time.monotonic() + seconds
+    while True:
+        found = sessions()
+        down = sorted(name for name in wanted if name not in found or found[name].info != "Established")
+        if not down:
+            return found
+        if time.monotonic() > deadline:
+            states = ", ".join(f"{name} ({found[name].info or found[name].state})" if name in found else f"{name} (absent)"
+                               for name in down)
+            raise DaemonError(
+                f"wait {seconds:g} s for BGP sessions: {len(down)} of {len(wanted)} are not established: {states}",
+                remedy="Is BIRD running on the peers, and is TCP port 179 open between the nodes?",
+            )
+        time.sleep(0.2)

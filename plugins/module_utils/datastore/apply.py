@@ -1,0 +1,114 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Changing what is stored, as pure functions from snapshot to snapshot."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Document, Key, Snapshot, key_of
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.revisions import describe, revision
+from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, raise_all
+from ansible_collections.podnet.calico.plugins.module_utils.resources import crosscheck
+from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import normalise, plural
+
+MANAGED_LABEL = "podnet.calico/managed"
+"""The label of the objects that pruning may delete; its value is "true"."""
+
+Raw = t.Mapping[str, t.Any]
+
+
+def put(snapshot: Snapshot, documents: t.Iterable[Raw], *, merge: bool = False, pruned: bool = False) -> Snapshot:
+    """Return the snapshot with the documents in it, in canonical form and checked against each other.
+
+    A document replaces the stored one of its kind and name. With merge, it is a merge patch to it (RFC 7396):
+    mappings are merged, null removes a field, everything else replaces. Book-keeping and status of a stored object
+    are kept. With pruned, objects that carry the managed label and are not among the documents are dropped.
+    Raises InvalidInput with the problems of all documents, and Conflict if a document names another revision than
+    the stored one.
+    """
+    result = dict(snapshot)
+    problems: list[InvalidInput] = []
+    keys: set[Key] = set()
+    for document in documents:
+        try:
+            canonical = _placed(result, document, merge)
+        except InvalidInput as error:
+            problems.append(error)
+            continue
+        key = key_of(canonical)
+        if key in keys:
+            problems.append(InvalidInput(f"{describe(canonical)} is given twice", remedy="Give each object once"))
+        keys.add(key)
+        result[key] = canonical
+    raise_all(problems)
+    if pruned:
+        result = prune(result, keys)
+    crosscheck.check(snapshot, result)
+    return result
+
+
+def remove(snapshot: Snapshot, kind: str, name: str) -> Snapshot:
+    """Return the snapshot without an object; the same if it is not there.
+
+    Raises InvalidInput if another object needs it.
+    """
+    plural(kind)
+    result = {key: document for key, document in snapshot.items() if key != (kind, name)}
+    crosscheck.check(snapshot, result)
+    return result
+
+
+def prune(snapshot: Snapshot, keep: t.Collection[Key]) -> Snapshot:
+    """Return the snapshot without the objects that carry the managed label and are not to be kept."""
+    return {key: document for key, document in snapshot.items() if key in keep or not is_managed(document)}
+
+
+def is_managed(document: Raw) -> bool:
+    """Tell whether an object carries the managed label."""
+    return (document["metadata"].get("labels") or {}).get(MANAGED_LABEL) == "true"
+
+
+def mark(document: Raw) -> Document:
+    """Return a document with the managed label added."""
+    metadata = document.get("metadata") or {}
+    labels = {**(metadata.get("labels") or {}), MANAGED_LABEL: "true"}
+    return {**document, "metadata": {**metadata, "labels": labels}}
+
+
+def _placed(snapshot: Snapshot, document: Raw, merge: bool) -> Document:
+    """Return the canonical form of a document as the successor of the stored one."""
+    metadata = document.get("metadata") if isinstance(document, t.Mapping) else None
+    name = metadata.get("name") if isinstance(metadata, t.Mapping) else None
+    stored = snapshot.get((document.get("kind", ""), name)) if isinstance(name, str) else None
+    if stored is None:
+        return _without_revision(normalise(_patched({}, document) if merge else document))
+    given = t.cast("t.Mapping[str, t.Any]", metadata).get("resourceVersion")
+    if given and str(given) != revision(stored):
+        message = f"Replacing {describe(stored)}: the document has revision {given}, {revision(stored)} is stored"
+        raise Conflict(message, remedy="Leave metadata.resourceVersion out of the document to replace it all the same")
+    canonical = normalise(_patched(stored, document) if merge else document)
+    kept = {key: value for key, value in stored["metadata"].items() if key in ("uid", "creationTimestamp")}
+    canonical["metadata"] = {**canonical["metadata"], **kept, "resourceVersion": revision(stored)}
+    if "status" in stored:
+        canonical["status"] = stored["status"]
+    return canonical
+
+
+def _without_revision(document: Document) -> Document:
+    document["metadata"].pop("resourceVersion", None)
+    return document
+
+
+def _patched(target: t.Any, patch: t.Any) -> t.Any:
+    """Return the result of a merge patch (RFC 7396)."""
+    if not isinstance(patch, t.Mapping):
+        return patch
+    result = dict(target) if isinstance(target, t.Mapping) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = _patched(result.get(key), value)
+    return result

@@ -1,0 +1,83 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""YAML as calicoctl prints and reads it: several documents in one text, lists of objects, no timestamps."""
+
+from __future__ import annotations
+
+import functools
+import re
+import traceback
+import typing as t
+
+from ansible.module_utils.basic import missing_required_lib
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import DatastoreError
+from ansible_collections.podnet.calico.plugins.module_utils.runner import MissingLibrary
+
+try:
+    import yaml
+except ImportError:  # pragma: no cover
+    YAML_TRACE: str | None = traceback.format_exc()
+else:
+    YAML_TRACE = None
+
+HEADER = "# Managed by podnet.calico; edits are kept, comments are not.\n"
+_DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)|0o?[0-7]+|0x[0-9a-fA-F]+")
+
+
+def parse(text: str, source: str) -> list[t.Any]:
+    """Return the objects in a text: of every YAML document, and of every list in it one after the other.
+
+    source is the name by which DatastoreError speaks of the text; it names the line, too, where YAML is broken.
+    """
+    _require_yaml()
+    try:
+        documents = list(yaml.load_all(text, Loader=_loader()))  # noqa: S506
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        message = f"Reading {source}: line {line} is not valid YAML: {error.problem or error.context}"
+        raise DatastoreError(message, remedy="Correct the file, or move it elsewhere", line=line) from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise DatastoreError(f"Reading {source}: not valid YAML: {error}", remedy="Correct the file") from error
+    return [item for document in documents if document is not None for item in _items(document)]
+
+
+def render(documents: t.Sequence[t.Any]) -> str:
+    """Return objects as YAML documents below the header that marks our files; the order of fields is kept."""
+    _require_yaml()
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    text = yaml.dump_all(
+        documents, Dumper=dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=120
+    )
+    return HEADER + str(text)
+
+
+def _items(document: t.Any) -> list[t.Any]:
+    """Return the objects of a list as calicoctl and kubectl print it, or the one object."""
+    if isinstance(document, list):
+        return document
+    kind = document.get("kind") if isinstance(document, dict) else None
+    if not isinstance(kind, str) or not kind.endswith("List") or not isinstance(document.get("items"), list):
+        return [document]
+    base = {"apiVersion": document.get("apiVersion"), "kind": kind[: -len("List")]}
+    return [{**base, **item} if isinstance(item, dict) else item for item in document["items"]]
+
+
+def _require_yaml() -> None:
+    if YAML_TRACE is not None:
+        raise MissingLibrary(missing_required_lib("python3-yaml"), YAML_TRACE)
+
+
+@functools.lru_cache(maxsize=None)
+def _loader() -> t.Any:
+    """Return a loader that leaves timestamps and numbers with colons (a MAC, a community) as texts."""
+    base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = type("Loader", (base,), {})
+    unwanted = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:int"}
+    loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag not in unwanted]
+        for first, resolvers in base.yaml_implicit_resolvers.items()
+    }
+    loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(f"^(?:{_DECIMAL.pattern})$"), list("-+0123456789"))
+    return loader

@@ -1,0 +1,98 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a host is: its address, the device that carries its routes to the other nodes, what its kernel can do."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import NetlinkError, links
+
+KINDS = ("ipip", "vxlan")
+
+
+def observe(ipr: t.Any, address: str | None, peers: t.Sequence[str]) -> dict[str, t.Any]:
+    """Return address (with prefix length), device, mtu (bytes) and the kernel's encapsulations of this host.
+
+    address: the node's address, with or without prefix length; None takes the source address towards the peers.
+    The device is the one that carries the route to the first peer that is not on this host, whatever its name; its MTU
+    is the smallest of the devices that carry routes to peers. Raises InvalidInput if the host does not have the address.
+    """
+    devices = links(ipr)
+    names = {link["index"]: name for name, link in devices.items()}
+    interfaces = [
+        (ipaddress.ip_interface(f"{message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}"), names[message["index"]])
+        for message in ipr.get_addr()
+        if message["index"] in names
+    ]
+    own = {interface.ip for interface, _ in interfaces}
+    routes = [_route(ipr, peer) for peer in peers if ipaddress.ip_address(peer) not in own]
+    carriers = [(names[route[0]], route[1]) for route in routes if route is not None and route[0] in names]
+    interface, device = _interface(interfaces, address, carriers)
+    carrying = {name for name, _ in carriers} or {device}
+    return {
+        "address": str(interface),
+        "device": carriers[0][0] if carriers else device,
+        "mtu": min(devices[name].get_attr("IFLA_MTU") for name in carrying),
+        "encapsulations": [kind for kind in KINDS if has_module(kind)],
+    }
+
+
+def _route(ipr: t.Any, peer: str) -> tuple[int, str | None] | None:
+    """Return the index of the device and the source address of the kernel's route to an address."""
+    try:
+        for message in ipr.route("get", dst=peer):
+            return message.get_attr("RTA_OIF"), message.get_attr("RTA_PREFSRC")
+    except NetlinkError:
+        return None
+    return None
+
+
+def _interface(
+    interfaces: t.Sequence[tuple[t.Any, str]], address: str | None, carriers: t.Sequence[tuple[str, str | None]]
+) -> tuple[t.Any, str]:
+    wanted = address or next((source for _, source in carriers if source), None)
+    if wanted is None:
+        raise InvalidInput(
+            "find the node's address: none is given, and there is no route to another node",
+            remedy="Set calico_node_address",
+        )
+    try:
+        asked = ipaddress.ip_interface(wanted)
+    except ValueError as error:
+        message = f'calico_node_address "{wanted}" is not an address'
+        raise InvalidInput(message, remedy="Write it as 192.0.2.11/24") from error
+    for interface, device in interfaces:
+        if interface.ip == asked.ip and (
+            asked.network.prefixlen in (interface.network.prefixlen, asked.max_prefixlen) or "/" not in wanted
+        ):
+            return interface, device
+        if interface.ip == asked.ip:
+            raise InvalidInput(
+                f'calico_node_address "{wanted}" has another prefix length than the interface {device}: {interface}',
+                remedy=f"Write {interface}: CrossSubnet is decided by it",
+            )
+    has = ", ".join(f"{interface} ({device})" for interface, device in interfaces if not interface.is_loopback)
+    raise InvalidInput(
+        f'calico_node_address "{wanted}" is on no interface of this host; it has {has or "no address"}',
+        remedy="Correct it, or leave it out to take the source address towards the other nodes",
+    )
+
+
+def has_module(name: str) -> bool:
+    """Tell whether the kernel has a feature: loaded or built in (in /sys/module), or as a module that it can load."""
+    if os.path.isdir(f"/sys/module/{name}"):
+        return True
+    directory = os.path.join("/lib/modules", os.uname().release)
+    for index in ("modules.builtin", "modules.dep"):
+        try:
+            with open(os.path.join(directory, index)) as file:
+                if any(f"/{name}.ko" in line.split(":")[0] for line in file):
+                    return True
+        except OSError:
+            continue
+    return False

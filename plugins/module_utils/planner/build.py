@@ -1,0 +1,219 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the resources of a cluster to the plan of one node: a pure function."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
+from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_of
+from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import (
+    node_interface,
+    same_subnet,
+    vtep_mac,
+)
+from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import (
+    IPIP_DEVICE,
+    VXLAN_DEVICES,
+    VXLAN_PORT,
+    VXLAN_VNI,
+    Cni,
+    Host,
+    Nat,
+    NodePlan,
+    Probe,
+    Requirements,
+    Route,
+    Tunnel,
+    Vtep,
+)
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Cluster
+    from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
+    from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
+
+# Bytes that an encapsulation takes of the underlay's MTU, by kind and IP version (Calico, Felix).
+OVERHEAD = {("ipip", 4): 20, ("vxlan", 4): 50, ("vxlan", 6): 70}
+
+# The address that every pod uses as its IPv4 gateway and that the host answers for by proxy ARP.
+POD_GATEWAY = "169.254.1.1"
+
+
+def uses_bird(cluster: Cluster, bgp: str) -> bool:
+    """Tell whether BIRD runs. bgp: "enabled", "disabled", or "auto": when a pool or a peer needs it."""
+    if bgp == "auto":
+        return bool(cluster.peers) or any(pool.vxlan_mode == "Never" for pool in cluster.pools)
+    return bgp == "enabled"
+
+
+def plan(cluster: Cluster, node: str, host: Host, bgp: str = "auto") -> NodePlan:
+    """Return the plan of a node; the cluster and its hosts have passed check.refuse_unusable."""
+    this = cluster.nodes[node]
+    bird = uses_bird(cluster, bgp)
+    tunnels = tuple(tunnel for tunnel in (_ipip(cluster, this, host), *_vxlans(cluster, this, host)) if tunnel)
+    workload = [pool for pool in cluster.pools if "LoadBalancer" not in pool.allowed_uses]
+    own = cluster.owned(node)
+    return NodePlan(
+        node=node,
+        address=host.address,
+        device=host.device,
+        blocks=tuple(str(block.cidr) for block in own),
+        tunnels=tunnels,
+        routes=_routes(cluster, this, host, bird),
+        bgp=bgp_of(cluster, this) if bird else None,
+        nat=Nat(
+            masquerade=tuple(str(pool.cidr) for pool in workload if pool.nat_outgoing),
+            pools=tuple(str(pool.cidr) for pool in workload),
+        ),
+        cni=Cni(ranges=tuple(str(block.cidr) for block in own), mtu=pod_mtu(cluster, host)),
+        probes=tuple(
+            Probe(
+                pool.name,
+                str(address),
+                {other.name: path(pool, this, other) for other in cluster.nodes.values() if other.name != node},
+            )
+            for name, address in cluster.probes.get(node, ())
+            for pool in cluster.pools
+            if pool.name == name
+        ),
+        requirements=_requirements(cluster, this, bird),
+    )
+
+
+def path(pool: IPPool, node: Node, other: Node) -> str:
+    """Return what carries packets to another node's block: "None", "IPIP" or "VXLAN"."""
+    for kind, mode in (("IPIP", pool.ipip_mode), ("VXLAN", pool.vxlan_mode)):
+        if mode == "Always" or (mode == "CrossSubnet" and not same_subnet(node, other, pool.cidr.version)):
+            return kind
+    return "None"
+
+
+def pod_mtu(cluster: Cluster, host: Host) -> int:
+    """Return the MTU of pods: the underlay's less the largest overhead of the encapsulations in use (Calico)."""
+    used = {("ipip", pool.cidr.version) for pool in cluster.pools if pool.ipip_mode != "Never"}
+    used |= {("vxlan", pool.cidr.version) for pool in cluster.pools if pool.vxlan_mode != "Never"}
+    return host.mtu - max((OVERHEAD[key] for key in used), default=0)
+
+
+def _ipip(cluster: Cluster, node: Node, host: Host) -> Tunnel | None:
+    address, underlay = node.ipv4_ipip_tunnel_addr, node.ipv4_address
+    if address is None or underlay is None:
+        return None
+    return Tunnel(
+        kind="ipip",
+        name=IPIP_DEVICE,
+        address=host_prefix(address),
+        mtu=host.mtu - OVERHEAD["ipip", 4],
+        local=str(underlay.ip),
+        parent=host.device,
+    )
+
+
+def _vxlans(cluster: Cluster, node: Node, host: Host) -> t.Iterator[Tunnel]:
+    for version in (4, 6):
+        address, underlay = _vxlan_address(node, version), node_interface(node, version)
+        if address is None or underlay is None:
+            continue
+        peers = (_vtep(other, version) for _, other in sorted(cluster.nodes.items()) if other.name != node.name)
+        yield Tunnel(
+            kind="vxlan",
+            name=VXLAN_DEVICES[version],
+            address=host_prefix(address),
+            mtu=host.mtu - OVERHEAD["vxlan", version],
+            local=str(underlay.ip),
+            parent=host.device,
+            mac=_mac(node, version),
+            vni=VXLAN_VNI,
+            port=VXLAN_PORT,
+            peers=tuple(peer for peer in peers if peer is not None),
+        )
+
+
+def _vxlan_address(node: Node, version: int) -> t.Any:
+    return node.ipv4_vxlan_tunnel_addr if version == 4 else node.ipv6_vxlan_tunnel_addr
+
+
+def _mac(node: Node, version: int) -> str:
+    stored = node.vxlan_tunnel_mac_addr if version == 4 else node.vxlan_tunnel_mac_addr_v6
+    return stored or vtep_mac(node.name, version)
+
+
+def _vtep(node: Node, version: int) -> Vtep | None:
+    address, underlay = _vxlan_address(node, version), node_interface(node, version)
+    if address is None or underlay is None:
+        return None
+    return Vtep(node.name, str(address), _mac(node, version), str(underlay.ip))
+
+
+def _routes(cluster: Cluster, node: Node, host: Host, bird: bool) -> tuple[Route, ...]:
+    """Return the routes that are ours to program: those of VXLAN pools, and all of them where BIRD does not run.
+
+    The route to the pods' gateway makes the kernel answer their ARP requests on a host without a default route,
+    too: proxy ARP answers only for what is routed through another device.
+    """
+    routes: list[Route] = []
+    for block in cluster.blocks:
+        if bird and block.pool.vxlan_mode == "Never":
+            continue
+        holders = [(block.cidr, block.node)] if block.node else []
+        for destination, holder in [*holders, *((address, owner) for address, owner in block.borrowed)]:
+            text = str(destination) if destination == block.cidr else host_prefix(destination)  # type: ignore[arg-type]
+            if holder != node.name:
+                route = _remote(text, block.pool, node, cluster.nodes.get(holder), host)
+            else:
+                route = _own(text, destination == block.cidr)
+            if route is not None:
+                routes.append(route)
+    if any(pool.cidr.version == 4 for pool in cluster.pools):
+        routes.append(Route(host_prefix_text(POD_GATEWAY), device="lo", scope="link"))
+    return tuple(routes)
+
+
+def host_prefix_text(address: str) -> str:
+    """Return an IPv4 address in text as a network of one."""
+    return f"{address}/32"
+
+
+def _own(text: str, is_block: bool) -> Route | None:
+    if not is_block or text.endswith(("/32", "/128")):
+        return None
+    return Route(text, type="blackhole")
+
+
+def _remote(text: str, pool: IPPool, node: Node, other: Node | None, host: Host) -> Route | None:
+    version = pool.cidr.version
+    underlay = node_interface(other, version) if other else None
+    if other is None or underlay is None:
+        return None
+    kind = path(pool, node, other)
+    if kind == "None":
+        return Route(text, gateway=str(underlay.ip), device=host.device, onlink=True)
+    if kind == "IPIP":
+        return Route(text, gateway=str(underlay.ip), device=IPIP_DEVICE, onlink=True)
+    vtep = _vxlan_address(other, version)
+    if vtep is None:
+        return None
+    if text == host_prefix(vtep):
+        return Route(text, device=VXLAN_DEVICES[version], scope="link")
+    return Route(text, gateway=str(vtep), device=VXLAN_DEVICES[version], onlink=True)
+
+
+def _requirements(cluster: Cluster, node: Node, bird: bool) -> Requirements:
+    versions = {pool.cidr.version for pool in cluster.pools}
+    ipip = any(pool.ipip_mode != "Never" for pool in cluster.pools)
+    vxlan = any(pool.vxlan_mode != "Never" for pool in cluster.pools)
+    others = [other for _, other in sorted(cluster.nodes.items()) if other.name != node.name]
+    sysctls = {"net.ipv4.ip_forward": "1"} if 4 in versions else {}
+    if 6 in versions:
+        sysctls["net.ipv6.conf.all.forwarding"] = "1"
+    needs = [("ip protocol 4", ipip), (f"udp {VXLAN_PORT}", vxlan), (f"tcp {cluster.bgp.listen_port}", bird)]
+    interfaces = [node_interface(other, version) for other in others for version in (4, 6)]
+    return Requirements(
+        kernel=tuple(kind for kind, used in (("ipip", ipip), ("vxlan", vxlan)) if used),
+        sysctls=sysctls,
+        open=tuple(text for text, used in needs if used),
+        nodes=tuple(str(interface.ip) for interface in interfaces if interface is not None),
+    )

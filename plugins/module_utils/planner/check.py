@@ -1,0 +1,94 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What cannot work is refused before anything is touched: between resources, and between resources and hosts."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.build import uses_bird
+from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import same_subnet
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Cluster
+    from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Host
+
+# Fields of a BGPPeer that change a session and that BIRD's configuration does not carry yet: better refused than lost.
+_PEER_FIELDS = (
+    ("local_as_number", "localASNumber"),
+    ("keep_original_next_hop", "keepOriginalNextHop"),
+    ("next_hop_mode", "nextHopMode"),
+    ("password", "password"),
+    ("max_restart_time", "maxRestartTime"),
+    ("keepalive_time", "keepaliveTime"),
+    ("num_allowed_local_as_numbers", "numAllowedLocalASNumbers"),
+    ("ttl_security", "ttlSecurity"),
+    ("reachable_by", "reachableBy"),
+    ("filters", "filters"),
+    ("local_workload_selector", "localWorkloadSelector"),
+)
+
+
+def refuse_unusable(cluster: Cluster, hosts: t.Mapping[str, Host], bgp: str = "auto") -> None:
+    """Raise InvalidInput with every problem that would leave the nodes of hosts without a working pod network."""
+    problems = [*_nodes(cluster, hosts), *_kernels(cluster, hosts), *_subnets(cluster, hosts, bgp), *_peers(cluster)]
+    raise_all(problems)
+
+
+def _nodes(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidInput]:
+    if not cluster.pools:
+        yield InvalidInput("plan the pod network: there is no IPPool", remedy="Set calico_ip_pools, or create an IPPool")
+    for name, host in sorted(hosts.items()):
+        node = cluster.nodes.get(name)
+        if node is None:
+            yield InvalidInput(
+                f'plan node "{name}": there is no Node "{name}" in the datastore',
+                remedy="Create it with calico_node or calico_resources",
+            )
+        elif node.ipv4_address is not None and str(node.ipv4_address) != host.address and ":" not in host.address:
+            yield InvalidInput(
+                f'plan node "{name}": Node.spec.bgp.ipv4Address is {node.ipv4_address}, but the host has {host.address}',
+                remedy="Run deploy so that the Node follows the host, or correct calico_node_address",
+            )
+
+
+def _kernels(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidInput]:
+    for pool in cluster.pools:
+        for kind, mode in (("ipip", pool.ipip_mode), ("vxlan", pool.vxlan_mode)):
+            lacking = sorted(name for name, host in hosts.items() if mode != "Never" and kind not in host.encapsulations)
+            if lacking:
+                other = "VXLAN or VXLANCrossSubnet" if kind == "ipip" else "IPIP or IPIPCrossSubnet"
+                yield InvalidInput(
+                    f'IPPool "{pool.name}": encapsulation {pool.encapsulation} needs the kernel module {kind}, '
+                    f"which the kernel of {', '.join(lacking)} does not have",
+                    remedy=f"Install a kernel with {kind}, or set the pool's encapsulation to {other}",
+                )
+
+
+def _subnets(cluster: Cluster, hosts: t.Mapping[str, Host], bgp: str) -> t.Iterator[InvalidInput]:
+    """Direct routes end at the first router that does not know the pods' addresses."""
+    if cluster.peers and uses_bird(cluster, bgp):
+        return
+    nodes = [cluster.nodes[name] for name in sorted(cluster.nodes)]
+    for pool in cluster.pools:
+        if pool.encapsulation != "None" or pool.disabled or not nodes:
+            continue
+        far = [node.name for node in nodes[1:] if not same_subnet(nodes[0], node, pool.cidr.version)]
+        if far:
+            yield InvalidInput(
+                f'IPPool "{pool.name}": encapsulation None routes pods directly, but {nodes[0].name} and '
+                f"{', '.join(far)} are in different subnets and no BGPPeer tells the router between them about pods",
+                remedy="Use VXLANCrossSubnet or IPIPCrossSubnet, or create a BGPPeer for the router",
+            )
+
+
+def _peers(cluster: Cluster) -> t.Iterator[InvalidInput]:
+    for peer in cluster.peers:
+        used = [name for attribute, name in _PEER_FIELDS if getattr(peer, attribute, None)]
+        if used:
+            yield InvalidInput(
+                f'BGPPeer "{peer.name}": spec.{", spec.".join(used)} cannot be put into BIRD\'s configuration yet',
+                remedy="Leave the field out; sessions by peerIP, peerSelector, node and nodeSelector are supported",
+            )

@@ -1,0 +1,115 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All resources, read once into the shapes that every node's plan is made from."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import ipaddress
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.ip import contains
+from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
+from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import PROBE_TYPE, pools_of
+from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import BGPConfiguration
+from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_peer import BGPPeer
+from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
+    from ansible_collections.podnet.calico.plugins.module_utils.ip import Address, Network
+    from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """A block, the node that owns it, its pool, and who holds an address of it although it is not the owner."""
+
+    cidr: Network
+    node: str | None
+    pool: IPPool
+    borrowed: tuple[tuple[Address, str], ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """The resources of a cluster. probes: node to (pool name, address)."""
+
+    pools: tuple[IPPool, ...]
+    nodes: dict[str, Node]
+    blocks: tuple[Block, ...]
+    probes: dict[str, tuple[tuple[str, Address], ...]]
+    peers: tuple[BGPPeer, ...]
+    bgp: BGPConfiguration
+
+    def owned(self, node: str) -> list[Block]:
+        """Return the blocks of a node, in the order of their addresses."""
+        return [block for block in self.blocks if block.node == node]
+
+
+def read(snapshot: Snapshot) -> Cluster:
+    """Read a snapshot of the datastore."""
+    by_kind: dict[str, list[dict[str, t.Any]]] = {}
+    for (kind, _), document in sorted(snapshot.items()):
+        by_kind.setdefault(kind, []).append(document)
+    pools = tuple(pools_of(snapshot))
+    blocks, probes = _blocks(by_kind.get("IPAMBlock", []), pools)
+    return Cluster(
+        pools=pools,
+        nodes={document["metadata"]["name"]: Node.from_document(document) for document in by_kind.get("Node", [])},
+        blocks=tuple(blocks),
+        probes=probes,
+        peers=tuple(BGPPeer.from_document(document) for document in by_kind.get("BGPPeer", [])),
+        bgp=BGPConfiguration.from_document(snapshot.get(("BGPConfiguration", "default"), _NO_CONFIGURATION)),
+    )
+
+
+_NO_CONFIGURATION = {
+    "apiVersion": "projectcalico.org/v3",
+    "kind": "BGPConfiguration",
+    "metadata": {"name": "default"},
+    "spec": {},
+}
+
+
+def vtep_mac(node: str, version: int = 4) -> str:
+    """Return the MAC of a node's VXLAN device: 66 and the first five bytes of SHA-1 of its name, as Calico's Felix."""
+    name = node if version == 4 else f"{node}-v6"
+    digest = hashlib.sha1(name.encode()).digest()  # noqa: S324 (an identifier, not a secret)
+    return ":".join(f"{byte:02x}" for byte in (0x66, *digest[:5]))
+
+
+def _blocks(
+    documents: t.Iterable[dict[str, t.Any]], pools: t.Sequence[IPPool]
+) -> tuple[list[Block], dict[str, tuple[tuple[str, Address], ...]]]:
+    blocks: list[Block] = []
+    probes: dict[str, tuple[tuple[str, Address], ...]] = {}
+    for document in documents:
+        cidr = records.network(document)
+        pool = next((pool for pool in pools if contains(pool.cidr, cidr)), None)
+        if pool is None:
+            continue
+        owner = records.owner(document)
+        borrowed = []
+        for address, entry in records.allocations(document):
+            holder = entry["secondary"].get("node")
+            if holder and holder != owner:
+                borrowed.append((address, holder))
+            if entry["secondary"].get("type") == PROBE_TYPE:
+                probes[holder] = (*probes.get(holder, ()), (pool.name, address))
+        blocks.append(Block(cidr, owner, pool, tuple(borrowed)))
+    blocks.sort(key=lambda block: (block.cidr.version, int(block.cidr.network_address)))
+    return blocks, probes
+
+
+def same_subnet(node: Node, other: Node, version: int) -> bool:
+    """Tell whether a node reaches another one without a router, by the prefix length stored on the Node (Calico)."""
+    mine, theirs = node_interface(node, version), node_interface(other, version)
+    return mine is not None and theirs is not None and theirs.ip in mine.network
+
+
+def node_interface(node: Node, version: int) -> ipaddress.IPv4Interface | ipaddress.IPv6Interface | None:
+    """Return a node's address of one family with its prefix length."""
+    return node.ipv4_address if version == 4 else node.ipv6_address

@@ -1,0 +1,173 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What one node needs, as a frozen value: the language between the planner and the appliers."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+# The route protocol number of everything we put into the kernel. It is not 80, which Calico's Felix claims as its own.
+ROUTE_PROTOCOL = 98
+IPIP_DEVICE = "tunl0"
+VXLAN_DEVICES = {4: "vxlan.calico", 6: "vxlan-v6.calico"}
+VXLAN_VNI = 4096
+VXLAN_PORT = 4789
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """What was seen on a host: the device that carries its routes to the other nodes, and what its kernel can do.
+
+    address: the node's address with the prefix length of its interface. mtu: of the device, in bytes.
+    encapsulations: the link kinds that the kernel has ("ipip", "vxlan").
+    """
+
+    address: str
+    device: str
+    mtu: int
+    encapsulations: tuple[str, ...] = ("ipip", "vxlan")
+
+
+@dataclasses.dataclass(frozen=True)
+class Vtep:
+    """Another node's end of the VXLAN: tunnel address, MAC of its device, and its address on the underlay."""
+
+    node: str
+    address: str
+    mac: str
+    underlay: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Tunnel:
+    """A tunnel device with its one address (/32 or /128); peers are neighbours and FDB entries of a VXLAN."""
+
+    kind: str
+    name: str
+    address: str
+    mtu: int
+    local: str
+    parent: str
+    mac: str | None = None
+    vni: int | None = None
+    port: int | None = None
+    peers: tuple[Vtep, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """A route of ours; type is "unicast" or "blackhole", onlink skips the kernel's check of the gateway."""
+
+    destination: str
+    type: str = "unicast"
+    gateway: str | None = None
+    device: str | None = None
+    onlink: bool = False
+    scope: str = "global"
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """A BGP session: the name of the protocol in BIRD, the peer's address, and what is special about it."""
+
+    name: str
+    address: str
+    remote_as: int
+    port: int = 179
+    passive: bool = False
+    rr_client: bool = False
+    pool_next_hop: bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class PoolRule:
+    """How BIRD treats routes of a pool; tunnel: "" (direct), "ipip", or "vxlan" (not BIRD's)."""
+
+    cidr: str
+    block_size: int
+    tunnel: str
+    cross_subnet: bool
+    exported: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Bgp:
+    """All that BIRD's configuration is made from."""
+
+    router_id: str
+    address: str
+    subnet: str
+    local_as: int
+    sessions: tuple[Session, ...]
+    pools: tuple[PoolRule, ...]
+    blocks: tuple[str, ...]
+    cluster_id: str | None = None
+    listen_port: int = 179
+    debug: str = "states"
+
+
+@dataclasses.dataclass(frozen=True)
+class Nat:
+    """Outgoing NAT: sources in pools that masquerade, unless the destination is in any pool."""
+
+    masquerade: tuple[str, ...]
+    pools: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Cni:
+    """What the runtime's network is made from: the node's blocks and the MTU of pods."""
+
+    ranges: tuple[str, ...]
+    mtu: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """An address for a probe pod, the pool it stands for, and what carries it to each other node."""
+
+    pool: str
+    address: str
+    encapsulations: dict[str, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Requirements:
+    """What the node's part of the network needs from its surroundings.
+
+    kernel: link kinds. sysctls: name to value. open: protocols and ports from each of the other nodes' addresses.
+    """
+
+    kernel: tuple[str, ...]
+    sysctls: dict[str, str]
+    open: tuple[str, ...]
+    nodes: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class NodePlan:
+    """Everything one node needs."""
+
+    node: str
+    address: str
+    device: str
+    blocks: tuple[str, ...]
+    tunnels: tuple[Tunnel, ...]
+    routes: tuple[Route, ...]
+    bgp: Bgp | None
+    nat: Nat
+    cni: Cni
+    probes: tuple[Probe, ...]
+    requirements: Requirements
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """Return the plan as plain data that survives JSON."""
+        return t.cast("dict[str, t.Any]", _plain(dataclasses.asdict(self)))
+
+
+def _plain(value: t.Any) -> t.Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

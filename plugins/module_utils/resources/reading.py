@@ -1,0 +1,73 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Opening a document: its kind, name, labels and book-keeping, and its spec for the model to read."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
+from ansible_collections.podnet.calico.plugins.module_utils.resources.fields import Fields
+from ansible_collections.podnet.calico.plugins.module_utils.resources.record import (
+    IGNORED_METADATA,
+    KNOWN_METADATA,
+    Record,
+    name_problem,
+    read_labels,
+    read_record,
+)
+
+KNOWN_DOCUMENT = ("apiVersion", "kind", "metadata", "spec", "status")
+
+
+@dataclass
+class Reading:
+    """A document that is being read, and the problems found so far."""
+
+    name: str
+    labels: dict[str, str]
+    record: Record
+    spec: Fields
+    problems: list[InvalidInput] = field(default_factory=list)
+
+    def finish(self) -> None:
+        """Raise InvalidInput for all problems of the document together, if there are any."""
+        raise_all(self.problems)
+
+
+def open_document(document: t.Mapping[str, t.Any], kind: str) -> Reading:
+    """Return what all kinds have in common, read and checked, and the spec unread.
+
+    Cluster-scoped objects have no namespace, so one that is given is a problem like any other.
+    """
+    problems: list[InvalidInput] = []
+    raw_metadata = document.get("metadata")
+    name = raw_metadata.get("name") if isinstance(raw_metadata, t.Mapping) else None
+    where = f'{kind} "{name}"' if isinstance(name, str) and name else kind
+    metadata = Fields(where, "metadata", raw_metadata, problems)
+    metadata.only(KNOWN_METADATA, IGNORED_METADATA)
+    if metadata.values.get("namespace"):
+        metadata.refuse("namespace", "is not possible, the kind has no namespaces", "Leave it out")
+    bad_name = name_problem(kind, name)
+    if bad_name is not None:
+        problems.append(bad_name)
+    for key in document:
+        if key not in KNOWN_DOCUMENT:
+            problems.append(_unknown(where, key))
+    return Reading(
+        name=name if isinstance(name, str) else "",
+        labels=read_labels(metadata),
+        record=read_record(metadata, document.get("status")),
+        spec=Fields(where, "spec", document.get("spec"), problems),
+        problems=problems,
+    )
+
+
+def _unknown(where: str, key: str) -> InvalidInput:
+    return InvalidInput(
+        f"{where}: {key} is not a part of a document",
+        remedy=f"Known are {', '.join(KNOWN_DOCUMENT)}; fields of the kind belong below spec",
+        path=key,
+    )

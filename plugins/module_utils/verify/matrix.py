@@ -1,0 +1,75 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ping matrix of all nodes: rows joined, judged, and drawn as a table; pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+Pair = t.Dict[str, t.Any]
+
+# Beyond this many nodes a table is wider than a terminal: then only what is not well is listed.
+TABLE_LIMIT = 12
+
+
+def join(rows: t.Mapping[str, t.Sequence[Pair]]) -> dict[str, t.Any]:
+    """Join the results of each node into pairs, failed pairs and a verdict; rows: source node to its results."""
+    pairs = [{"source": source, **pair} for source in sorted(rows) for pair in rows[source]]
+    failed = [pair for pair in pairs if not pair["received"] or pair["loss"] > 0]
+    unexpected = [
+        pair for pair in pairs if pair["received"] and pair["encapsulation"] and pair["encapsulation"] != pair["expected"]
+    ]
+    return {
+        "pairs": pairs,
+        "failed": [name(pair) for pair in failed],
+        "unexpected": [
+            f"{name(pair)} travelled as {pair['encapsulation']}, planned was {pair['expected']}" for pair in unexpected
+        ],
+        "ok": bool(pairs) and not failed and not unexpected,
+        "table": table(pairs),
+    }
+
+
+def name(pair: Pair) -> str:
+    """Return a pair as a person reads it: who to whom, in which pool, and how much was lost."""
+    return f"{pair['source']} -> {pair['target']} (pool {pair['pool']}, {pair['loss']:.0%} lost)"
+
+
+def table(pairs: t.Sequence[Pair]) -> str:
+    """Return one table per pool, nodes by nodes: loss and mean round-trip time, and the encapsulation seen."""
+    return "\n\n".join(
+        _pool_table(pool, [pair for pair in pairs if pair["pool"] == pool]) for pool in sorted({p["pool"] for p in pairs})
+    )
+
+
+def _pool_table(pool: str, pairs: t.Sequence[Pair]) -> str:
+    nodes = sorted({pair["source"] for pair in pairs} | {pair["target"] for pair in pairs}, key=natural)
+    if len(nodes) > TABLE_LIMIT:
+        bad = [f"  {name(pair)}" for pair in pairs if pair["loss"]]
+        return "\n".join([f"pool {pool}: {len(pairs)} pairs, {len(bad)} with loss", *bad])
+    cells = {(pair["source"], pair["target"]): _cell(pair) for pair in pairs}
+    width = max([len(node) for node in nodes] + [len(cell) for cell in cells.values()])
+    lines = [f"pool {pool}, from row to column: loss, mean round-trip time, encapsulation seen on the wire"]
+    lines.append("  ".join([" " * width, *(node.ljust(width) for node in nodes)]).rstrip())
+    for source in nodes:
+        row = (cells.get((source, target), "-" if source == target else "?") for target in nodes)
+        lines.append("  ".join([source.ljust(width), *(cell.ljust(width) for cell in row)]).rstrip())
+    return "\n".join(lines)
+
+
+def _cell(pair: Pair) -> str:
+    if not pair["received"]:
+        return "no answer"
+    kind = {"None": "direct", None: "unseen"}.get(pair["encapsulation"], pair["encapsulation"])
+    return f"{pair['loss']:.0%} {pair['rtt_ms']['avg']:.2f} ms {kind}"
+
+
+def natural(text: str) -> tuple[tuple[bool, int, str], ...]:
+    """Return a key that sorts node2 before node10."""
+    parts: list[str] = [""]
+    for character in text:
+        if parts[-1] and character.isdigit() != parts[-1][-1].isdigit():
+            parts.append("")
+        parts[-1] += character
+    return tuple((part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts)

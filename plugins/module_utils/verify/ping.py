@@ -1,0 +1,182 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ping many addresses at once from inside a pod, and see on the underlay how each packet really travels."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import select
+import socket
+import time
+import typing as t
+from dataclasses import dataclass, field
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import namespace
+from ansible_collections.podnet.calico.plugins.module_utils.verify import icmp
+
+ETH_P_ALL = 3
+_BUFFER = 4 << 20
+
+
+@dataclass
+class Target:
+    """An address to ping, and what came of it: sent and received packets, round-trip times in ms, encapsulations seen."""
+
+    name: str
+    address: str
+    sent: int = 0
+    times: list[float] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    def result(self) -> dict[str, t.Any]:
+        """Return the outcome as data; loss is a fraction, times are milliseconds."""
+        received = len(self.times)
+        rtt = None
+        if self.times:
+            values = (min(self.times), sum(self.times) / received, max(self.times))
+            rtt = dict(zip(("min", "avg", "max"), (round(value, 3) for value in values)))
+        return {
+            "target": self.name,
+            "address": self.address,
+            "sent": self.sent,
+            "received": received,
+            "loss": round(1 - received / self.sent, 4) if self.sent else 1.0,
+            "rtt_ms": rtt,
+            "encapsulation": "+".join(sorted(self.seen)) or None,
+        }
+
+
+class Pinger:
+    """Sends to all targets in turn from inside a namespace while it watches a device of the host."""
+
+    def __init__(self, netns: str, device: str) -> None:
+        self._identifier = int.from_bytes(os.urandom(2), "big")
+        self._token = os.urandom(8)
+        self._watch = self._open_watch(device)
+        with namespace(netns):
+            self._sockets = {4: self._open(socket.AF_INET, socket.IPPROTO_ICMP)}
+            try:
+                self._sockets[6] = self._open(socket.AF_INET6, socket.IPPROTO_ICMPV6)
+            except OSError:  # a kernel without IPv6 has no IPv6 targets either
+                pass
+        self._sent: dict[tuple[str, int], float] = {}
+        self._sequence = 0
+
+    @staticmethod
+    def _open(family: int, protocol: int) -> socket.socket:
+        opened = socket.socket(family, socket.SOCK_RAW, protocol)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        opened.setblocking(False)
+        return opened
+
+    @staticmethod
+    def _open_watch(device: str) -> socket.socket:
+        try:
+            opened = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+            opened.bind((device, ETH_P_ALL))
+        except OSError as error:
+            message = f"watch packets on {device}: {error.strerror}"
+            raise KernelError(message, remedy="Run as root, on a device that is up") from error
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        opened.setblocking(False)
+        return opened
+
+    def close(self) -> None:
+        """Close the sockets."""
+        for opened in (self._watch, *self._sockets.values()):
+            opened.close()
+
+    def settle(self, targets: t.Sequence[Target], seconds: float) -> None:
+        """Ping until every target has answered once, at most for some seconds; nothing of it is counted."""
+        deadline = time.monotonic() + seconds
+        waiting = {target.address for target in targets}
+        while waiting and time.monotonic() < deadline:
+            round_ = [Target(target.name, target.address) for target in targets if target.address in waiting]
+            self.measure(round_, count=1, interval=0, timeout=0.5)
+            waiting -= {target.address for target in round_ if target.times}
+
+    def measure(self, targets: t.Sequence[Target], *, count: int, interval: float, timeout: float) -> None:
+        """Send count echo requests to each target, one round an interval (s), and wait timeout (s) for the last answers."""
+        by_address = {target.address: target for target in targets}
+        outstanding = 0
+        for _ in range(count):
+            self._sequence = (self._sequence + 1) & 0xFFFF
+            for target in targets:
+                outstanding += self._send(target)
+            outstanding -= self._collect(by_address, time.monotonic() + interval, None)
+        self._collect(by_address, time.monotonic() + timeout, outstanding)
+
+    def _send(self, target: Target) -> int:
+        version = ipaddress.ip_address(target.address).version
+        packet = icmp.request(version, self._identifier, self._sequence, self._token + b"podnet.calico probe")
+        target.sent += 1
+        self._sent[target.address, self._sequence] = time.perf_counter()
+        try:
+            self._sockets[version].sendto(packet, (target.address, 0))
+        except OSError:  # no route, or a neighbour that does not answer: a packet that is lost on its first step
+            return 0
+        return 1
+
+    def _collect(self, targets: t.Mapping[str, Target], deadline: float, enough: int | None) -> int:
+        """Take in answers and watched packets until the deadline, or until enough answers are there."""
+        received = 0
+        while enough is None or received < enough:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                break
+            ready, _, _ = select.select([self._watch, *self._sockets.values()], [], [], remaining)
+            for opened in ready:
+                if opened is self._watch:
+                    self._observe(targets)
+                else:
+                    received += self._receive(opened, targets)
+        self._observe(targets)
+        return received
+
+    def _receive(self, opened: socket.socket, targets: t.Mapping[str, Target]) -> int:
+        arrived = time.perf_counter()
+        data, sender = opened.recvfrom(65535)
+        version = 4 if opened.family == socket.AF_INET else 6
+        packet = icmp.parse_ip(data) if version == 4 else None
+        echo = icmp.parse_echo(packet.payload if packet else data)
+        if echo is None or echo.type != icmp.ECHO_REPLY[version] or not self._is_ours(echo):
+            return 0
+        sent = self._sent.pop((sender[0], echo.sequence), None)
+        if sent is None or sender[0] not in targets:
+            return 0
+        targets[sender[0]].times.append((arrived - sent) * 1000)
+        return 1
+
+    def _is_ours(self, echo: icmp.Echo) -> bool:
+        return echo.identifier == self._identifier and echo.payload.startswith(self._token)
+
+    def _observe(self, targets: t.Mapping[str, Target]) -> None:
+        """Note for each request of ours that leaves through the underlay what it is wrapped in."""
+        while True:
+            try:
+                data = self._watch.recv(65535)
+            except BlockingIOError:
+                return
+            found = icmp.unwrap(data)
+            if found is None or found[1].target not in targets:
+                continue
+            kind, packet = found
+            echo = icmp.parse_echo(packet.payload)
+            if echo and echo.type == icmp.ECHO_REQUEST[packet.version] and self._is_ours(echo):
+                targets[packet.target].seen.add(kind)
+
+
+def ping_all(
+    targets: t.Sequence[Target], *, netns: str, device: str, count: int, interval: float, timeout: float, wait: float
+) -> list[dict[str, t.Any]]:
+    """Ping all targets from a namespace; wait: seconds that the network may take to carry the first packet."""
+    pinger = Pinger(netns, device)
+    try:
+        pinger.settle(targets, wait)
+        pinger.measure(targets, count=count, interval=interval, timeout=timeout)
+    finally:
+        pinger.close()
+    return [target.result() for target in targets]

@@ -1,0 +1,74 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventories of a lab: one that enters the nodes directly, one that reaches them through SSH."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import fabric
+import ssh
+from settings import Lab, Shape
+
+POD_CIDR: t.Final = "10.244.0.0/16"
+
+
+def write(lab: Lab, shape: Shape) -> Path:
+    """Write the inventories of a lab and return the path of the one that needs no SSH."""
+    lab.files.mkdir(parents=True, exist_ok=True)
+    direct = lab.files / "inventory.yml"
+    direct.write_text(_text(shape, _direct_variables(lab), hosts_have_addresses=False))
+    through_ssh = lab.files / "inventory-ssh.yml"
+    if shape.ssh:
+        through_ssh.write_text(_text(shape, _ssh_variables(lab), hosts_have_addresses=True))
+    else:
+        through_ssh.unlink(missing_ok=True)
+    return direct
+
+
+def remove(lab: Lab) -> None:
+    """Remove the inventories of a lab."""
+    for path in lab.files.glob("inventory*.yml"):
+        path.unlink()
+
+
+def _text(shape: Shape, connection: t.Sequence[str], *, hosts_have_addresses: bool) -> str:
+    lines = ["---", f"# {shape}. Made by `make lab`; the next one writes it anew.", "calico_nodes:", "  hosts:"]
+    for port in fabric.ports(shape):
+        lines.append(f"    {port.node}:")
+        if hosts_have_addresses:
+            lines.append(f"      ansible_host: {port.address.ip}")
+        lines.append(f"      calico_node_address: {port.address}")
+    lines += ["  vars:", *(f"    {line}" for line in [*connection, *_pool(shape)]), ""]
+    return "\n".join(lines)
+
+
+def _direct_variables(lab: Lab) -> list[str]:
+    return [
+        "ansible_connection: netns_node",
+        "ansible_python_interpreter: /usr/bin/python3",
+        f"netns_node_state_dir: {lab.run_dir}",
+    ]
+
+
+def _ssh_variables(lab: Lab) -> list[str]:
+    return [
+        "ansible_connection: ssh",
+        "ansible_user: root",
+        "ansible_python_interpreter: /usr/bin/python3",
+        f"ansible_ssh_private_key_file: {ssh.client_key(lab)}",
+        f"ansible_ssh_common_args: -F none -o IdentitiesOnly=yes -o UserKnownHostsFile={ssh.known_hosts(lab)}",
+    ]
+
+
+def _pool(shape: Shape) -> list[str]:
+    return [
+        "calico_ip_pools:",
+        "  - name: default-ipv4-ippool",
+        f"    cidr: {POD_CIDR}",
+        "    block_size: 26",
+        f'    encapsulation: "{shape.encapsulation}"',
+        "    nat_outgoing: true",
+    ]

@@ -1,0 +1,124 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring a lab up, keep one that already has the right shape, take it down."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import os
+import shutil
+import time
+import typing as t
+
+import commands
+import fabric
+import inventory
+import neighbours
+import nodes
+import ssh
+from settings import Lab, LabError, Shape
+
+UNMOUNT_SECONDS: t.Final = 5.0
+
+
+@contextlib.contextmanager
+def alone(lab: Lab) -> t.Iterator[None]:
+    """Wait until no other run changes this lab, and keep others waiting."""
+    lab.files.mkdir(parents=True, exist_ok=True)
+    handle = os.open(lab.files, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def running_shape(lab: Lab) -> Shape | None:
+    """Return the shape of a lab that was brought up completely, also when nodes of it have died since; else None."""
+    try:
+        return Shape(**json.loads((lab.run_dir / "state.json").read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def check_kernel(shape: Shape) -> None:
+    """Raise LabError when this machine's kernel cannot make the tunnels of a shape; tried in a throw-away namespace."""
+    kind = next((kind for kind in ("ipip", "vxlan") if shape.encapsulation.lower().startswith(kind)), None)
+    details = {"ipip": ["local", "192.0.2.1"], "vxlan": ["id", "4096", "dstport", "4789"]}
+    if kind is None or commands.succeeds(
+        *["unshare", "--net", "ip", "link", "add", "probe", "type", kind, *details[kind]]
+    ):
+        return
+    remedy = f"Use a kernel with {kind} (try `modprobe {kind}`)"
+    if kind == "ipip":
+        remedy += ", or run `sudo make test-ipip`: the same lab inside User-mode Linux, which has it"
+    raise LabError(
+        f"ENCAPSULATION={shape.encapsulation} needs {kind} tunnels, "
+        f"and kernel {os.uname().release} refuses to make one. {remedy}."
+    )
+
+
+def up(lab: Lab, shape: Shape, say: t.Callable[[str], None]) -> None:
+    """Make the lab run in this shape and write its inventories.
+
+    A lab that already runs in the same shape is kept, with its nodes as they are; any other is built from nothing.
+    `say` gets one line per thing done. Raises LabError, with nothing left behind by a failed start.
+    """
+    old = running_shape(lab)
+    gone = nodes.dead(lab, old.names) if old else []
+    same = old is not None and dataclasses.replace(old, encapsulation=shape.encapsulation) == shape
+    if old and same and old.subnets == shape.subnets and not gone:
+        say(f"{_count(shape.nodes)} already run{'s' if shape.nodes == 1 else ''}; they are kept as they are.")
+    else:
+        if old and gone:
+            say(f"{', '.join(gone)} no longer run{'s' if len(gone) == 1 else ''}: building the lab anew.")
+        elif old:
+            say(f"The lab that runs has {old}, wanted is {shape}: building it anew.")
+        _build(lab, shape)
+        say(f"Started {shape}.")
+    (lab.run_dir / "state.json").write_text(json.dumps(dataclasses.asdict(shape)))
+    inventory.write(lab, shape)
+
+
+def down(lab: Lab) -> bool:
+    """Take the lab down and tell whether there was any. What the machine had before is as it was. Raises LabError."""
+    existed = lab.run_dir.exists()
+    nodes.stop(lab)
+    fabric.delete(lab)
+    neighbours.restore(lab)
+    _unmount(lab)
+    inventory.remove(lab)
+    ssh.remove(lab)
+    return existed
+
+
+def _build(lab: Lab, shape: Shape) -> None:
+    down(lab)
+    try:
+        lab.run_dir.mkdir()
+        commands.run("mount", "-t", "tmpfs", "-o", "mode=755", f"{lab.name}-lab", str(lab.run_dir))
+        neighbours.make_room(lab, shape.nodes)
+        nodes.start(lab, shape.names, fabric.hosts_file(shape))
+        fabric.create(lab, shape)
+        if shape.ssh:
+            ssh.start(lab, shape)
+    except BaseException:
+        down(lab)
+        raise
+
+
+def _unmount(lab: Lab) -> None:
+    deadline = time.monotonic() + UNMOUNT_SECONDS
+    while lab.run_dir.is_mount() and not commands.succeeds("umount", str(lab.run_dir)):
+        if time.monotonic() > deadline:
+            raise LabError(f"{lab.run_dir} is in use: `fuser -vm {lab.run_dir}` tells by what; then do it again.")
+        time.sleep(0.05)
+    shutil.rmtree(lab.run_dir, ignore_errors=True)
+
+
+def _count(number: int) -> str:
+    return "1 node" if number == 1 else f"{number} nodes"

@@ -1,0 +1,131 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The nodes: processes with their own network, file tree, host name, IPC and process table."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import signal
+import subprocess
+import time
+import typing as t
+from pathlib import Path
+
+import commands
+from settings import Lab, LabError
+
+HERE: t.Final = Path(__file__).resolve().parent
+NAMESPACES: t.Final = ("--mount", "--net", "--uts", "--ipc", "--pid")
+STOP_SECONDS: t.Final = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """PID 1 of a node as this machine sees it; the start time (clock ticks since boot) tells it from a reused PID."""
+
+    pid: int
+    started: int
+
+    def is_alive(self) -> bool:
+        """Tell whether this very process still runs; a zombie does not."""
+        return _stat(self.pid) == (self.started, True)
+
+
+def folder(lab: Lab, node: str) -> Path:
+    """Return the folder of a node's record and layers."""
+    return lab.run_dir / "nodes" / node
+
+
+def recorded(lab: Lab) -> list[str]:
+    """Return the names of all nodes that were started, dead or alive."""
+    nodes = lab.run_dir / "nodes"
+    return sorted(path.name for path in nodes.iterdir()) if nodes.is_dir() else []
+
+
+def process(lab: Lab, node: str) -> Process | None:
+    """Return PID 1 of a node as it was recorded at its start; None when there is no record."""
+    try:
+        pid, started = (folder(lab, node) / "pid").read_text().split()
+    except (FileNotFoundError, ValueError):
+        return None
+    return Process(int(pid), int(started))
+
+
+def dead(lab: Lab, names: t.Iterable[str]) -> list[str]:
+    """Return those nodes whose PID 1 does not run."""
+    processes = {name: process(lab, name) for name in names}
+    return [name for name, found in processes.items() if found is None or not found.is_alive()]
+
+
+def start(lab: Lab, names: t.Sequence[str], hosts: str) -> None:
+    """Start nodes at the same time and wait for all of them; hosts is the text of their /etc/hosts.
+
+    Raises LabError with what the node said when one cannot start; the others may run then.
+    """
+    starting = [(name, _launch(lab, name, hosts)) for name in names]
+    for name, child in starting:
+        _await_ready(name, child)
+        pid = process(lab, name)
+        if pid is None:
+            raise LabError(f"Starting {name} failed: it left no record in {folder(lab, name)}.")
+        commands.run("ip", "netns", "attach", lab.namespace(name), str(pid.pid))
+
+
+def stop(lab: Lab) -> None:
+    """Kill PID 1 of every recorded node, and with it all processes of the node; wait until they are gone.
+
+    Raises LabError when a process outlives its SIGKILL by ten seconds.
+    """
+    processes = [found for found in (process(lab, name) for name in recorded(lab)) if found and found.is_alive()]
+    for one in processes:
+        os.kill(one.pid, signal.SIGKILL)
+    deadline = time.monotonic() + STOP_SECONDS
+    while left := [one.pid for one in processes if one.is_alive()]:
+        if time.monotonic() > deadline:
+            raise LabError(f"Killed processes do not end: {left}. Look for what holds them with `ps -l`.")
+        time.sleep(0.02)
+
+
+def enter(lab: Lab, node: str, *command: str) -> list[str]:
+    """Return the command line that runs a command inside a node. Raises LabError when the node does not run."""
+    found = process(lab, node)
+    if found is None or not found.is_alive():
+        raise LabError(f"{node} does not run: start the lab with `sudo make lab`.")
+    return ["nsenter", f"--target={found.pid}", *NAMESPACES, "--wd=/", "--", *command]
+
+
+def _launch(lab: Lab, node: str, hosts: str) -> subprocess.Popen[str]:
+    place = folder(lab, node)
+    place.mkdir(parents=True)
+    (place / "hosts").write_text(hosts)
+    init = [str(HERE / "node-init.sh"), node, str(place), str(HERE / "systemctl")]
+    # A session of its own, so that an interrupt at the terminal does not reach the nodes.
+    return subprocess.Popen(
+        ["unshare", *NAMESPACES, "--fork", "--kill-child", *init],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        text=True,
+        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"},
+    )
+
+
+def _await_ready(node: str, child: subprocess.Popen[str]) -> None:
+    said: list[str] = []
+    for line in child.stdout or ():
+        if line == "ready\n":
+            return
+        said.append(line.strip())
+    raise LabError(f"Starting {node} failed: {' / '.join(said) or 'it ended without a word'}.")
+
+
+def _stat(pid: int) -> tuple[int, bool] | None:
+    """Return a process's start time (proc(5), stat, field 22) and whether it is more than a zombie; None without it."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return int(fields[19]), fields[0] not in "ZX"

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a lab is called, where it lives, and which shapes of it are allowed."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import typing as t
+from pathlib import Path
+
+CHECKOUT: t.Final = Path(__file__).resolve().parents[2]
+ENCAPSULATIONS: t.Final = ("VXLAN", "VXLANCrossSubnet", "IPIP", "IPIPCrossSubnet", "None")
+MAX_NODES: t.Final = 200
+
+
+class LabError(Exception):
+    """The lab cannot do what was asked; the text says what, on what, why, and what to do."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Lab:
+    """The names and places of one lab; several may run side by side under different names."""
+
+    name: str
+
+    @property
+    def run_dir(self) -> Path:
+        """The folder of what lives as long as the lab: a tmpfs."""
+        return Path(f"/run/{self.name}-lab")
+
+    @property
+    def files(self) -> Path:
+        """The folder of inventories, logs, keys: `.lab` of the checkout, a folder in it for a lab of another name."""
+        return CHECKOUT / ".lab" if self.name == "podnet" else CHECKOUT / ".lab" / self.name
+
+    @property
+    def fabric(self) -> str:
+        """The network namespace that joins the nodes."""
+        return f"{self.name}-fabric"
+
+    def namespace(self, node: str) -> str:
+        """Return the name under which `ip -n` on this machine finds a node's network."""
+        return f"{self.name}-{node}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Shape:
+    """What a user asks for: how many nodes, which encapsulation, and whether the nodes answer SSH."""
+
+    nodes: int
+    encapsulation: str
+    ssh: bool = False
+
+    @property
+    def subnets(self) -> int:
+        """CrossSubnet only makes a difference between subnets, so it gets two; everything else gets one."""
+        return 2 if self.encapsulation.endswith("CrossSubnet") else 1
+
+    @property
+    def names(self) -> list[str]:
+        """Return the names of the nodes, node1 first."""
+        return [f"node{index}" for index in range(1, self.nodes + 1)]
+
+    def __str__(self) -> str:
+        """Describe what cannot be changed while the lab runs."""
+        nodes = "1 node" if self.nodes == 1 else f"{self.nodes} nodes"
+        subnets = "one subnet" if self.subnets == 1 else "two subnets"
+        return f"{nodes} in {subnets}{', with SSH' if self.ssh else ''}"
+
+
+def current_lab() -> Lab:
+    """Return the lab that PODNET_LAB_NAME names, `podnet` without it. Raises LabError for an unusable name."""
+    name = os.environ.get("PODNET_LAB_NAME") or "podnet"
+    if not re.fullmatch(r"[a-z][a-z0-9]{0,15}", name):
+        raise LabError(
+            f"PODNET_LAB_NAME={name} is not allowed: 1 to 16 lower-case letters and digits, the first one a letter."
+        )
+    return Lab(name)
+
+
+def parse_nodes(text: str) -> int:
+    """Return the number of nodes. Raises LabError for anything but 1 to 200."""
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= MAX_NODES:
+        raise LabError(f"NODES={text} is not allowed: give a whole number from 1 to {MAX_NODES}.")
+    return int(text)
+
+
+def parse_encapsulation(text: str) -> str:
+    """Return the encapsulation. Raises LabError for a name that Calico's operator does not know either."""
+    if text not in ENCAPSULATIONS:
+        raise LabError(f"ENCAPSULATION={text} is not allowed: give one of {', '.join(ENCAPSULATIONS)}.")
+    return text

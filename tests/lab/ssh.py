@@ -1,0 +1,76 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real sshd in every node: its own host key, key-only login of root with a key that belongs to the lab."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import shutil
+import typing as t
+from pathlib import Path
+
+import commands
+import fabric
+import nodes
+from settings import Lab, Shape
+
+CONFIGURATION: t.Final = """\
+# Written by the lab.
+ListenAddress {address}
+HostKey /etc/ssh/ssh_host_ed25519_key
+AuthorizedKeysFile /etc/ssh/lab_authorized_keys
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+UsePAM yes
+UseDNS no
+PrintMotd no
+MaxStartups 200
+Subsystem sftp internal-sftp
+"""
+
+
+def client_key(lab: Lab) -> Path:
+    """Return the path of the private key that opens every node of a lab."""
+    return lab.files / "ssh" / "id_ed25519"
+
+
+def known_hosts(lab: Lab) -> Path:
+    """Return the path of the list of the nodes' host keys."""
+    return lab.files / "ssh" / "known_hosts"
+
+
+def start(lab: Lab, shape: Shape) -> None:
+    """Make new keys, start sshd in every node and write the list of known hosts. Raises LabError."""
+    remove(lab)
+    client_key(lab).parent.mkdir(parents=True, mode=0o700)
+    _make_key(client_key(lab), f"{lab.name} lab")
+    with concurrent.futures.ThreadPoolExecutor(max_workers=8) as workers:
+        public_keys = list(workers.map(lambda port: _start_one(lab, port), fabric.ports(shape)))
+    addresses = [port.address.ip for port in fabric.ports(shape)]
+    known_hosts(lab).write_text(
+        "".join(f"{address} {key}\n" for address, key in zip(addresses, public_keys, strict=True))
+    )
+
+
+def remove(lab: Lab) -> None:
+    """Remove the keys of a lab."""
+    shutil.rmtree(lab.files / "ssh", ignore_errors=True)
+
+
+def _make_key(path: Path, comment: str) -> None:
+    commands.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path))
+
+
+def _start_one(lab: Lab, port: fabric.Port) -> str:
+    """Start sshd in one node and return its public host key as known_hosts wants it: type and key."""
+    process = nodes.process(lab, port.node)
+    folder = Path(f"/proc/{process.pid}/root/etc/ssh") if process else Path("/nonexistent")
+    for key in folder.glob("ssh_host_*"):
+        key.unlink()
+    _make_key(folder / "ssh_host_ed25519_key", port.node)
+    (folder / "sshd_config").write_text(CONFIGURATION.format(address=port.address.ip))
+    shutil.copy(client_key(lab).with_suffix(".pub"), folder / "lab_authorized_keys")
+    commands.run(*nodes.enter(lab, port.node, "systemctl", "start", "ssh.service"))
+    return " ".join((folder / "ssh_host_ed25519_key.pub").read_text().split()[:2])
