@@ -27,3 +27,13 @@ def resource() -> dict[str, t.Any]:
         "labels": {"type": "dict"},
         **datastore(),
     }
+
+
+def secret() -> dict[str, t.Any]:
+    """Return an option that refers to a key of a Kubernetes Secret; it holds no secret itself."""
+    options = {
+        "name": {"type": "str", "required": True},
+        "key": {"type": "str", "required": True, "no_log": False},
+        "optional": {"type": "bool"},
+    }
+    return {"type": "dict", "no_log": False, "options": options}

@@ -59,6 +59,7 @@ def _ssh_variables(lab: Lab) -> list[str]:
         "ansible_user: root",
         "ansible_python_interpreter: /usr/bin/python3",
         f"ansible_ssh_private_key_file: {ssh.client_key(lab)}",
+        f'ansible_control_path: "{ssh.control_sockets(lab)}/%%h"',
         f"ansible_ssh_common_args: -F none -o IdentitiesOnly=yes -o UserKnownHostsFile={ssh.known_hosts(lab)}",
     ]
 

@@ -87,6 +87,7 @@ def up(lab: Lab, shape: Shape, say: t.Callable[[str], None]) -> None:
 def down(lab: Lab) -> bool:
     """Take the lab down and tell whether there was any. What the machine had before is as it was. Raises LabError."""
     existed = lab.run_dir.exists()
+    ssh.hang_up(lab)
     nodes.stop(lab)
     fabric.delete(lab)
     neighbours.restore(lab)

@@ -39,7 +39,7 @@ copied() {
 }
 
 # The whole tree under one layer. Where the kernel refuses that (a root that is already made of layers), /etc and /var
-# get a layer or a copy of their own and everything else can only be read.
+# get a layer or a copy of their own, /home, /opt and /root are empty, everything else can only be read.
 if overlay / 2>/dev/null; then
     for part in /etc /opt /usr /var; do
         if mountpoint -q "$part"; then overlay "$part"; fi
@@ -56,7 +56,7 @@ else
             mkdir "$root$part"
             case $part in
                 /etc | /var) overlay "$part" 2>/dev/null || copied "$part" ;;
-                /root | /home) ;;
+                /home | /opt | /root) ;;
                 *) overlay "$part" 2>/dev/null || { mount --bind "$part" "$root$part" && mount -o remount,bind,ro "$root$part"; } ;;
             esac
         fi
@@ -108,7 +108,6 @@ rmdir /.machine
 echo 0 >/proc/sys/net/ipv4/ip_forward
 ip link set lo up
 
-# A process that ignores SIGCHLD never has zombies, its adopted children included; "sleep" inherits that from the shell.
-trap '' CHLD
+# A process that ignores SIGCHLD never has zombies, its adopted children included (wait(2)).
 echo ready
-exec /run/lab/systemd infinity </dev/null >/dev/null 2>&1
+exec env --ignore-signal=CHLD /run/lab/systemd infinity </dev/null >/dev/null 2>&1

@@ -93,7 +93,7 @@ def enter(lab: Lab, node: str, *command: str) -> list[str]:
     found = process(lab, node)
     if found is None or not found.is_alive():
         raise LabError(f"{node} does not run: start the lab with `sudo make lab`.")
-    return ["nsenter", f"--target={found.pid}", *NAMESPACES, "--wd=/", "--", *command]
+    return ["nsenter", f"--target={found.pid}", *NAMESPACES, "--", *command]
 
 
 def _launch(lab: Lab, node: str, hosts: str) -> subprocess.Popen[str]:

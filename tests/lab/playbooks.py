@@ -19,6 +19,7 @@ from progress import Progress
 from settings import CHECKOUT, Lab, LabError
 
 TAIL: t.Final = 15
+SHOWN: t.Final = 3
 
 
 class Pair(t.TypedDict):
@@ -83,9 +84,15 @@ def play(lab: Lab, name: str, *arguments: str, screen: t.TextIO = sys.stdout) ->
     progress.finish()
     failure = ""
     if child.returncode:
-        reasons = "\n\n".join(progress.failures) or "".join(tail).rstrip()
+        reasons = _shortened(progress.failures) or "".join(tail).rstrip()
         failure = f"podnet.calico.{name} failed.\n\n{reasons}\n\nThe whole output: {log}"
     return Played(progress.changed, time.monotonic() - started, failure)
+
+
+def _shortened(failures: list[str]) -> str:
+    """Join what failed; what fails everywhere need not be read for every host."""
+    more = [f"... and {len(failures) - SHOWN} more."] if len(failures) > SHOWN else []
+    return "\n\n".join(failures[:SHOWN] + more)
 
 
 def _program() -> str:

@@ -26,7 +26,7 @@ def final_screen(lab: Lab, shape: Shape, deployed: Played, verified: Verified, s
         encapsulations(verified.pairs, shape.names),
         verified.failure,
         verdict(verified),
-        f"{NOTHING_CHANGED if not deployed.changed else f'The deployment changed {deployed.changed} things.'} "
+        f"{NOTHING_CHANGED if not deployed.changed else f'The deployment made {deployed.changed} changes.'} "
         f"Deploying took {deployed.seconds:.0f} s, everything together {seconds:.0f} s.",
         next_commands(lab),
     ]
@@ -98,7 +98,7 @@ def _cell(pair: Pair) -> str:
 
 def _table(title: str, cells: t.Mapping[tuple[str, str], str], names: t.Sequence[str]) -> str:
     rows = [["", *names]]
-    rows += [[row, *("·" if row == column else cells.get((row, column), "?") for column in names)] for row in names]
+    rows += [[row, *("-" if row == column else cells.get((row, column), "?") for column in names)] for row in names]
     widths = [max(len(row[index]) for row in rows) for index in range(len(names) + 1)]
     lines = [
         "  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
@@ -110,7 +110,7 @@ def _compact_matrix(pairs: t.Sequence[Pair], names: t.Sequence[str]) -> str:
     marks = {(pair["source"], pair["target"]): _mark(pair) for pair in pairs}
     width = max(len(name) for name in names)
     rows = [
-        f"  {row:<{width}} " + "".join("·" if row == column else marks.get((row, column), "?") for column in names)
+        f"  {row:<{width}} " + "".join("-" if row == column else marks.get((row, column), "?") for column in names)
         for row in names
     ]
     means = [pair["rtt_ms"]["avg"] for pair in pairs if pair["received"]]

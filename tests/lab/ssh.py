@@ -41,10 +41,22 @@ def known_hosts(lab: Lab) -> Path:
     return lab.files / "ssh" / "known_hosts"
 
 
+def control_sockets(lab: Lab) -> Path:
+    """Return the folder of the sockets through which SSH clients share their connections to the nodes."""
+    return lab.run_dir / "ssh"
+
+
+def hang_up(lab: Lab) -> None:
+    """End the shared connections that clients still hold open, so that none outlives the node it leads to."""
+    for socket in control_sockets(lab).glob("*"):
+        commands.succeeds("ssh", "-F", "none", "-o", f"ControlPath={socket}", "-O", "exit", socket.name)
+
+
 def start(lab: Lab, shape: Shape) -> None:
     """Make new keys, start sshd in every node and write the list of known hosts. Raises LabError."""
     remove(lab)
     client_key(lab).parent.mkdir(parents=True, mode=0o700)
+    control_sockets(lab).mkdir(mode=0o700)
     _make_key(client_key(lab), f"{lab.name} lab")
     with concurrent.futures.ThreadPoolExecutor(max_workers=8) as workers:
         public_keys = list(workers.map(lambda port: _start_one(lab, port), fabric.ports(shape)))

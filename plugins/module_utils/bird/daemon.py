@@ -12,9 +12,10 @@ import subprocess
 import tempfile
 import time
 import typing as t
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from ansible_collections.podnet.calico.plugins.module_utils.bird.render import DIGEST, HEADER
+from ansible_collections.podnet.calico.plugins.module_utils.bird.render import DIGEST, HEADER, render_empty
+from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, DaemonError
 
 CONFIG_PATH = "/etc/bird/podnet-calico.conf"
@@ -125,7 +126,9 @@ def check_config(path: str) -> None:
     try:
         answer = _run("bird", "-p", "-c", path)
     except FileNotFoundError as error:
-        raise DaemonError("check BIRD's configuration: there is no bird", remedy="Install it (Debian: bird2)") from error
+        raise DaemonError(
+            "check BIRD's configuration: there is no bird", remedy="Install it (Debian: bird2)"
+        ) from error
     if answer.returncode:
         said = (answer.stderr or answer.stdout).strip().replace(path, os.path.basename(CONFIG_PATH))
         raise DaemonError(f"check BIRD's configuration: {said}", remedy="This is a defect of ours: please report it")
@@ -155,10 +158,64 @@ def wait_established(names: t.Iterable[str], seconds: float) -> dict[str, Protoc
         if not down:
             return found
         if time.monotonic() > deadline:
-            states = ", ".join(f"{name} ({found[name].info or found[name].state})" if name in found else f"{name} (absent)"
-                               for name in down)
+            states = ", ".join(
+                f"{name} ({found[name].info or found[name].state})" if name in found else f"{name} (absent)"
+                for name in down
+            )
             raise DaemonError(
                 f"wait {seconds:g} s for BGP sessions: {len(down)} of {len(wanted)} are not established: {states}",
                 remedy="Is BIRD running on the peers, and is TCP port 179 open between the nodes?",
             )
         time.sleep(0.2)
+
+
+def ensure(text: str, *, check_mode: bool, path: str = CONFIG_PATH) -> Outcome:
+    """Put a configuration in place and have a running BIRD follow it; a BIRD that does not run is not started."""
+    before = read_config(path)
+    refuse_foreign()
+    changes = compare("file", {path: before} if before else {}, {path: text})
+    running = running_digest()
+    stale = running is not None and running != digest(text)
+    if stale:
+        changes.append(Change("bird", "running configuration", {"digest": running}, {"digest": digest(text)}))
+    if not check_mode:
+        if before != text:
+            install_config(text, path)
+        if stale:
+            reconfigure(path)
+    return Outcome(changes, {"running": running is not None})
+
+
+def remove(*, check_mode: bool, path: str = CONFIG_PATH) -> Outcome:
+    """Have BIRD take its routes out of the kernel and end our sessions, and delete our configuration."""
+    before = read_config(path)
+    changes = compare("file", {path: before} if before else {}, {})
+    empty = render_empty()
+    running = running_digest()
+    ours = bool(running) and running != digest(empty)
+    if ours:
+        changes.append(Change("bird", "running configuration", {"digest": running}, {"digest": digest(empty)}))
+    if not check_mode:
+        if ours:
+            install_config(empty, path)
+            reconfigure(path)
+            _wait_withdrawn()
+        if before or ours:
+            os.unlink(path)
+    return Outcome(changes, {"running": running is not None})
+
+
+def _wait_withdrawn(seconds: float = 5) -> None:
+    """Give BIRD the moment that it needs to take its routes out of the kernel."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if "0 of 0 routes" in (ask("show route count") or "") or not sessions():
+            time.sleep(0.2)
+            return
+        time.sleep(0.1)
+
+
+def inform(names: t.Iterable[str], wait: float) -> Outcome:
+    """Return the sessions of the running BIRD after waiting for the named ones to be established."""
+    found = wait_established(names, wait) if wait else sessions()
+    return Outcome([], {"sessions": {name: asdict(session) for name, session in sorted(found.items())}})

@@ -54,8 +54,17 @@ def remove(snapshot: Snapshot, kind: str, name: str) -> Snapshot:
 
     Raises InvalidInput if another object needs it.
     """
-    plural(kind)
-    result = {key: document for key, document in snapshot.items() if key != (kind, name)}
+    return remove_all(snapshot, [(kind, name)])
+
+
+def remove_all(snapshot: Snapshot, keys: t.Collection[Key]) -> Snapshot:
+    """Return the snapshot without some objects, whichever of them are there.
+
+    Raises InvalidInput for an unknown kind, and if an object that stays needs one that goes.
+    """
+    for kind, _name in keys:
+        plural(kind)
+    result = {key: document for key, document in snapshot.items() if key not in keys}
     crosscheck.check(snapshot, result)
     return result
 

@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put, remove
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import mark, put, remove, remove_all
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import (
     Document,
+    Key,
     Snapshot,
     differences,
     snapshot,
     write,
 )
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible.module_utils.basic import AnsibleModule
+
     from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
 
 
@@ -51,3 +54,44 @@ def converge_one(module: AnsibleModule, document: Document) -> tuple[list[Change
 
     changes, after = converge(module, change)
     return changes, after.get((kind, name))
+
+
+def converge_many(module: AnsibleModule) -> tuple[list[Change], list[Document]]:
+    """Make the objects of the option documents present, each replaced as a whole, or absent, as state says.
+
+    With prune, present objects get the managed label, and objects that carry it and are not named go.
+    Returns the changes and the named objects after them.
+    """
+    documents, pruned = module.params["documents"], module.params["prune"]
+    absent = module.params["state"] == "absent"
+    if absent and pruned:
+        raise InvalidInput("prune contradicts state absent", remedy="Use prune with state present")
+    keys = [_named(document, index) for index, document in enumerate(documents)]
+
+    def change(before: Snapshot) -> Snapshot:
+        if absent:
+            return remove_all(before, keys)
+        return put(before, [mark(document) if pruned else document for document in documents], pruned=pruned)
+
+    changes, after = converge(module, change)
+    return changes, [after[key] for key in keys if key in after]
+
+
+def _named(document: Document, index: int) -> Key:
+    """Return the kind and name of a document given by a user."""
+    kind, metadata = document.get("kind"), document.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not isinstance(kind, str) or not isinstance(name, str):
+        remedy = "Give every document apiVersion, kind, metadata with a name, and spec"
+        raise InvalidInput(f"documents[{index}] has no kind or no metadata.name", remedy=remedy)
+    return kind, name
+
+
+def read_resources(params: t.Mapping[str, t.Any]) -> list[Document]:
+    """Return the stored documents, of one kind and one name if the parameters say so, sorted by kind and name."""
+    found = snapshot(connect(params))
+    return [
+        document
+        for (kind, name), document in sorted(found.items())
+        if params.get("kind") in (None, kind) and params.get("name") in (None, name)
+    ]

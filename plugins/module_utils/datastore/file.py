@@ -49,6 +49,7 @@ class FileStore:
                 self._index = FileIndex(self.root)
             yield
         finally:
+            self._sync()
             self._index = None
             self._lock.release()
 
@@ -99,9 +100,12 @@ class FileStore:
                 self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._lock.acquire(create=True)
                 self._index = FileIndex(self.root)
-            index = self._entries()
-            yield index
-            index.sync()
+            yield self._entries()
+
+    def _sync(self) -> None:
+        if self._index is not None:
+            with self._reported("Writing"):
+                self._index.sync()
 
     def _entries(self) -> FileIndex:
         if self._index is None:

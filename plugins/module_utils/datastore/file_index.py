@@ -118,5 +118,7 @@ def _checked(item: t.Any, path: Path) -> Document:
         raise DatastoreError(f"Reading {path}: a document has no kind or no metadata.name", remedy=remedy)
     if kind not in KINDS:
         unknown = unknown_kind(kind)
-        raise DatastoreError(f"Reading {path}: {unknown.message}", remedy=f"{unknown.remedy}, or move the file elsewhere")
+        raise DatastoreError(
+            f"Reading {path}: {unknown.message}", remedy=f"{unknown.remedy}, or move the file elsewhere"
+        )
     return t.cast("Document", item)

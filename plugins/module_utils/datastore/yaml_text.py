@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 import traceback
 import typing as t
@@ -23,6 +24,9 @@ else:
     YAML_TRACE = None
 
 HEADER = "# Managed by podnet.calico; edits are kept, comments are not.\n"
+COMPACT_KINDS = ("BlockAffinity", "IPAMBlock", "IPAMHandle")
+"""Kinds that only programs write, one small file each and many of them: rendered as JSON, which YAML contains."""
+
 _DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)|0o?[0-7]+|0x[0-9a-fA-F]+")
 
 
@@ -32,8 +36,11 @@ def parse(text: str, source: str) -> list[t.Any]:
     source is the name by which DatastoreError speaks of the text; it names the line, too, where YAML is broken.
     """
     _require_yaml()
+    compact = _parse_compact(text)
+    if compact is not None:
+        return _items(compact)
     try:
-        documents = list(yaml.load_all(text, Loader=_loader()))  # noqa: S506
+        documents = list(yaml.load_all(text, Loader=_loader()))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         message = f"Reading {source}: line {line} is not valid YAML: {error.problem or error.context}"
@@ -46,11 +53,23 @@ def parse(text: str, source: str) -> list[t.Any]:
 def render(documents: t.Sequence[t.Any]) -> str:
     """Return objects as YAML documents below the header that marks our files; the order of fields is kept."""
     _require_yaml()
+    if len(documents) == 1 and documents[0].get("kind") in COMPACT_KINDS:
+        return f"{HEADER}{json.dumps(documents[0], ensure_ascii=False)}\n"
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text = yaml.dump_all(
         documents, Dumper=dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=120
     )
     return HEADER + str(text)
+
+
+def _parse_compact(text: str) -> dict[str, t.Any] | None:
+    """Return the object in a text that is JSON below our header, a hundred times faster than as YAML; else None."""
+    if not text.startswith(HEADER + "{"):
+        return None
+    try:
+        return t.cast("dict[str, t.Any]", json.loads(text[len(HEADER) :]))
+    except ValueError:
+        return None
 
 
 def _items(document: t.Any) -> list[t.Any]:
@@ -69,11 +88,11 @@ def _require_yaml() -> None:
         raise MissingLibrary(missing_required_lib("python3-yaml"), YAML_TRACE)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.lru_cache(maxsize=1)
 def _loader() -> t.Any:
     """Return a loader that leaves timestamps and numbers with colons (a MAC, a community) as texts."""
     base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    loader = type("Loader", (base,), {})
+    loader: t.Any = type("Loader", (base,), {})
     unwanted = {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:int"}
     loader.yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag not in unwanted]

@@ -17,7 +17,7 @@ import os
 import socket
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, compare
+from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import sysctls
@@ -46,7 +46,12 @@ NUD_PERMANENT = 0x80
 SCOPE_LINK = 253
 # Host side of a pod's link, IPv4 and IPv6, in the order in which Calico's CNI plugin and Felix set them.
 HOST_SYSCTLS = {
-    4: {"conf.{0}.route_localnet": "1", "neigh.{0}.proxy_delay": "0", "conf.{0}.proxy_arp": "1", "conf.{0}.forwarding": "1"},
+    4: {
+        "conf.{0}.route_localnet": "1",
+        "neigh.{0}.proxy_delay": "0",
+        "conf.{0}.proxy_arp": "1",
+        "conf.{0}.forwarding": "1",
+    },
     6: {"conf.{0}.proxy_ndp": "1", "conf.{0}.forwarding": "1", "conf.{0}.accept_ra": "0"},
 }
 
@@ -198,7 +203,10 @@ def plan(
     if not present:
         after = {name: entry for name, entry in ours.items() if name not in wanted}
     else:
-        after = {**({} if exclusive else ours), **{name: _expected(entry, ours.get(name)) for name, entry in wanted.items()}}
+        after = {
+            **({} if exclusive else ours),
+            **{name: _expected(entry, ours.get(name)) for name, entry in wanted.items()},
+        }
     return sorted(compare("endpoint", ours, after), key=lambda change: change.action == "delete")
 
 
@@ -308,3 +316,14 @@ def _configure_pod(ipr: t.Any, entry: Entry) -> None:
         except NetlinkError as error:
             if error.code != errno.EEXIST:
                 raise
+
+
+def ensure(endpoints: t.Sequence[t.Mapping[str, t.Any]], *, state: str, exclusive: bool, check_mode: bool) -> Outcome:
+    """Bring the endpoints of ours in line with a list; all input is checked before anything is touched."""
+    wanted = {host_interface(entry): normalise(entry) for entry in endpoints}
+    with open_netlink() as ipr:
+        changes = plan(read(ipr, wanted), wanted, present=state == "present", exclusive=exclusive)
+        if not check_mode:
+            apply(ipr, changes, wanted)
+    names = [{"name": entry["workload"], "host_interface": name} for name, entry in wanted.items()]
+    return Outcome(changes, {"endpoints": names})

@@ -9,9 +9,15 @@ import ipaddress
 import socket
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, compare
+from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, KernelError
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import explained, links
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import (
+    explained,
+    is_ours,
+    link_info,
+    links,
+    open_netlink,
+)
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import ROUTE_PROTOCOL
 
 MAIN_TABLE = 254
@@ -79,7 +85,9 @@ def key(entry: Entry) -> Key:
 def name(entry: Entry) -> str:
     """Return the name of a route in diffs and messages."""
     suffix = f" table {entry['table']}" if entry["table"] != MAIN_TABLE else ""
-    return f"{entry['destination']}{suffix}" + (f" metric {entry['metric']}" if entry["metric"] not in (0, 1024) else "")
+    return f"{entry['destination']}{suffix}" + (
+        f" metric {entry['metric']}" if entry["metric"] not in (0, 1024) else ""
+    )
 
 
 def read(ipr: t.Any) -> dict[Key, tuple[int, Entry]]:
@@ -200,3 +208,16 @@ def _message(entry: Entry, devices: t.Mapping[str, int]) -> dict[str, t.Any]:
     if entry.get("mtu"):
         message["metrics"] = {"mtu": entry["mtu"]}
     return message
+
+
+def ensure(routes: t.Sequence[t.Mapping[str, t.Any]], *, state: str, exclusive: bool, check_mode: bool) -> Outcome:
+    """Bring the routes of ours in line with a list; all input is checked before anything is touched."""
+    wanted = [normalise(entry) for entry in routes]
+    with open_netlink() as ipr:
+        pods = {link_name for link_name, link in links(ipr).items() if is_ours(link) and link_info(link)[0] == "veth"}
+        actual = read(ipr)
+        changes = plan(actual, wanted, present=state == "present", exclusive=exclusive, keep=pods)
+        if not check_mode:
+            apply(ipr, changes)
+    rest = [] if exclusive or state == "absent" else plan(actual, wanted, exclusive=True, keep=pods)
+    return Outcome(changes, {"surplus": [change.name for change in rest if change.action == "delete"]})

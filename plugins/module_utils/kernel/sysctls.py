@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, compare
-from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
+from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, KernelError
 
 PROC = "/proc/sys"
 
@@ -48,4 +48,63 @@ def write(values: t.Mapping[str, str]) -> None:
             with open(path(name), "w") as file:
                 file.write(value)
         except OSError as error:
-            raise KernelError(f"set {name} to {value}: {error.strerror}", remedy="Run as root (become: true)") from error
+            raise KernelError(
+                f"set {name} to {value}: {error.strerror}", remedy="Run as root (become: true)"
+            ) from error
+
+
+FILE = "/etc/sysctl.d/90-podnet-calico.conf"
+HEADER = "# Managed by podnet.calico: changes made here are lost with the next run."
+_BEFORE = "# before: "
+
+
+def ensure(wanted: t.Mapping[str, str], *, state: str, check_mode: bool, path_of_file: str = FILE) -> Outcome:
+    """Set sysctls now and for the next boot; absent puts back what they were before we first set them."""
+    old_text = _read_text(path_of_file)
+    before = _values_before(old_text)
+    if state == "absent":
+        wanted, new_text = before, ""
+    else:
+        before = {**read(name for name in wanted if name not in before), **before}
+        new_text = _text(wanted, before)
+    changes = plan(read(wanted), wanted)
+    changes += compare(
+        "file", {path_of_file: old_text} if old_text else {}, {path_of_file: new_text} if new_text else {}
+    )
+    if changes and not check_mode:
+        write(wanted)
+        if new_text:
+            _write_text(path_of_file, new_text)
+        elif old_text:
+            os.unlink(path_of_file)
+    return Outcome(changes)
+
+
+def _text(wanted: t.Mapping[str, str], before: t.Mapping[str, str]) -> str:
+    lines = [f"{_BEFORE}{name} = {before[name]}" for name in sorted(before) if name in wanted]
+    return "\n".join([HEADER, *lines, *(f"{name} = {value}" for name, value in sorted(wanted.items()))]) + "\n"
+
+
+def _values_before(text: str) -> dict[str, str]:
+    lines = (line[len(_BEFORE) :] for line in text.splitlines() if line.startswith(_BEFORE))
+    return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}
+
+
+def _read_text(file_path: str) -> str:
+    try:
+        with open(file_path) as file:
+            text = file.read()
+    except FileNotFoundError:
+        return ""
+    if not text.startswith(HEADER):
+        raise Conflict(f"write {file_path}: a file is there that is not ours", remedy="Move it away")
+    return text
+
+
+def _write_text(file_path: str, text: str) -> None:
+    os.makedirs(os.path.dirname(file_path), exist_ok=True)
+    temporary = f"{file_path}.new"
+    with open(temporary, "w") as file:
+        file.write(text)
+    os.chmod(temporary, 0o644)
+    os.replace(temporary, file_path)

@@ -10,7 +10,7 @@ import ipaddress
 import socket
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, compare
+from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import (
     NetlinkError,
@@ -19,6 +19,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink impor
     is_ours,
     link_info,
     links,
+    open_netlink,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import IPIP_DEVICE
 
@@ -124,7 +125,9 @@ def plan(
     else:
         after = dict(wanted) if exclusive else {**ours, **wanted}
     before = {name: entry for name, entry in actual.items() if name in after or entry["ours"]}
-    shown_before = {name: _shown(entry, after.get(name)) for name, entry in before.items() if _exists(name, entry, after)}
+    shown_before = {
+        name: _shown(entry, after.get(name)) for name, entry in before.items() if _exists(name, entry, after)
+    }
     changes = compare("tunnel", shown_before, {name: _shown(entry, None) for name, entry in after.items()})
     return sorted(changes, key=lambda change: change.action == "delete")
 
@@ -242,3 +245,13 @@ def _forward(ipr: t.Any, command: str, index: int, mac: str, underlay: str) -> N
     ipr.fdb(command, ifindex=index, lladdr=mac, dst=underlay, state=NUD_PERMANENT, flags=NTF_SELF)
 
 
+def ensure(tunnels: t.Sequence[t.Mapping[str, t.Any]], *, state: str, exclusive: bool, check_mode: bool) -> Outcome:
+    """Bring the tunnels of ours in line with a list; all input is checked before anything is touched."""
+    wanted = {entry["name"]: normalise(entry) for entry in tunnels}
+    with open_netlink() as ipr:
+        actual = read(ipr, wanted)
+        changes = plan(actual, wanted, present=state == "present", exclusive=exclusive)
+        if not check_mode:
+            apply(ipr, changes, wanted)
+    rest = [] if exclusive or state == "absent" else plan(actual, wanted, exclusive=True)
+    return Outcome(changes, {"surplus": [change.name for change in rest if change.action == "delete"]})

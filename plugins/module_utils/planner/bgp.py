@@ -67,7 +67,7 @@ def _mesh(cluster: Cluster, node: Node) -> t.Iterator[Session]:
 
 
 def _to_node(cluster: Cluster, node: Node, other: Node, prefix: str) -> Session:
-    """Return a session with another node. Calico's rule of who waits: the peer's address, compared as text, is greater."""
+    """Return a session with another node; by Calico's rule the peer with the greater address, as text, connects."""
     address, own = str(other.ipv4_address.ip), str(node.ipv4_address.ip)  # type: ignore[union-attr]
     remote_as = _as_number(cluster, other)
     reflects = bool(node.route_reflector_cluster_id) and remote_as == _as_number(cluster, node)

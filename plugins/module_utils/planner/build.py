@@ -9,8 +9,10 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_of
+from ansible_collections.podnet.calico.plugins.module_utils.planner.check import refuse_unusable
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import (
     node_interface,
+    read,
     same_subnet,
     vtep_mac,
 )
@@ -24,6 +26,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
     Nat,
     NodePlan,
     Probe,
+    ProbeTarget,
     Requirements,
     Route,
     Tunnel,
@@ -31,6 +34,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
 )
 
 if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
     from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Cluster
     from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
     from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
@@ -69,18 +73,37 @@ def plan(cluster: Cluster, node: str, host: Host, bgp: str = "auto") -> NodePlan
             pools=tuple(str(pool.cidr) for pool in workload),
         ),
         cni=Cni(ranges=tuple(str(block.cidr) for block in own), mtu=pod_mtu(cluster, host)),
-        probes=tuple(
-            Probe(
-                pool.name,
-                str(address),
-                {other.name: path(pool, this, other) for other in cluster.nodes.values() if other.name != node},
-            )
-            for name, address in cluster.probes.get(node, ())
-            for pool in cluster.pools
-            if pool.name == name
-        ),
+        probes=tuple(_probes(cluster, this)),
         requirements=_requirements(cluster, this, bird),
     )
+
+
+def plan_all(snapshot: Snapshot, hosts: t.Mapping[str, t.Mapping[str, t.Any]], bgp: str) -> dict[str, t.Any]:
+    """Return the plans of all hosts as data, by node name; raises InvalidInput with all that cannot work.
+
+    hosts: node name to address, device, mtu and encapsulations, as Host describes them.
+    """
+    cluster = read(snapshot)
+    seen = {name: Host(**{**host, "encapsulations": tuple(host["encapsulations"])}) for name, host in hosts.items()}
+    refuse_unusable(cluster, seen, uses_bird(cluster, bgp))
+    return {name: plan(cluster, name, host, bgp).as_dict() for name, host in seen.items()}
+
+
+def _probes(cluster: Cluster, node: Node) -> t.Iterator[Probe]:
+    pools = {pool.name: pool for pool in cluster.pools}
+    for name, address in cluster.probes.get(node.name, ()):
+        targets = tuple(
+            ProbeTarget(other.name, str(theirs), name, path(pools[name], node, other), probe_namespace(name))
+            for _, other in sorted(cluster.nodes.items())
+            for pool, theirs in cluster.probes.get(other.name, ())
+            if other.name != node.name and pool == name
+        )
+        yield Probe(probe_namespace(name), (str(address),), targets)
+
+
+def probe_namespace(pool: str) -> str:
+    """Return the name of the namespace of a node's probe pod in a pool."""
+    return f"podnet-probe.{pool}"
 
 
 def path(pool: IPPool, node: Node, other: Node) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import uses_bird
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import same_subnet
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -31,15 +30,16 @@ _PEER_FIELDS = (
 )
 
 
-def refuse_unusable(cluster: Cluster, hosts: t.Mapping[str, Host], bgp: str = "auto") -> None:
+def refuse_unusable(cluster: Cluster, hosts: t.Mapping[str, Host], bird: bool) -> None:
     """Raise InvalidInput with every problem that would leave the nodes of hosts without a working pod network."""
-    problems = [*_nodes(cluster, hosts), *_kernels(cluster, hosts), *_subnets(cluster, hosts, bgp), *_peers(cluster)]
+    problems = [*_nodes(cluster, hosts), *_kernels(cluster, hosts), *_subnets(cluster, bird), *_peers(cluster)]
     raise_all(problems)
 
 
 def _nodes(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidInput]:
     if not cluster.pools:
-        yield InvalidInput("plan the pod network: there is no IPPool", remedy="Set calico_ip_pools, or create an IPPool")
+        remedy = "Set calico_ip_pools, or create an IPPool"
+        yield InvalidInput("plan the pod network: there is no IPPool", remedy=remedy)
     for name, host in sorted(hosts.items()):
         node = cluster.nodes.get(name)
         if node is None:
@@ -49,7 +49,7 @@ def _nodes(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidI
             )
         elif node.ipv4_address is not None and str(node.ipv4_address) != host.address and ":" not in host.address:
             yield InvalidInput(
-                f'plan node "{name}": Node.spec.bgp.ipv4Address is {node.ipv4_address}, but the host has {host.address}',
+                f'plan node "{name}": spec.bgp.ipv4Address is {node.ipv4_address}, but the host has {host.address}',
                 remedy="Run deploy so that the Node follows the host, or correct calico_node_address",
             )
 
@@ -57,8 +57,8 @@ def _nodes(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidI
 def _kernels(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidInput]:
     for pool in cluster.pools:
         for kind, mode in (("ipip", pool.ipip_mode), ("vxlan", pool.vxlan_mode)):
-            lacking = sorted(name for name, host in hosts.items() if mode != "Never" and kind not in host.encapsulations)
-            if lacking:
+            lacking = sorted(name for name, host in hosts.items() if kind not in host.encapsulations)
+            if mode != "Never" and lacking:
                 other = "VXLAN or VXLANCrossSubnet" if kind == "ipip" else "IPIP or IPIPCrossSubnet"
                 yield InvalidInput(
                     f'IPPool "{pool.name}": encapsulation {pool.encapsulation} needs the kernel module {kind}, '
@@ -67,9 +67,9 @@ def _kernels(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[Invali
                 )
 
 
-def _subnets(cluster: Cluster, hosts: t.Mapping[str, Host], bgp: str) -> t.Iterator[InvalidInput]:
+def _subnets(cluster: Cluster, bird: bool) -> t.Iterator[InvalidInput]:
     """Direct routes end at the first router that does not know the pods' addresses."""
-    if cluster.peers and uses_bird(cluster, bgp):
+    if cluster.peers and bird:
         return
     nodes = [cluster.nodes[name] for name in sorted(cluster.nodes)]
     for pool in cluster.pools:

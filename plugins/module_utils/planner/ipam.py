@@ -48,7 +48,9 @@ TUNNELS = (
     TunnelUse(
         "ipip-tunnel-addr-", "ipipTunnelAddress", ("bgp", "ipv4IPIPTunnelAddr"), 4, lambda p: p.ipip_mode != "Never"
     ),
-    TunnelUse("vxlan-tunnel-addr-", "vxlanTunnelAddress", ("ipv4VXLANTunnelAddr",), 4, lambda p: p.vxlan_mode != "Never"),
+    TunnelUse(
+        "vxlan-tunnel-addr-", "vxlanTunnelAddress", ("ipv4VXLANTunnelAddr",), 4, lambda p: p.vxlan_mode != "Never"
+    ),
     TunnelUse(
         "vxlan-v6-tunnel-addr-", "vxlanV6TunnelAddress", ("ipv6VXLANTunnelAddr",), 6, lambda p: p.vxlan_mode != "Never"
     ),
@@ -100,8 +102,11 @@ def differences(before: Snapshot, after: Snapshot) -> list[Change]:
     """Return what changed as a person sees it: blocks with their node, addresses with their use."""
     old, new = _holdings(before), _holdings(after)
     keys = sorted({*old, *new})
-    return [Change(kind, name, old.get((kind, name)), new.get((kind, name))) for kind, name in keys
-            if old.get((kind, name)) != new.get((kind, name))]
+    return [
+        Change(kind, name, old.get((kind, name)), new.get((kind, name)))
+        for kind, name in keys
+        if old.get((kind, name)) != new.get((kind, name))
+    ]
 
 
 def _holdings(snapshot: Snapshot) -> dict[tuple[str, str], Document]:
@@ -188,7 +193,7 @@ class Ledger:
             )
         if sum(1 for other in self._pools for _ in self._own(node, other)) >= self._limit:
             raise InvalidInput(
-                f'claim a block of pool "{pool.name}" for node "{node}": it has {self._limit} blocks already, the limit',
+                f'claim a block of pool "{pool.name}" for node "{node}": it has {self._limit} blocks, which is the limit',
                 remedy="Raise maxBlocksPerHost in the IPAMConfiguration",
             )
         first = start_index(node, total)
@@ -200,7 +205,7 @@ class Ledger:
                 return cidr
         holders = sorted({records.owner(self._block(c)) or "nobody" for c in self._blocks if contains(pool.cidr, c)})
         raise InvalidInput(
-            f'claim a block of pool "{pool.name}" ({pool.cidr}, {total} blocks of /{pool.block_size}) for node "{node}": '
+            f'claim a block for node "{node}" of pool "{pool.name}" ({pool.cidr}, {total} blocks of /{pool.block_size}): '
             f"no block is free; they belong to {', '.join(holders)}",
             remedy="Add a pool, or release the blocks of nodes that are gone (calico_ipam with state absent)",
         )

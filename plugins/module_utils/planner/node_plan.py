@@ -125,12 +125,23 @@ class Cni:
 
 
 @dataclasses.dataclass(frozen=True)
-class Probe:
-    """An address for a probe pod, the pool it stands for, and what carries it to each other node."""
+class ProbeTarget:
+    """The probe pod of another node: its address, its pool, what should carry packets to it, and where to ping from."""
 
-    pool: str
+    name: str
     address: str
-    encapsulations: dict[str, str]
+    pool: str
+    expected: str
+    netns: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """A probe pod of this node, as an endpoint to make, and the probe pods of the other nodes in its pool."""
+
+    name: str
+    addresses: tuple[str, ...]
+    targets: tuple[ProbeTarget, ...]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -97,4 +97,6 @@ def check_communities(
         for community in advertisement.communities:
             if community not in names and not is_community(community):
                 remedy = f"Define it in communities, or: {QUOTED}"
-                spec.refuse("prefixAdvertisements", "is neither a defined community nor a value", remedy, value=community)
+                spec.refuse(
+                    "prefixAdvertisements", "is neither a defined community nor a value", remedy, value=community
+                )

@@ -77,15 +77,13 @@ class IPPool:
         spec = reading.spec
         spec.only(KNOWN)
         spec.require("cidr", "Give the pool's range, for example 10.244.0.0/16")
-        spec.text("cidr", limit=48)
         cidr = spec.network("cidr")
-        low, high, default_size = BLOCK_SIZES[cidr.version if cidr else 4]
-        bounds = (low, high) if cidr else (0, 128)
+        low, high, default_size = BLOCK_SIZES[6 if ":" in str(spec.values.get("cidr")) else 4]
         uses = _uses(spec)
         pool = cls(
             name=reading.name,
             cidr=t.cast("Network", cidr),
-            block_size=spec.number("blockSize", *bounds, default=default_size),
+            block_size=spec.number("blockSize", low, high, default_size),
             ipip_mode=spec.choice("ipipMode", MODES, "Never"),
             vxlan_mode=spec.choice("vxlanMode", MODES, "Never"),
             nat_outgoing=spec.flag("natOutgoing", False),
@@ -128,7 +126,9 @@ def _uses(spec: Fields) -> tuple[str, ...]:
     given = spec.texts("allowedUses")
     for use in given:
         if use not in USES:
-            spec.refuse("allowedUses", f"has an element that is not one of {', '.join(USES)}", f"Remove {use}", value=use)
+            spec.refuse(
+                "allowedUses", f"has an element that is not one of {', '.join(USES)}", f"Remove {use}", value=use
+            )
     return tuple(use for use in USES if use in given) or ("Workload", "Tunnel")
 
 

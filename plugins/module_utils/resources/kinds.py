@@ -73,7 +73,9 @@ def normalise(document: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     and with everything that is wrong in the document.
     """
     if not isinstance(document, t.Mapping):
-        raise InvalidInput(f"A document is a {type(document).__name__}", remedy="Give mappings with kind, metadata, spec")
+        raise InvalidInput(
+            f"A document is a {type(document).__name__}", remedy="Give mappings with kind, metadata, spec"
+        )
     kind = document.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
         raise unknown_kind(kind)

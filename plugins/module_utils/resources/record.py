@@ -54,7 +54,9 @@ def name_problem(kind: str, name: t.Any) -> InvalidInput | None:
     if is_name(name):
         return None
     proposal = re.sub(r"[^a-z0-9.-]+", "-", name.lower())[:253].strip("-.")
-    remedy = "Use lower-case letters, digits, - and ., at most 253 characters, beginning and ending with a letter or digit"
+    remedy = (
+        "Use lower-case letters, digits, - and ., at most 253 characters, beginning and ending with a letter or digit"
+    )
     if is_name(proposal):
         remedy = f'Use for example "{proposal}"'
     return InvalidInput(f'{kind} "{name}": metadata.name "{name}" is not a DNS-1123 subdomain', remedy=remedy)

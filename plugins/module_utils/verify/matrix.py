@@ -18,7 +18,9 @@ def join(rows: t.Mapping[str, t.Sequence[Pair]]) -> dict[str, t.Any]:
     pairs = [{"source": source, **pair} for source in sorted(rows) for pair in rows[source]]
     failed = [pair for pair in pairs if not pair["received"] or pair["loss"] > 0]
     unexpected = [
-        pair for pair in pairs if pair["received"] and pair["encapsulation"] and pair["encapsulation"] != pair["expected"]
+        pair
+        for pair in pairs
+        if pair["received"] and pair["encapsulation"] and pair["encapsulation"] != pair["expected"]
     ]
     return {
         "pairs": pairs,
@@ -39,7 +41,8 @@ def name(pair: Pair) -> str:
 def table(pairs: t.Sequence[Pair]) -> str:
     """Return one table per pool, nodes by nodes: loss and mean round-trip time, and the encapsulation seen."""
     return "\n\n".join(
-        _pool_table(pool, [pair for pair in pairs if pair["pool"] == pool]) for pool in sorted({p["pool"] for p in pairs})
+        _pool_table(pool, [pair for pair in pairs if pair["pool"] == pool])
+        for pool in sorted({p["pool"] for p in pairs})
     )
 
 

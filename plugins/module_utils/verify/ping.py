@@ -13,7 +13,7 @@ import time
 import typing as t
 from dataclasses import dataclass, field
 
-from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import namespace
 from ansible_collections.podnet.calico.plugins.module_utils.verify import icmp
 
@@ -27,6 +27,8 @@ class Target:
 
     name: str
     address: str
+    pool: str | None = None
+    expected: str | None = None
     sent: int = 0
     times: list[float] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
@@ -41,6 +43,8 @@ class Target:
         return {
             "target": self.name,
             "address": self.address,
+            "pool": self.pool,
+            "expected": self.expected,
             "sent": self.sent,
             "received": received,
             "loss": round(1 - received / self.sent, 4) if self.sent else 1.0,
@@ -170,13 +174,32 @@ class Pinger:
 
 
 def ping_all(
-    targets: t.Sequence[Target], *, netns: str, device: str, count: int, interval: float, timeout: float, wait: float
+    addresses: t.Sequence[t.Mapping[str, t.Any]],
+    *,
+    netns: str | None,
+    device: str,
+    count: int,
+    interval: float,
+    timeout: float,
+    wait: float,
 ) -> list[dict[str, t.Any]]:
-    """Ping all targets from a namespace; wait: seconds that the network may take to carry the first packet."""
-    pinger = Pinger(netns, device)
-    try:
-        pinger.settle(targets, wait)
-        pinger.measure(targets, count=count, interval=interval, timeout=timeout)
-    finally:
-        pinger.close()
-    return [target.result() for target in targets]
+    """Ping addresses, those of one namespace at the same time, and return one result each.
+
+    addresses: name, address, and optionally pool, expected and netns; netns is the namespace of those without one.
+    wait: seconds that the network may take to carry the first packet.
+    """
+    groups: dict[str, list[Target]] = {}
+    for row in addresses:
+        source = row.get("netns") or netns
+        if not source:
+            raise InvalidInput(f"ping {row['address']}: no namespace is given", remedy="Set netns")
+        target = Target(row["name"], row["address"], row.get("pool"), row.get("expected"))
+        groups.setdefault(source, []).append(target)
+    for source, targets in groups.items():
+        pinger = Pinger(source, device)
+        try:
+            pinger.settle(targets, wait)
+            pinger.measure(targets, count=count, interval=interval, timeout=timeout)
+        finally:
+            pinger.close()
+    return [target.result() for targets in groups.values() for target in targets]

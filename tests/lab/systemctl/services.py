@@ -164,7 +164,7 @@ def existing(name: str, action: str) -> Unit:
 
 def _conditions_hold(unit: Unit) -> bool:
     conditions = unit.settings.get("ConditionPathExists", [])
-    return all(os.path.exists(path.lstrip("!")) != path.startswith("!") for path in conditions)
+    return all(Path(path.lstrip("!")).exists() != path.startswith("!") for path in conditions)
 
 
 def _make_folders(unit: Unit) -> None:

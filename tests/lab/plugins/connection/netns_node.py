@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import typing as t
 from pathlib import Path
@@ -44,7 +43,7 @@ ENVIRONMENT: t.Final = {
 }
 
 
-class Connection(ConnectionBase):  # type: ignore[misc]  # ansible-core has no types
+class Connection(ConnectionBase):
     """A connection into a node's namespaces; files are opened by a shell in the node."""
 
     transport = "netns_node"
@@ -76,7 +75,7 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # ansible-core has no t
         """Run a command in the node and return its exit status, output and errors."""
         super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         answer = subprocess.run(
-            self._inside("/bin/sh", "-c", to_bytes(cmd)),
+            self._inside("/bin/sh", "-c", 'cd && exec /bin/sh -c "$0"', to_bytes(cmd)),
             input=in_data or b"",
             capture_output=True,
             env=ENVIRONMENT,
@@ -87,15 +86,15 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # ansible-core has no t
     def put_file(self, in_path: str, out_path: str) -> None:
         """Copy a file into the node."""
         super().put_file(in_path, out_path)
-        if not os.path.exists(in_path):
+        if not Path(in_path).exists():
             raise AnsibleFileNotFound(f"Copying {in_path} into a lab node failed: there is no such file here.")
-        with open(in_path, "rb") as source:
+        with Path(in_path).open("rb") as source:
             self._copy(f"{in_path} to {out_path}", 'cat >"$0"', out_path, stdin=source)
 
     def fetch_file(self, in_path: str, out_path: str) -> None:
         """Copy a file out of the node."""
         super().fetch_file(in_path, out_path)
-        with open(out_path, "wb") as target:
+        with Path(out_path).open("wb") as target:
             self._copy(f"{in_path} from the node to {out_path}", 'cat <"$0"', in_path, stdout=target)
 
     def close(self) -> None:
@@ -106,7 +105,7 @@ class Connection(ConnectionBase):  # type: ignore[misc]  # ansible-core has no t
     def _inside(self, *command: str | bytes) -> list[str | bytes]:
         """Return the command line that runs a command in the node."""
         self._connect()
-        return ["nsenter", f"--target={self._pid}", *NAMESPACES, "--wd=/root", "--", *command]
+        return ["nsenter", f"--target={self._pid}", *NAMESPACES, "--", *command]
 
     def _copy(
         self,

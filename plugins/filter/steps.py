@@ -1,0 +1,72 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps between roles that need computing, as filters: the logic itself is in module_utils."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import conflist
+from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
+from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import documents
+from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import join
+
+HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
+
+
+def node_addresses(hostvars: HostVars, hosts: t.Sequence[str]) -> list[str]:
+    """Return the addresses of hosts as far as the inventory has them, without prefix lengths."""
+    known = (hostvars[host].get("calico_node_address") or hostvars[host].get("ansible_host") for host in hosts)
+    return [address.partition("/")[0] for address in known if address and address[0].isdigit()]
+
+
+def cluster(hostvars: HostVars, hosts: t.Sequence[str], **resources: t.Any) -> dict[str, t.Any]:
+    """Return resources (documents) and hosts (node name to what was seen there) of a cluster."""
+    nodes = []
+    seen = {}
+    for host in hosts:
+        variables = hostvars[host]
+        observed = variables["plan_host"]["host"]
+        name = variables.get("calico_node_name") or host
+        seen[name] = dict(observed)
+        nodes.append(
+            {
+                "host": host,
+                "name": name,
+                "address": observed["address"],
+                "labels": variables.get("calico_node_labels"),
+                "as_number": variables.get("calico_node_as_number"),
+                "route_reflector_cluster_id": variables.get("calico_node_route_reflector_cluster_id"),
+            }
+        )
+    try:
+        return {"resources": documents(nodes=nodes, **resources), "hosts": seen}
+    except PodnetError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+def probe_endpoints(probes: t.Sequence[t.Mapping[str, t.Any]], mtu: int) -> list[dict[str, t.Any]]:
+    """Return the probe pods of a plan as endpoints for calico_veth."""
+    return [{"name": probe["name"], "addresses": probe["addresses"], "mtu": mtu} for probe in probes]
+
+
+def ping_matrix(hostvars: HostVars, hosts: t.Sequence[str]) -> dict[str, t.Any]:
+    """Return the matrix of what calico_ping found on each host."""
+    return join({hostvars[host]["plan_of_node"]["node"]: hostvars[host]["verify_pings"]["results"] for host in hosts})
+
+
+class FilterModule:
+    """Provides the filters of podnet.calico."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by name."""
+        return {
+            "cluster": cluster,
+            "conflist": conflist,
+            "node_addresses": node_addresses,
+            "ping_matrix": ping_matrix,
+            "probe_endpoints": probe_endpoints,
+        }

@@ -1,0 +1,29 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The description of the network for the container runtime: a CNI configuration list (CNI specification 1.0.0)."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import typing as t
+
+
+def conflist(cni: t.Mapping[str, t.Any], name: str, version: str) -> str:
+    """Return the configuration list as text; cni is the part "cni" of a NodePlan as data.
+
+    ptp makes a veth pair per pod and host-local hands out the addresses of the node's own blocks; a pod gets one address
+    of each IP version. portmap and bandwidth serve the runtime's capabilities.
+    """
+    families: dict[int, list[dict[str, str]]] = {}
+    for cidr in cni["ranges"]:
+        families.setdefault(ipaddress.ip_network(cidr).version, []).append({"subnet": cidr})
+    routes = [{"dst": {4: "0.0.0.0/0", 6: "::/0"}[version]} for version in sorted(families)]
+    ipam = {"type": "host-local", "ranges": [families[version] for version in sorted(families)], "routes": routes}
+    plugins = [
+        {"type": "ptp", "mtu": cni["mtu"], "ipMasq": False, "ipam": ipam},
+        {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True},
+        {"type": "bandwidth", "capabilities": {"bandwidth": True}},
+    ]
+    return json.dumps({"cniVersion": version, "name": name, "plugins": plugins}, indent=2) + "\n"

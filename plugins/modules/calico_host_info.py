@@ -1,0 +1,86 @@
+#!/usr/bin/python
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: calico_host_info
+short_description: See what a host's part of the pod network has to be built on
+version_added: 1.0.0
+author: podnet.calico contributors
+description:
+  - Returns the node's address with the prefix length of its interface, the device that carries the routes to the other
+    nodes and its MTU, and the encapsulations that the kernel has.
+  - The device is found by asking the kernel for the route to the peers, not by its name. Changes nothing.
+requirements:
+  - pyroute2 >= 0.7.2 on the target (Debian package python3-pyroute2)
+extends_documentation_fragment:
+  - podnet.calico.attributes.info
+options:
+  address:
+    description:
+      - The node's address, with or without prefix length; it must be on an interface of the host.
+      - By default it is the source address that the kernel uses towards the O(peers).
+    type: str
+  peers:
+    description: Addresses of the other nodes; those of the host itself are ignored.
+    type: list
+    elements: str
+    default: []
+"""
+
+EXAMPLES = r"""
+- name: Where do packets to the other nodes leave, and how large may they be?
+  podnet.calico.calico_host_info:
+    peers: [192.0.2.12, 192.0.2.13]
+  register: host
+"""
+
+RETURN = r"""
+host:
+  description: What was seen.
+  returned: success
+  type: dict
+  contains:
+    address:
+      description: The node's address with the prefix length of its interface.
+      type: str
+      sample: 192.0.2.11/24
+    device:
+      description: The device that carries the routes to the peers.
+      type: str
+      sample: eth0
+    mtu:
+      description: The smallest MTU of the devices that carry routes to peers, in bytes.
+      type: int
+      sample: 1500
+    encapsulations:
+      description: Link kinds that the kernel has.
+      type: list
+      elements: str
+      sample: [ipip, vxlan]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.host import observe
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import open_netlink
+from ansible_collections.podnet.calico.plugins.module_utils.runner import run
+
+
+def work(module: AnsibleModule) -> Outcome:
+    """Look at the host."""
+    with open_netlink() as ipr:
+        return Outcome([], {"host": observe(ipr, module.params["address"], module.params["peers"])})
+
+
+def main() -> None:
+    """Run the module."""
+    spec = {"address": {"type": "str"}, "peers": {"type": "list", "elements": "str", "default": []}}
+    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,134 @@
+#!/usr/bin/python
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: calico_ping
+short_description: Ping many pods at once, and see how each packet really travels
+version_added: 1.0.0
+author: podnet.calico contributors
+description:
+  - Sends ICMP echo requests to all targets at the same time from inside a network namespace of the host.
+  - Watches the underlay device meanwhile and reports for each target what its packets were wrapped in.
+  - Needs nothing but Python on the target. A target that does not answer is a result, not a failure.
+requirements:
+  - pyroute2 >= 0.7.2 on the target (Debian package python3-pyroute2)
+extends_documentation_fragment:
+  - podnet.calico.attributes.info
+attributes:
+  idempotent:
+    support: N/A
+    details: Each run measures anew.
+options:
+  targets:
+    description: The addresses to ping.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: What to call the target in the result.
+        type: str
+        required: true
+      address:
+        description: The address.
+        type: str
+        required: true
+      pool:
+        description: The pool that the address is from; returned with the result.
+        type: str
+      expected:
+        description: The encapsulation that the plan says; returned with the result.
+        type: str
+      netns:
+        description: The network namespace to ping from, if not O(netns).
+        type: str
+  netns:
+    description: Name or path of the network namespace to ping from. Needed unless every target has its own.
+    type: str
+  device:
+    description: The underlay device to watch.
+    type: str
+    required: true
+  count:
+    description: Echo requests for each target.
+    type: int
+    default: 10
+  interval:
+    description: Seconds between two rounds.
+    type: float
+    default: 0.05
+  timeout:
+    description: Seconds to wait for the last answers.
+    type: float
+    default: 1
+  wait:
+    description: Seconds that the network may take until every target has answered once; not counted.
+    type: float
+    default: 0
+"""
+
+EXAMPLES = r"""
+- name: Ping a pod of another node from a pod of this one
+  podnet.calico.calico_ping:
+    netns: shop.web-0
+    device: eth0
+    targets:
+      - {name: web-1, address: 10.244.1.5}
+"""
+
+RETURN = r"""
+results:
+  description: One result for each target. The loss is a fraction; times are in milliseconds.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - target: web-1
+      address: 10.244.1.5
+      sent: 10
+      received: 10
+      loss: 0.0
+      rtt_ms: {min: 0.11, avg: 0.15, max: 0.3}
+      encapsulation: VXLAN
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.runner import run
+from ansible_collections.podnet.calico.plugins.module_utils.verify.ping import ping_all
+
+TARGET = {
+    "name": {"type": "str", "required": True},
+    "address": {"type": "str", "required": True},
+    "pool": {"type": "str"},
+    "expected": {"type": "str"},
+    "netns": {"type": "str"},
+}
+
+
+def work(module: AnsibleModule) -> Outcome:
+    """Ping the targets."""
+    options = {name: module.params[name] for name in ("netns", "device", "count", "interval", "timeout", "wait")}
+    return Outcome([], {"results": ping_all(module.params["targets"], **options)})
+
+
+def main() -> None:
+    """Run the module."""
+    spec = {
+        "targets": {"type": "list", "elements": "dict", "required": True, "options": TARGET},
+        "netns": {"type": "str"},
+        "device": {"type": "str", "required": True},
+        "count": {"type": "int", "default": 10},
+        "interval": {"type": "float", "default": 0.05},
+        "timeout": {"type": "float", "default": 1},
+        "wait": {"type": "float", "default": 0},
+    }
+    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+#!/usr/bin/python
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: calico_plan
+short_description: Compute what nodes need, or say why it cannot work
+version_added: 1.0.0
+author: podnet.calico contributors
+description:
+  - Reads all resources once and returns for each host asked for the whole plan of its part of the pod network, with tunnels,
+    routes, BGP sessions, MTU, address ranges of pods, and what it requires of its surroundings.
+  - Refuses what cannot work, naming every problem and its remedy. Changes nothing.
+extends_documentation_fragment:
+  - podnet.calico.attributes.info
+  - podnet.calico.datastore
+options:
+  hosts:
+    description: Node name to what M(podnet.calico.calico_host_info) returned as RV(podnet.calico.calico_host_info#module:host).
+    type: dict
+    required: true
+  resources:
+    description:
+      - Documents to take as stored, blocks claimed for the O(hosts) included, whether or not they are yet.
+      - So a plan can be had, and refused, before anything is written.
+    type: list
+    elements: dict
+    default: []
+  bgp:
+    description:
+      - Whether BIRD routes. V(auto) says yes if a pool does without VXLAN, or if there is a BGPPeer.
+      - With V(disabled) all routes are in the plan's RV(plans) as static routes.
+    type: str
+    choices: [auto, enabled, disabled]
+    default: auto
+"""
+
+EXAMPLES = r"""
+- name: What would node1 need?
+  podnet.calico.calico_plan:
+    hosts:
+      node1: {address: 192.0.2.11/24, device: eth0, mtu: 1500, encapsulations: [vxlan]}
+  register: result
+"""
+
+RETURN = r"""
+plans:
+  description: Node name to plan.
+  returned: success
+  type: dict
+  sample: {node1: {node: node1, address: 192.0.2.11/24, tunnels: [], routes: []}}
+"""
+
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.podnet.calico.plugins.module_utils import argspec
+from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import snapshot
+from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
+from ansible_collections.podnet.calico.plugins.module_utils.runner import run
+
+
+def work(module: AnsibleModule) -> Outcome:
+    """Plan for all hosts."""
+    hosts = module.params["hosts"]
+    wanted = put(snapshot(connect(module.params)), module.params["resources"])
+    claimed = claim(wanted, hosts, now=time.time_ns())
+    return Outcome([], {"plans": plan_all(claimed, hosts, module.params["bgp"])})
+
+
+def main() -> None:
+    """Run the module."""
+    spec = {
+        "hosts": {"type": "dict", "required": True},
+        "resources": {"type": "list", "elements": "dict", "default": []},
+        "bgp": {"type": "str", "choices": ["auto", "enabled", "disabled"], "default": "auto"},
+        **argspec.datastore(),
+    }
+    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+#!/usr/bin/python
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: calico_veth
+short_description: Connect network namespaces to the host as Calico connects pods
+version_added: 1.0.0
+author: podnet.calico contributors
+description:
+  - Makes a veth pair per pod as Calico's CNI plugin does. The host's end is named C(cali…), has the MAC
+    ee:ee:ee:ee:ee:ee, proxy ARP and a route to the pod's address; in the pod a default route leads through 169.254.1.1.
+  - A permanent neighbour entry in the pod makes it work on hosts without a default route too.
+  - An endpoint that cannot be finished is removed again. Endpoints of ours carry a link alias.
+requirements:
+  - pyroute2 >= 0.7.2 on the target (Debian package python3-pyroute2)
+extends_documentation_fragment:
+  - podnet.calico.attributes
+options:
+  endpoints:
+    description: The endpoints.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: The workload, C(namespace.pod). The name of the host's end is made from it as Calico does.
+        type: str
+        required: true
+      netns:
+        description:
+          - Name or path of the pod's network namespace. The default is O(endpoints[].name).
+          - A named namespace that does not exist is made, and removed with the endpoint.
+        type: str
+      addresses:
+        description: Addresses of the pod, IPv4 and IPv6.
+        type: list
+        elements: str
+        default: []
+      mtu:
+        description: MTU of both ends in bytes.
+        type: int
+        default: 1500
+      interface:
+        description: Name of the pod's end.
+        type: str
+        default: eth0
+      host_interface:
+        description: Name of the host's end, if it shall not be the one that Calico would give it.
+        type: str
+      mac:
+        description: MAC of the pod's end. The kernel chooses one by default.
+        type: str
+  state:
+    description: Whether the endpoints shall exist.
+    type: str
+    choices: [present, absent]
+    default: present
+  exclusive:
+    description: Remove all endpoints of ours that are not listed.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+- name: Two pods on this host
+  podnet.calico.calico_veth:
+    endpoints:
+      - {name: shop.web-0, addresses: [10.244.0.5], mtu: 1450}
+      - {name: shop.web-1, addresses: [10.244.0.6], mtu: 1450}
+
+- name: Connect the namespace of a running process
+  podnet.calico.calico_veth:
+    endpoints:
+      - {name: lab.server, netns: /proc/4711/ns/net, addresses: [10.244.0.7]}
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or would be in check mode.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{action: create, kind: endpoint, name: calia4fc3c48bd8}]
+endpoints:
+  description: The endpoints asked for, with the name of the host's end.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{name: shop.web-0, host_interface: calia4fc3c48bd8}]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoints import ensure
+from ansible_collections.podnet.calico.plugins.module_utils.runner import run
+
+ENDPOINT = {
+    "name": {"type": "str", "required": True},
+    "netns": {"type": "str"},
+    "addresses": {"type": "list", "elements": "str", "default": []},
+    "mtu": {"type": "int", "default": 1500},
+    "interface": {"type": "str", "default": "eth0"},
+    "host_interface": {"type": "str"},
+    "mac": {"type": "str"},
+}
+
+
+def work(module: AnsibleModule) -> Outcome:
+    """Bring the endpoints in line with the options."""
+    options = {name: module.params[name] for name in ("state", "exclusive")}
+    return ensure(module.params["endpoints"], check_mode=module.check_mode, **options)
+
+
+def main() -> None:
+    """Run the module."""
+    spec = {
+        "endpoints": {"type": "list", "elements": "dict", "required": True, "options": ENDPOINT},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "exclusive": {"type": "bool", "default": False},
+    }
+    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
+
+
+if __name__ == "__main__":
+    main()
