@@ -6,6 +6,8 @@ NODES ?= 3
 ENCAPSULATION ?= VXLAN
 PYTHON ?= /usr/bin/python3
 export PYTHON
+# A shell that became root with plain `su` does not search these.
+export PATH := /usr/sbin:/sbin:$(PATH)
 
 LAB = tests/lab/lab.py
 SHAPE = --nodes '$(NODES)' --encapsulation '$(ENCAPSULATION)' $(if $(SSH),--ssh)

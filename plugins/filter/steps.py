@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import conflist
 from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
 from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import documents
+from ansible_collections.podnet.calico.plugins.module_utils.resources.record import API_VERSION
 from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import join
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -31,7 +32,7 @@ def cluster(hostvars: HostVars, hosts: t.Sequence[str], **resources: t.Any) -> d
         variables = hostvars[host]
         observed = variables["plan_host"]["host"]
         name = variables.get("calico_node_name") or host
-        seen[name] = dict(observed)
+        seen[name] = {key: observed[key] for key in ("address", "device", "mtu", "encapsulations")}
         nodes.append(
             {
                 "host": host,
@@ -46,6 +47,16 @@ def cluster(hostvars: HostVars, hosts: t.Sequence[str], **resources: t.Any) -> d
         return {"resources": documents(nodes=nodes, **resources), "hosts": seen}
     except PodnetError as error:
         raise AnsibleFilterError(str(error)) from error
+
+
+def leaving(
+    hostvars: HostVars, hosts: t.Sequence[str], group: t.Sequence[str], **resources: t.Any
+) -> dict[str, t.Any]:
+    """Return nodes (names) and resources (documents) that go when hosts leave; with the whole group, everything goes."""
+    names = [hostvars[host].get("calico_node_name") or host for host in hosts]
+    nodes = [{"apiVersion": API_VERSION, "kind": "Node", "metadata": {"name": name}} for name in names]
+    rest = documents(**resources) if set(group) <= set(hosts) else []
+    return {"nodes": names, "resources": [*nodes, *rest]}
 
 
 def probe_endpoints(probes: t.Sequence[t.Mapping[str, t.Any]], mtu: int) -> list[dict[str, t.Any]]:
@@ -66,6 +77,7 @@ class FilterModule:
         return {
             "cluster": cluster,
             "conflist": conflist,
+            "leaving": leaving,
             "node_addresses": node_addresses,
             "ping_matrix": ping_matrix,
             "probe_endpoints": probe_endpoints,

@@ -14,8 +14,7 @@ description:
   - Returns the node's address with the prefix length of its interface, the device that carries the routes to the other
     nodes and its MTU, and the encapsulations that the kernel has.
   - The device is found by asking the kernel for the route to the peers, not by its name. Changes nothing.
-requirements:
-  - pyroute2 >= 0.7.2 on the target (Debian package python3-pyroute2)
+  - Where Python's netlink library is missing, it says so in RV(missing) instead of failing, so that it can be installed.
 extends_documentation_fragment:
   - podnet.calico.attributes.info
 options:
@@ -39,8 +38,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+missing:
+  description: Debian's names of the packages that the modules need and that are not installed.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 host:
-  description: What was seen.
+  description: What was seen; not there while a package is missing.
   returned: success
   type: dict
   contains:
@@ -61,19 +66,27 @@ host:
       type: list
       elements: str
       sample: [ipip, vxlan]
+    programs:
+      description: Which of the programs that roles install are there.
+      type: dict
+      sample: {bird: true, cni: true}
 """
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.host import observe
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.host import missing_packages, observe
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import open_netlink
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 
 def work(module: AnsibleModule) -> Outcome:
     """Look at the host."""
+    missing = missing_packages()
+    if missing:
+        return Outcome([], {"missing": missing})
     with open_netlink() as ipr:
-        return Outcome([], {"host": observe(ipr, module.params["address"], module.params["peers"])})
+        host = observe(ipr, module.params["address"], module.params["peers"])
+    return Outcome([], {"host": host, "missing": []})
 
 
 def main() -> None:

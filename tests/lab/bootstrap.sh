@@ -124,6 +124,11 @@ link_collection() {
 
 remove_packages() {
     [ -s "$record" ] || return 0
+    for state in /run/*-lab/state.json; do
+        [ -e "$state" ] || continue
+        say "The packages stay until the other lab is removed, too: $(dirname "$state")"
+        return 0
+    done
     recorded=$(cat "$record")
     present=$(installed_packages | comm -12 - "$record")
     if [ -n "$present" ]; then
@@ -134,7 +139,9 @@ remove_packages() {
     fi
     for package in $recorded; do
         status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
-        if [ "$status" = installed ]; then say "$package stays: another package needs it now (see $log)"; fi
+        [ "$status" = installed ] || continue
+        say "$package stays: another package needs it now (see $log)"
+        printf '%s install\n' "$package" | dpkg --set-selections
     done
     rm -f "$record"
     rmdir "$(dirname "$record")" 2>/dev/null || true

@@ -38,20 +38,26 @@ def alone(lab: Lab) -> t.Iterator[None]:
 
 
 def running_shape(lab: Lab) -> Shape | None:
-    """Return the shape of a lab that was brought up completely, also when nodes of it have died since; else None."""
+    """Return the shape of a lab that was brought up completely, also when nodes of it have died since; else None.
+
+    A record that cannot be read counts as none.
+    """
     try:
         return Shape(**json.loads((lab.run_dir / "state.json").read_text()))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError, TypeError):
         return None
 
 
 def check_kernel(shape: Shape) -> None:
-    """Raise LabError when this machine's kernel cannot make the tunnels of a shape; tried in a throw-away namespace."""
+    """Raise LabError when this machine's kernel cannot make the tunnels of a shape; tried in a throw-away namespace.
+
+    A machine that has no iproute2 yet is not judged.
+    """
     kind = next((kind for kind in ("ipip", "vxlan") if shape.encapsulation.lower().startswith(kind)), None)
     details = {"ipip": ["local", "192.0.2.1"], "vxlan": ["id", "4096", "dstport", "4789"]}
-    if kind is None or commands.succeeds(
-        *["unshare", "--net", "ip", "link", "add", "probe", "type", kind, *details[kind]]
-    ):
+    if kind is None or shutil.which("ip") is None:
+        return
+    if commands.succeeds(*["unshare", "--net", "ip", "link", "add", "probe", "type", kind, *details[kind]]):
         return
     remedy = f"Use a kernel with {kind} (try `modprobe {kind}`)"
     if kind == "ipip":

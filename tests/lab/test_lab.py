@@ -27,9 +27,9 @@ PROGRAMS: t.Final = Path(sys.prefix) / "bin"
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="namespaces need root")
 
 
-def lab(*arguments: str, status: int = 0, **environment: str) -> str:
+def lab(*arguments: str, status: int = 0, environment: dict[str, str] | None = None) -> str:
     """Run lab.py, check its exit status and return what it prints."""
-    values = os.environ | {"PODNET_LAB_NAME": LAB.name} | environment
+    values = os.environ | {"PODNET_LAB_NAME": LAB.name} | (environment or {})
     answer = subprocess.run(
         [sys.executable, str(LAB_PY), *arguments], env=values, capture_output=True, text=True, check=False
     )
@@ -376,12 +376,12 @@ def _report(*, ok: bool) -> str:
 def test_run_deploys_verifies_and_tells_whether_anything_changed(stand_in: str) -> None:
     lab("down")
     environment = {"ANSIBLE_COLLECTIONS_PATH": stand_in, "LAB_TEST_REPORT": _report(ok=True)}
-    first = lab("run", "--nodes", "2", **environment)
+    first = lab("run", "--nodes", "2", environment=environment)
     assert "The deployment made 2 changes." in first
     assert "dataplane | Write a file" in first and "2 changed" in first
     assert "Fail on demand" not in first, "a task that all hosts skip is not worth a line"
     assert "0% 0.25 ms" in first and "VXLAN between all nodes" in first
-    second = lab("run", "--nodes", "2", **environment)
+    second = lab("run", "--nodes", "2", environment=environment)
     assert "2 nodes already run" in second
     assert "Nothing had to be changed: the network already was as wanted." in second
     assert "TASK [dataplane | Write a file]" in (LAB.files / "deploy.log").read_text()
@@ -389,8 +389,8 @@ def test_run_deploys_verifies_and_tells_whether_anything_changed(stand_in: str) 
 
 def test_run_fails_when_verify_says_so_or_a_task_fails(stand_in: str) -> None:
     environment = {"ANSIBLE_COLLECTIONS_PATH": stand_in, "LAB_TEST_REPORT": _report(ok=False)}
-    assert "NOT OK: 2 of 2 pairs lost packets." in lab("run", "--nodes", "2", status=1, **environment)
-    failed = lab("run", "--nodes", "2", status=1, LAB_TEST_FAIL="yes", **environment)
+    assert "NOT OK: 2 of 2 pairs lost packets." in lab("run", "--nodes", "2", status=1, environment=environment)
+    failed = lab("run", "--nodes", "2", status=1, environment=environment | {"LAB_TEST_FAIL": "yes"})
     assert "podnet.calico.deploy failed" in failed
     assert "the reason why" in failed and str(LAB.files / "deploy.log") in failed
 

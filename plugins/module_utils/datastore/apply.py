@@ -7,14 +7,30 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Document, Key, Snapshot, key_of
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import (
+    BOOK_KEEPING,
+    Document,
+    Key,
+    Snapshot,
+    key_of,
+)
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.revisions import describe, revision
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.resources import crosscheck
 from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import normalise, plural
+from ansible_collections.podnet.calico.plugins.module_utils.resources.problems import problems_of
 
 MANAGED_LABEL = "podnet.calico/managed"
 """The label of the objects that pruning may delete; its value is "true"."""
+
+TUNNEL_FIELDS = (
+    "ipv4VXLANTunnelAddr",
+    "vxlanTunnelMACAddr",
+    "ipv6VXLANTunnelAddr",
+    "vxlanTunnelMACAddrV6",
+    "wireguard",
+)
+IPIP_FIELD = "ipv4IPIPTunnelAddr"  # below spec.bgp
 
 Raw = t.Mapping[str, t.Any]
 
@@ -35,7 +51,7 @@ def put(snapshot: Snapshot, documents: t.Iterable[Raw], *, merge: bool = False, 
         try:
             canonical = _placed(result, document, merge)
         except InvalidInput as error:
-            problems.append(error)
+            problems.extend(problems_of(error))
             continue
         key = key_of(canonical)
         if key in keys:
@@ -97,12 +113,23 @@ def _placed(snapshot: Snapshot, document: Raw, merge: bool) -> Document:
     if given and str(given) != revision(stored):
         message = f"Replacing {describe(stored)}: the document has revision {given}, {revision(stored)} is stored"
         raise Conflict(message, remedy="Leave metadata.resourceVersion out of the document to replace it all the same")
-    canonical = normalise(_patched(stored, document) if merge else document)
-    kept = {key: value for key, value in stored["metadata"].items() if key in ("uid", "creationTimestamp")}
-    canonical["metadata"] = {**canonical["metadata"], **kept, "resourceVersion": revision(stored)}
+    kept_fields = stored if merge else _allocations(stored)
+    canonical = normalise(_patched(kept_fields, document) if kept_fields else document)
+    kept = {key: value for key, value in stored["metadata"].items() if key in BOOK_KEEPING}
+    canonical["metadata"] = {**canonical["metadata"], **kept}
     if "status" in stored:
         canonical["status"] = stored["status"]
     return canonical
+
+
+def _allocations(stored: Document) -> Document:
+    """Return what IPAM and the nodes note on a stored Node: a document that replaces it does not take that away."""
+    if stored["kind"] != "Node":
+        return {}
+    spec = stored.get("spec", {})
+    tunnels = {key: spec[key] for key in TUNNEL_FIELDS if key in spec}
+    bgp = {key: value for key, value in spec.get("bgp", {}).items() if key == IPIP_FIELD}
+    return {"spec": {**tunnels, **({"bgp": bgp} if bgp else {})}}
 
 
 def _without_revision(document: Document) -> Document:

@@ -15,6 +15,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.changes import Chang
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.revisions import as_successor
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import KINDS, normalise
+from ansible_collections.podnet.calico.plugins.module_utils.resources.problems import problems_of
 
 Document = t.Dict[str, t.Any]
 Key = t.Tuple[str, str]
@@ -77,7 +78,7 @@ def snapshot(store: Datastore) -> Snapshot:
                 try:
                     documents[key_of(document)] = normalise(document)
                 except InvalidInput as error:
-                    problems.append(error)
+                    problems.extend(problems_of(error))
     raise_all(problems)
     return documents
 

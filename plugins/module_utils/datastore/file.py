@@ -49,9 +49,11 @@ class FileStore:
                 self._index = FileIndex(self.root)
             yield
         finally:
-            self._sync()
-            self._index = None
-            self._lock.release()
+            try:
+                self._sync()
+            finally:
+                self._index = None
+                self._lock.release()
 
     def get(self, kind: str, name: str) -> Document | None:
         """Return a document, None if there is none."""

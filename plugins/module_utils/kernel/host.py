@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import os
 import typing as t
@@ -13,6 +14,13 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Invali
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import NetlinkError, links
 
 KINDS = ("ipip", "vxlan")
+LIBRARIES = {"pyroute2": "python3-pyroute2", "yaml": "python3-yaml"}
+PROGRAMS = {"bird": ("/usr/sbin/bird", "/usr/bin/bird"), "cni": ("/usr/lib/cni/ptp", "/opt/cni/bin/ptp")}
+
+
+def missing_packages() -> list[str]:
+    """Return Debian's names of the Python libraries that the modules need and that this host lacks."""
+    return [package for name, package in LIBRARIES.items() if importlib.util.find_spec(name) is None]
 
 
 def observe(ipr: t.Any, address: str | None, peers: t.Sequence[str]) -> dict[str, t.Any]:
@@ -39,6 +47,7 @@ def observe(ipr: t.Any, address: str | None, peers: t.Sequence[str]) -> dict[str
         "device": carriers[0][0] if carriers else device,
         "mtu": min(devices[name].get_attr("IFLA_MTU") for name in carrying),
         "encapsulations": [kind for kind in KINDS if has_module(kind)],
+        "programs": {name: any(os.path.exists(path) for path in paths) for name, paths in PROGRAMS.items()},
     }
 
 

@@ -61,6 +61,8 @@ def plural(kind: str) -> str:
 
 def unknown_kind(kind: t.Any) -> InvalidInput:
     """Return the error for a kind that the datastore does not hold, naming the nearest one that it does."""
+    if kind is None:
+        return InvalidInput("A document has no kind", remedy=f"Kinds are {', '.join(KINDS)}")
     near = difflib.get_close_matches(str(kind), KINDS, n=1)
     remedy = f"Did you mean {near[0]}?" if near else f"Kinds are {', '.join(KINDS)}"
     return InvalidInput(f'kind "{kind}" is not managed by this collection', remedy=remedy, kind_given=str(kind))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import BGPConfiguration
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_peer import BGPPeer
@@ -96,7 +97,11 @@ PEER_INVALID = {
         "is not of the family of peerIP",
         "IPv6 gateway",
     ),
-    "fraction of a second": ({"peerIP": "192.0.2.1", "asNumber": 1, "maxRestartTime": "500ms"}, "whole seconds", "120s"),
+    "fraction of a second": (
+        {"peerIP": "192.0.2.1", "asNumber": 1, "maxRestartTime": "500ms"},
+        "whole seconds",
+        "120s",
+    ),
     "plain password": ({"peerIP": "192.0.2.1", "asNumber": 1, "password": {"value": "x"}}, "secretKeyRef", ""),
     "hops": ({"peerIP": "192.0.2.1", "asNumber": 1, "ttlSecurity": 256}, "is not within 0 to 255", "255"),
     "filter name": ({"peerIP": "192.0.2.1", "asNumber": 1, "filters": ["A_b"]}, "name of a BGPFilter", "A_b"),
@@ -135,7 +140,7 @@ def test_configuration_of_one_node_holds_what_was_given_alone() -> None:
 
 
 def test_everything_of_a_full_configuration_survives_the_round_trip() -> None:
-    spec = {
+    spec: dict[str, t.Any] = {
         "logSeverityScreen": "Debug",
         "nodeToNodeMeshEnabled": True,
         "asNumber": 64600,
@@ -163,7 +168,12 @@ def test_everything_of_a_full_configuration_survives_the_round_trip() -> None:
 
 CONFIGURATION_INVALID = {
     "name": ("other", {}, "is neither default nor node.<node>", "default for all nodes"),
-    "mesh of one node": ("node.a", {"nodeToNodeMeshEnabled": False}, "in the configuration named default alone", "default"),
+    "mesh of one node": (
+        "node.a",
+        {"nodeToNodeMeshEnabled": False},
+        "in the configuration named default alone",
+        "default",
+    ),
     "AS of one node": ("node.a", {"asNumber": 64600}, "spec.asNumber 64600 is possible in", "default"),
     "password without mesh": (
         "default",
@@ -193,7 +203,12 @@ CONFIGURATION_INVALID = {
         "is defined twice",
         "Keep one",
     ),
-    "service range": ("default", {"serviceClusterIPs": [{"cidr": "10.96.0.1/12"}]}, "spec.serviceClusterIPs[0].cidr", "/12"),
+    "service range": (
+        "default",
+        {"serviceClusterIPs": [{"cidr": "10.96.0.1/12"}]},
+        "spec.serviceClusterIPs[0].cidr",
+        "/12",
+    ),
     "service range without mapping": ("default", {"serviceClusterIPs": ["10.96.0.0/12"]}, "is not a mapping", "field"),
     "port": ("default", {"listenPort": 0}, "is not within 1 to 65535", "65535"),
     "priority": ("default", {"ipv4NormalRoutePriority": 2**31 - 1}, "is not within 1 to 2147483646", "2147483646"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.resources.crosscheck import check
 from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import normalise

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 

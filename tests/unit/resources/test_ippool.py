@@ -9,10 +9,11 @@ import ipaddress
 import typing as t
 
 import pytest
-from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS, IPPool
 from hypothesis import given
 from hypothesis import strategies as st
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS, IPPool
 
 
 def document(**spec: t.Any) -> dict[str, t.Any]:
@@ -92,19 +93,43 @@ INVALID = {
     "zone": ({"cidr": "fe80::%eth0/64"}, "is not an address with a prefix length", "Write it like"),
     "link-local": ({"cidr": "169.254.0.0/24"}, "overlaps the link-local range 169.254.0.0/16", "another range"),
     "around link-local": ({"cidr": "fe00::/8"}, "overlaps the link-local range fe80::/10", "another range"),
-    "block larger than allowed": ({"cidr": "10.0.0.0/8", "blockSize": 19}, "spec.blockSize 19 is not within 20", "20 to 32"),
+    "block larger than allowed": (
+        {"cidr": "10.0.0.0/8", "blockSize": 19},
+        "spec.blockSize 19 is not within 20",
+        "20 to 32",
+    ),
     "IPv4 block in IPv6": ({"cidr": "fd00::/48", "blockSize": 26}, "spec.blockSize 26 is not within 116", "116 to 128"),
     "smaller than a block": ({"cidr": "10.0.0.0/28"}, "is smaller than one block", "blockSize from 28 to 32"),
-    "block size as text": ({"cidr": "10.0.0.0/16", "blockSize": "26"}, 'spec.blockSize "26" is not an integer', "quotes"),
-    "both modes": ({"cidr": "10.0.0.0/16", "ipipMode": "Always", "vxlanMode": "Always"}, "contradicts vxlanMode", "Never"),
+    "block size as text": (
+        {"cidr": "10.0.0.0/16", "blockSize": "26"},
+        'spec.blockSize "26" is not an integer',
+        "quotes",
+    ),
+    "both modes": (
+        {"cidr": "10.0.0.0/16", "ipipMode": "Always", "vxlanMode": "Always"},
+        "contradicts vxlanMode",
+        "Never",
+    ),
     "IPIP on IPv6": ({"cidr": "fd00::/48", "ipipMode": "Always"}, "not possible for an IPv6 pool", "vxlanMode"),
     "unknown mode": ({"cidr": "10.0.0.0/16", "vxlanMode": "crosssubnet"}, "is not one of", "Did you mean CrossSubnet?"),
     "boolean as text": ({"cidr": "10.0.0.0/16", "natOutgoing": "yes"}, "is not a boolean", "true or false"),
     "selector": ({"cidr": "10.0.0.0/16", "nodeSelector": "rack ="}, "spec.nodeSelector", "two signs"),
     "global selector": ({"cidr": "10.0.0.0/16", "nodeSelector": "global()"}, "without global()", "all()"),
-    "namespaces with tunnels": ({"cidr": "10.0.0.0/16", "namespaceSelector": "has(a)"}, "allowedUses has Tunnel", "Workload"),
-    "unknown use": ({"cidr": "10.0.0.0/16", "allowedUses": ["Pods"]}, 'spec.allowedUses "Pods" has an element', "Remove"),
-    "mixed uses": ({"cidr": "10.0.0.0/16", "allowedUses": ["LoadBalancer", "Tunnel"]}, "combines LoadBalancer", "of its own"),
+    "namespaces with tunnels": (
+        {"cidr": "10.0.0.0/16", "namespaceSelector": "has(a)"},
+        "allowedUses has Tunnel",
+        "Workload",
+    ),
+    "unknown use": (
+        {"cidr": "10.0.0.0/16", "allowedUses": ["Pods"]},
+        'spec.allowedUses "Pods" has an element',
+        "Remove",
+    ),
+    "mixed uses": (
+        {"cidr": "10.0.0.0/16", "allowedUses": ["LoadBalancer", "Tunnel"]},
+        "combines LoadBalancer",
+        "of its own",
+    ),
     "load balancer with encapsulation": (
         {"cidr": "10.0.0.0/16", "allowedUses": ["LoadBalancer"], "vxlanMode": "Always"},
         "has LoadBalancer in a pool with encapsulation",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import KINDS, normalise, plural
 
@@ -40,7 +41,7 @@ def test_what_kubernetes_adds_to_metadata_is_left_out() -> None:
 INVALID = {
     "near kind": (document("IPPools"), 'kind "IPPools" is not managed', "Did you mean IPPool?"),
     "other kind": (document("Deployment"), 'kind "Deployment" is not managed', "Kinds are ClusterInformation"),
-    "no kind": ({"metadata": {"name": "x"}}, 'kind "None" is not managed', "Kinds are"),
+    "no kind": ({"metadata": {"name": "x"}}, "A document has no kind", "Kinds are"),
     "version": (document("Node", version="v1"), 'apiVersion "v1" is not known', "crd.projectcalico.org/v1"),
     "name": (document("IPAMHandle", "K8s_x"), "is not a DNS-1123 subdomain", "k8s-x"),
     "part": ({**document("BGPFilter"), "cidr": "x"}, "cidr is not a part of a document", "below spec"),

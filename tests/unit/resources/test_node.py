@@ -9,6 +9,7 @@ import ipaddress
 import typing as t
 
 import pytest
+
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
 
@@ -79,12 +80,24 @@ INVALID = {
     "AS zero": ({"bgp": {"asNumber": 0}}, "spec.bgp.asNumber 0 is not an AS number", "from 1 to"),
     "AS too large": ({"bgp": {"asNumber": 2**32}}, "is not an AS number", "4294967295"),
     "AS half too large": ({"bgp": {"asNumber": "1.65536"}}, "is not an AS number", "from 1 to"),
-    "AS as a float": ({"bgp": {"asNumber": 1.1}}, "spec.bgp.asNumber 1.1 is not an AS number", 'quotes, for example "1.10"'),
+    "AS as a float": (
+        {"bgp": {"asNumber": 1.1}},
+        "spec.bgp.asNumber 1.1 is not an AS number",
+        'quotes, for example "1.10"',
+    ),
     "AS as a boolean": ({"bgp": {"asNumber": True}}, "is not an AS number", "from 1 to"),
     "MAC": ({"vxlanTunnelMACAddr": "66:0a"}, "is not a MAC address", "66:0a:0b"),
     "cluster ID": ({"bgp": {"routeReflectorClusterID": "rr"}}, "is not an IPv4 address", "one address"),
-    "unknown bgp field": ({"bgp": {"ipv4Adress": "192.0.2.1/24"}}, "spec.bgp.ipv4Adress is not a field", "ipv4Address?"),
-    "address type": ({"addresses": [{"address": "192.0.2.1", "type": "Internal"}]}, "spec.addresses[0].type", "InternalIP?"),
+    "unknown bgp field": (
+        {"bgp": {"ipv4Adress": "192.0.2.1/24"}},
+        "spec.bgp.ipv4Adress is not a field",
+        "ipv4Address?",
+    ),
+    "address type": (
+        {"addresses": [{"address": "192.0.2.1", "type": "Internal"}]},
+        "spec.addresses[0].type",
+        "InternalIP?",
+    ),
     "interface without name": ({"interfaces": [{"addresses": []}]}, "spec.interfaces[0].name is missing", "name"),
     "bgp is a text": ({"bgp": "192.0.2.1/24"}, "is not a mapping", "field: value"),
 }

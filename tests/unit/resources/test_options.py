@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
 
@@ -34,7 +35,10 @@ def test_names_and_modes_mean_the_same(given: dict[str, str], spec: dict[str, st
     [
         ({"encapsulation": "IPIP", "vxlan_mode": "Always"}, 'encapsulation "IPIP" contradicts vxlan_mode "Always"'),
         ({"encapsulation": "None", "ipip_mode": "Always"}, 'encapsulation "None" contradicts ipip_mode "Always"'),
-        ({"ipip_mode": "Always", "vxlan_mode": "CrossSubnet"}, 'ipip_mode "Always" contradicts vxlan_mode "CrossSubnet"'),
+        (
+            {"ipip_mode": "Always", "vxlan_mode": "CrossSubnet"},
+            'ipip_mode "Always" contradicts vxlan_mode "CrossSubnet"',
+        ),
     ],
     ids=["name and mode", "no encapsulation and mode", "two modes"],
 )

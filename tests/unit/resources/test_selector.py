@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.resources import selector_nodes as nodes
 from ansible_collections.podnet.calico.plugins.module_utils.resources.selector import MAX_DEPTH, parse
-from hypothesis import given
-from hypothesis import strategies as st
 
 LABELS = {"rack": "r1", "zone": "north-east", "has": "yes", "a.b/c_d-e": "1", "empty": ""}
 

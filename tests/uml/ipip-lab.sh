@@ -1,0 +1,34 @@
+#!/bin/sh
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Runs in the guest: a lab with IPIP, its playbooks, and a capture in its fabric meanwhile. What was found goes to the
+# share: verify.json, capture.txt, routes.json and link.json of node1, and the logs of the playbooks.
+set -u
+
+keep_results() {
+    cp .lab/verify.json .lab/*.log "$UML_SHARE" 2>/dev/null
+    for node in 1 2 3; do
+        ip -n "podnet-node$node" route show >"$UML_SHARE/routes-node$node.txt"
+    done
+    ip -n podnet-node1 -j route show >"$UML_SHARE/routes.json"
+    ip -n podnet-node1 -j -d link show tunl0 >"$UML_SHARE/link.json"
+}
+
+# Written to the guest's memory: asking a worker's queue a thousand times a second costs much where a system call does.
+sed -i '/^\[defaults\]/a internal_poll_interval = 0.05' ansible.cfg
+
+python tests/lab/lab.py up --nodes 3 --encapsulation IPIP || exit
+ip netns exec podnet-fabric tcpdump -n -l -i br0 'ip proto 4' >"$UML_SHARE/capture.txt" 2>"$UML_SHARE/tcpdump.log" &
+capture=$!
+until grep -q 'listening on' "$UML_SHARE/tcpdump.log"; do
+    kill -0 "$capture" || exit 1
+    sleep 0.1
+done
+python tests/lab/lab.py run --nodes 3 --encapsulation IPIP
+status=$?
+kill "$capture"
+wait "$capture"
+keep_results
+exit "$status"
