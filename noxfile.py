@@ -1,0 +1,135 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that is checked, by name: `nox -l` lists it, `nox -s test` runs it all (so does `make test`).
+
+All sessions use the virtual environment that tests/lab/bootstrap.sh makes from the locked requirements.txt.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+COLLECTIONS = ROOT / ".cache" / "collections"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["test"]
+
+# What `test` runs, the quickest first.
+PARTS = ("lint", "units", "kernel", "lab", "molecule", "scenarios", "ipip", "sanity")
+
+# ansible-test makes virtual environments without pip and fetches pip's installer from its own place; this does the same
+# from Python's own copy of pip and the package index.
+GET_PIP = """\
+import subprocess, sys
+args = [a for a in sys.argv[1:] if a not in ("--no-setuptools", "--no-wheel")]
+subprocess.check_call([sys.executable, "-m", "ensurepip", "--default-pip"], stdout=subprocess.DEVNULL)
+subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", "--upgrade", *args])
+if "--no-setuptools" in sys.argv:
+    subprocess.call([sys.executable, "-m", "pip", "uninstall", "-q", "-y", "setuptools"])
+"""
+
+
+def _environment() -> dict[str, str]:
+    collections = str(COLLECTIONS)
+    return {
+        "PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
+        "PYTHONPATH": collections,
+        "MYPYPATH": collections,
+        "ANSIBLE_COLLECTIONS_PATH": collections,
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+    }
+
+
+def _pytest(session: nox.Session, *paths: str) -> None:
+    session.run("pytest", "-q", *paths, *session.posargs, env=_environment())
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Static checks: ruff, mypy, shellcheck, ansible-lint with the production profile."""
+    session.run("ruff", "format", "--check", ".", env=_environment())
+    session.run("ruff", "check", ".", env=_environment())
+    session.run("mypy", "-p", "ansible_collections.podnet.calico.plugins", env=_environment())
+    session.run("shellcheck", "tests/lab/bootstrap.sh", "tests/lab/node-init.sh", ".ci/run", external=True)
+    session.run("ansible-lint", "--strict", env=_environment())
+
+
+@nox.session
+def units(session: nox.Session) -> None:
+    """Tables of cases without root: models, datastore, planner, rendering."""
+    _pytest(session, "tests/unit")
+
+
+@nox.session
+def kernel(session: nox.Session) -> None:
+    """The modules that touch the kernel, in throw-away namespaces, with both supported lines of pyroute2 (root)."""
+    _pytest(session, "tests/kernel")
+
+
+@nox.session
+def lab(session: nox.Session) -> None:
+    """The lab itself (root)."""
+    _pytest(session, "tests/lab")
+
+
+@nox.session
+def molecule(session: nox.Session) -> None:
+    """The Molecule scenarios: VXLAN, None and VXLANCrossSubnet on lab nodes (root)."""
+    for scenario in sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")):
+        environment = _environment() | {"MOLECULE_GLOB": "molecule/*/molecule.yml", "PODNET_LAB_NAME": "molecule"}
+        session.run("molecule", "test", "-s", scenario, env=environment)
+
+
+@nox.session
+def scenarios(session: nox.Session) -> None:
+    """Whole stories on lab nodes: check mode, bad input, reset, SSH, ansible-runner, CNI plugins (root)."""
+    _pytest(session, "tests/scenarios")
+
+
+@nox.session
+def ipip(session: nox.Session) -> None:
+    """IPIP for real, inside User-mode Linux (root)."""
+    _pytest(session, "tests/uml")
+
+
+@nox.session
+def sanity(session: nox.Session) -> None:
+    """ansible-test sanity and units, on a copy of what git knows, where ansible-test wants to find it."""
+    copy = ROOT / ".cache" / "sanity" / "ansible_collections" / "podnet" / "calico"
+    shutil.rmtree(copy, ignore_errors=True)
+    files = session.run("git", "ls-files", "-co", "--exclude-standard", external=True, silent=True)
+    for name in str(files).splitlines():
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    _provide_pip()
+    version = session.run("python", "-c", "import sys; print('%d.%d' % sys.version_info[:2])", silent=True, env=_environment())
+    with session.chdir(copy):
+        session.run("ansible-test", "sanity", "--python", str(version).strip(), "--color", "no", env=_ansible_test())
+        session.run("ansible-test", "units", "--python", str(version).strip(), "--color", "no", env=_ansible_test())
+
+
+def _ansible_test() -> dict[str, str]:
+    environment = _environment()
+    return {"PATH": environment["PATH"], "PYTHONPATH": "", "ANSIBLE_COLLECTIONS_PATH": "", "ANSIBLE_CONFIG": ""}
+
+
+def _provide_pip() -> None:
+    cache = Path.home() / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    for version in ("24_2", "25_2"):
+        path = cache / f"get_pip_{version}.py"
+        if not path.exists():
+            path.write_text(GET_PIP)
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """Everything that continuous integration runs."""
+    for part in PARTS:
+        session.notify(part)
