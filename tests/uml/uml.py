@@ -20,6 +20,7 @@ reach. This is for our own tests, never for commands that are not trusted.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import fcntl
 import os
@@ -69,7 +70,9 @@ def kernel_command(guest: Guest, console_fd: int) -> list[str]:
     init = CHECKOUT / "tests" / "uml" / "init.sh"
     paths = (init, guest.share)
     if any(character.isspace() for path in paths for character in str(path)):
-        raise GuestError(f"booting a guest with {init} and {guest.share}: a kernel command line cannot hold white space")
+        raise GuestError(
+            f"booting a guest with {init} and {guest.share}: a kernel command line cannot hold white space"
+        )
     machine = ["umid=podnet", f"uml_dir={guest.share / 'run'}", f"mem={guest.memory}", "noreboot"]
     root = ["root=/dev/root", "rootfstype=hostfs", "rootflags=/", "ro", f"init={init}"]
     terminals = ["con=null", f"con0=null,fd:{console_fd}", "con1=null,fd:1", "ssl=null", "console=tty0"]
@@ -92,7 +95,7 @@ def boot(guest: Guest) -> subprocess.Popen[bytes]:
     shutil.rmtree(guest.share / "run", ignore_errors=True)  # a stale directory makes the kernel take another name
     (guest.share / "run").mkdir()
     guest.state.write_text("", encoding="utf-8")
-    with open(guest.console, "wb") as console:
+    with guest.console.open("wb") as console:
         return subprocess.Popen(
             kernel_command(guest, console.fileno()),
             stdin=subprocess.DEVNULL,
@@ -106,10 +109,8 @@ def boot(guest: Guest) -> subprocess.Popen[bytes]:
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """End the guest with its helpers: they share its process group and would keep its memory in /dev/shm."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 
@@ -155,11 +156,13 @@ def run(guest: Guest, sink: t.BinaryIO) -> int:
     if shutil.which(KERNEL) is None:
         raise GuestError(f"starting {KERNEL}: it is not installed; install the packages in tests/uml/packages.txt")
     guest.share.mkdir(parents=True, exist_ok=True)
-    with open(guest.share / "lock", "w", encoding="utf-8") as lock:
+    with (guest.share / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise GuestError(f"using {guest.share}: another guest uses it; wait for it or name another --share") from None
+            raise GuestError(
+                f"using {guest.share}: another guest uses it; wait for it or name another --share"
+            ) from None
         write_command(guest)
         for _attempt in ("first", "second"):
             process = boot(guest)
@@ -168,7 +171,7 @@ def run(guest: Guest, sink: t.BinaryIO) -> int:
                     return follow(guest, process, sink)
             finally:
                 kill(process)
-    raise GuestError(f"the guest did not start within {guest.start_timeout:g} s, twice; see {guest.console}")
+    raise GuestError(f"the guest did not start, tried twice with {guest.start_timeout:g} s each; see {guest.console}")
 
 
 def parse_arguments(arguments: t.Sequence[str]) -> Guest:
