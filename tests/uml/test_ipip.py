@@ -16,7 +16,7 @@ import pytest
 import uml
 
 NODES: t.Final = {f"node{number}": f"192.0.2.{10 + number}" for number in (1, 2, 3)}
-PODS: t.Final = ipaddress.ip_network("10.244.0.0/16")
+PODS: t.Final = ipaddress.IPv4Network("10.244.0.0/16")
 PACKET: t.Final = re.compile(r"IP (\S+) > (\S+): IP (\S+) > (\S+): ICMP echo (request|reply)")
 SCRIPT: t.Final = "tests/uml/ipip-lab.sh"
 
@@ -48,7 +48,7 @@ def test_blocks_of_other_nodes_are_routed_through_the_tunnel(results: Path) -> N
     routes = [route for route in load(results / "routes.json") if route.get("dev") == "tunl0" and "gateway" in route]
     assert {route["gateway"] for route in routes} == set(NODES.values()) - {NODES["node1"]}
     assert all("onlink" in route["flags"] for route in routes)
-    assert all(ipaddress.ip_network(route["dst"]).subnet_of(PODS) for route in routes)
+    assert all(ipaddress.IPv4Network(route["dst"]).subnet_of(PODS) for route in routes)
 
 
 def test_the_tunnel_is_an_ipip_device_that_is_up(results: Path) -> None:
@@ -63,5 +63,5 @@ def test_the_fabric_carries_pod_packets_inside_ip_protocol_4(results: Path) -> N
     outer = {(source, target) for source, target, *_inner in packets}
     assert outer == {(source, target) for source in NODES.values() for target in NODES.values() if source != target}
     inner = {address for _source, _target, *ends, _kind in packets for address in ends}
-    assert all(ipaddress.ip_address(address) in PODS for address in inner)
+    assert all(ipaddress.IPv4Address(address) in PODS for address in inner)
     assert len(inner) >= len(NODES)

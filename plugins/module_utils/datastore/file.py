@@ -19,10 +19,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract i
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.file_index import FileIndex
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.file_lock import FileLock
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DatastoreError, InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import plural
+from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import KINDS, plural
 from ansible_collections.podnet.calico.plugins.module_utils.resources.record import name_problem
 
 LOCK_NAME = ".lock"
+OUR_DIRECTORY = "podnet-calico"
 
 
 class FileStore:
@@ -35,6 +36,7 @@ class FileStore:
         self.root = Path(path)
         self._lock = FileLock(self.root / LOCK_NAME)
         self._index: FileIndex | None = None
+        self._emptied = False
 
     @contextlib.contextmanager
     def batch(self) -> t.Iterator[None]:
@@ -51,8 +53,10 @@ class FileStore:
         finally:
             try:
                 self._sync()
+                self._tidy()
             finally:
                 self._index = None
+                self._emptied = False
                 self._lock.release()
 
     def get(self, kind: str, name: str) -> Document | None:
@@ -93,6 +97,7 @@ class FileStore:
         with self._writing() as index:
             revisions.check_delete(document, index.get(key_of(document)))
             index.drop(key_of(document))
+            self._emptied = not index.places
 
     @contextlib.contextmanager
     def _writing(self) -> t.Iterator[FileIndex]:
@@ -108,6 +113,20 @@ class FileStore:
         if self._index is not None:
             with self._reported("Writing"):
                 self._index.sync()
+
+    def _tidy(self) -> None:
+        """After the last document has been deleted, leave nothing of ours: no empty folders, no lock, no directory."""
+        if not self._emptied or self._index is None or self._index.places:
+            return
+        for folder in (self.root / name for name, _ in KINDS.values()):
+            with contextlib.suppress(OSError):  # not there, or files of somebody else are in it
+                folder.rmdir()
+        if [entry.name for entry in self.root.iterdir()] == [LOCK_NAME]:
+            (self.root / LOCK_NAME).unlink()
+            self.root.rmdir()
+            if self.root.parent.name == OUR_DIRECTORY:
+                with contextlib.suppress(OSError):
+                    self.root.parent.rmdir()
 
     def _entries(self) -> FileIndex:
         if self._index is None:

@@ -39,16 +39,17 @@ class FileLock:
 
         Raises DatastoreError if another process holds it for longer than the patience.
         """
-        if self.held:
-            return
-        try:
-            flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
-            self._descriptor = os.open(self.path, flags | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError:
-            if create:
-                raise
-            return
-        self._wait(self._descriptor)
+        while not self.held:
+            try:
+                flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
+                self._descriptor = os.open(self.path, flags | os.O_CLOEXEC, 0o600)
+            except FileNotFoundError:
+                if create:
+                    raise
+                return
+            self._wait(self._descriptor)
+            if not os.fstat(self._descriptor).st_nlink:  # deleted while we waited: others use a new file by now
+                self.release()
 
     def _wait(self, descriptor: int) -> None:
         deadline = time.monotonic() + self.patience

@@ -9,6 +9,7 @@ import ipaddress
 import os
 import select
 import socket
+import struct
 import time
 import typing as t
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify import icmp
 
 ETH_P_ALL = 3
 _BUFFER = 4 << 20
+_SO_TIMESTAMPNS = 35  # asm-generic/socket.h; an answer's own time of arrival, however late it is read
 
 
 @dataclass
@@ -73,6 +75,7 @@ class Pinger:
     def _open(family: int, protocol: int) -> socket.socket:
         opened = socket.socket(family, socket.SOCK_RAW, protocol)
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        opened.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         opened.setblocking(False)
         return opened
 
@@ -117,7 +120,7 @@ class Pinger:
         version = ipaddress.ip_address(target.address).version
         packet = icmp.request(version, self._identifier, self._sequence, self._token + b"podnet.calico probe")
         target.sent += 1
-        self._sent[target.address, self._sequence] = time.perf_counter()
+        self._sent[target.address, self._sequence] = time.time()
         try:
             self._sockets[version].sendto(packet, (target.address, 0))
         except OSError:  # no route, or a neighbour that does not answer: a packet that is lost on its first step
@@ -141,8 +144,8 @@ class Pinger:
         return received
 
     def _receive(self, opened: socket.socket, targets: t.Mapping[str, Target]) -> int:
-        arrived = time.perf_counter()
-        data, sender = opened.recvfrom(65535)
+        data, ancillary, _, sender = opened.recvmsg(65535, 64)
+        arrived = _kernel_time(ancillary)
         version = 4 if opened.family == socket.AF_INET else 6
         packet = icmp.parse_ip(data) if version == 4 else None
         echo = icmp.parse_echo(packet.payload if packet else data)
@@ -171,6 +174,15 @@ class Pinger:
             echo = icmp.parse_echo(packet.payload)
             if echo and echo.type == icmp.ECHO_REQUEST[packet.version] and self._is_ours(echo):
                 targets[packet.target].seen.add(kind)
+
+
+def _kernel_time(ancillary: t.Sequence[tuple[int, int, bytes]]) -> float:
+    """Return when a packet arrived, in seconds since 1970, as the kernel noted it."""
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
+            seconds, nanoseconds = struct.unpack("@ll", data[: struct.calcsize("@ll")])
+            return float(seconds + nanoseconds / 1e9)
+    return time.time()
 
 
 def ping_all(
