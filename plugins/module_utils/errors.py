@@ -45,6 +45,14 @@ class DaemonError(PodnetError):
     """A daemon refused a configuration or does not answer."""
 
 
+class MissingLibrary(PodnetError):
+    """A Python library that the work needs is not installed on the target; trace is the import's traceback."""
+
+    def __init__(self, message: str, trace: str | None) -> None:
+        super().__init__(message)
+        self.trace = trace
+
+
 def raise_all(problems: t.Sequence[InvalidInput]) -> None:
     """Raise nothing for no problem, the problem for one, and one error that lists them all for several."""
     if not problems:

@@ -16,7 +16,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 def contains(outer: Network, inner: Network) -> bool:
     """Tell whether the inner network lies in the outer one; networks of different families never do."""
-    return outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type]
+    return outer.version == inner.version and inner.subnet_of(outer)
 
 
 def overlaps(one: Network, other: Network) -> bool:
@@ -34,6 +34,11 @@ def nth_block(pool: Network, block_size: int, index: int) -> Network:
     step = 1 << (pool.max_prefixlen - block_size)
     family = ipaddress.IPv4Network if pool.version == 4 else ipaddress.IPv6Network
     return family((int(pool.network_address) + index * step, block_size))
+
+
+def block_index(pool: Network, block: Network) -> int:
+    """Return the index of a block in its pool, counted from the pool's first address: nth_block the other way round."""
+    return (int(block.network_address) - int(pool.network_address)) >> (block.max_prefixlen - block.prefixlen)
 
 
 def host_prefix(address: Address) -> str:

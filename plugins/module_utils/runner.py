@@ -15,21 +15,11 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 
 
-def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], Outcome]) -> t.NoReturn:
+def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], Outcome]) -> None:
     """Do the module's work and exit with its outcome; expected failures become the failure message."""
     try:
         outcome = work(module)
     except PodnetError as error:
-        module.fail_json(msg=str(error), failure=error.as_dict(), exception=traceback.format_exc())
-    except MissingLibrary as error:
-        module.fail_json(msg=error.message, exception=error.trace)
+        trace = getattr(error, "trace", None) or traceback.format_exc()
+        module.fail_json(msg=str(error), failure=error.as_dict(), exception=trace)
     module.exit_json(**outcome.result())
-
-
-class MissingLibrary(Exception):
-    """A Python library that the work needs is not installed on the target."""
-
-    def __init__(self, message: str, trace: str | None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.trace = trace

@@ -92,7 +92,10 @@ def _underlay(bgp: t.Mapping[str, t.Any]) -> str:
     lines = [
         "# How next hops are reached: connected networks, and the host's own routes to peers.",
         "ipv4 table podnet_underlay4;",
-        'protocol direct podnet_direct { interface "-cali*", "-tunl*", "-vxlan*", "*"; ipv4 { table podnet_underlay4; }; }',
+        "protocol direct podnet_direct {",
+        '  interface "-cali*", "-tunl*", "-vxlan*", "*";',
+        "  ipv4 { table podnet_underlay4; };",
+        "}",
     ]
     if bgp["sessions"]:
         peers = _prefix_set(f"{session['address']}/32-" for session in bgp["sessions"])

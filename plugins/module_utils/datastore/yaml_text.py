@@ -13,8 +13,7 @@ import typing as t
 
 from ansible.module_utils.basic import missing_required_lib
 
-from ansible_collections.podnet.calico.plugins.module_utils.errors import DatastoreError
-from ansible_collections.podnet.calico.plugins.module_utils.runner import MissingLibrary
+from ansible_collections.podnet.calico.plugins.module_utils.errors import DatastoreError, MissingLibrary
 
 try:
     import yaml

@@ -18,7 +18,7 @@ import socket
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
-from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import sysctls
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import (
@@ -29,6 +29,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink impor
     is_ours,
     link_info,
     links,
+    mac,
     namespace,
     namespace_path,
     netns_library,
@@ -87,7 +88,10 @@ def normalise(entry: t.Mapping[str, t.Any]) -> Entry:
         "interface": entry.get("interface") or "eth0",
     }
     if entry.get("mac"):
-        result["mac"] = entry["mac"].lower()
+        try:
+            result["mac"] = mac(entry["mac"])
+        except ValueError as error:
+            raise InvalidInput(f'endpoint {entry["name"]}: mac "{entry["mac"]}" is not a MAC') from error
     return result
 
 
@@ -158,7 +162,7 @@ def _read_pod(netns: str, interface: str, host_index: int) -> Entry:
                 if message["dst_len"] == 0 and message.get_attr("RTA_OIF") == link["index"]
             }
             mac = link.get_attr("IFLA_ADDRESS").lower()
-    except (InvalidInput, OSError, KeyError) as error:
+    except (KernelError, OSError) as error:
         return {"pod": str(error)}
     wanted = {_gateway(address) for address in addresses}
     return {"addresses": sorted(addresses), "interface": interface, "mac": mac} | (
@@ -222,7 +226,8 @@ def apply(ipr: t.Any, changes: t.Iterable[Change], wanted: t.Mapping[str, Entry]
     """Make the changes; an endpoint that cannot be finished is removed again, so that none is left half-made."""
     for change in changes:
         if change.before is not None:
-            remove(ipr, change.name, change.before["netns"], change.after is None)
+            kept = change.after is not None and change.after["netns"] == change.before["netns"]
+            remove(ipr, change.name, change.before["netns"], not kept)
         if change.after is not None:
             entry = wanted[change.name]
             with explained(f"create endpoint {entry['workload']}"):

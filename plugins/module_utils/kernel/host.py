@@ -38,7 +38,7 @@ def observe(ipr: t.Any, address: str | None, peers: t.Sequence[str]) -> dict[str
         if message["index"] in names
     ]
     own = {interface.ip for interface, _ in interfaces}
-    routes = [_route(ipr, peer) for peer in peers if ipaddress.ip_address(peer) not in own]
+    routes = [_route(ipr, peer) for peer in peers if _peer_address(peer) not in own]
     carriers = [(names[route[0]], route[1]) for route in routes if route is not None and route[0] in names]
     interface, device = _interface(interfaces, address, carriers)
     carrying = {name for name, _ in carriers} or {device}
@@ -49,6 +49,13 @@ def observe(ipr: t.Any, address: str | None, peers: t.Sequence[str]) -> dict[str
         "encapsulations": [kind for kind in KINDS if has_module(kind)],
         "programs": {name: any(os.path.exists(path) for path in paths) for name, paths in PROGRAMS.items()},
     }
+
+
+def _peer_address(text: str) -> t.Any:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError as error:
+        raise InvalidInput(f'find the way to the other nodes: peer "{text}" is not an address') from error
 
 
 def _route(ipr: t.Any, peer: str) -> tuple[int, str | None] | None:

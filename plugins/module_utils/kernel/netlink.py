@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import traceback
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
-from ansible_collections.podnet.calico.plugins.module_utils.runner import MissingLibrary
+from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError, MissingLibrary
 
 PYROUTE2_ERROR: str | None = None
 try:
@@ -50,7 +50,8 @@ _REMEDIES = {
 def open_netlink() -> t.Any:
     """Return pyroute2's IPRoute for the current network namespace; close it, or use it in a with statement."""
     if PYROUTE2_ERROR is not None:
-        raise MissingLibrary("pyroute2 (Debian: python3-pyroute2)", PYROUTE2_ERROR)
+        message = "talk to the kernel: Python's library pyroute2 is not installed. Install it (Debian: python3-pyroute2)"
+        raise MissingLibrary(message, PYROUTE2_ERROR)
     return IPRoute()
 
 
@@ -107,6 +108,13 @@ def explained(what: str) -> t.Iterator[None]:
         raise KernelError(f"{what}: {text}", remedy=_REMEDIES.get(code, ""), errno=code) from error
     except OSError as error:
         raise KernelError(f"{what}: {error.strerror}", remedy=_REMEDIES.get(error.errno, "")) from error
+
+
+def mac(text: str) -> str:
+    """Return a MAC in its canonical spelling, lower case with colons; raises ValueError for what is none."""
+    if not re.fullmatch(r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}", text):
+        raise ValueError(text)
+    return text.lower().replace("-", ":")
 
 
 def alias(text: str) -> str:

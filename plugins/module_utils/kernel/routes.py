@@ -53,8 +53,7 @@ def normalise(entry: t.Mapping[str, t.Any]) -> Entry:
             result["scope"] = "link"
     elif "gateway" in result or entry.get("device"):
         raise InvalidInput(f"route {destination}: a {kind} route has no gateway and no device", remedy="Leave them out")
-    default_metric = 1024 if destination.version == 6 else 0  # the kernel gives IPv6 routes this one (net/ipv6/route.c)
-    result["metric"] = entry.get("metric") or default_metric
+    result["metric"] = entry.get("metric") or _default_metric(str(destination))
     result["table"] = entry.get("table") or MAIN_TABLE
     return result
 
@@ -84,10 +83,14 @@ def key(entry: Entry) -> Key:
 
 def name(entry: Entry) -> str:
     """Return the name of a route in diffs and messages."""
-    suffix = f" table {entry['table']}" if entry["table"] != MAIN_TABLE else ""
-    return f"{entry['destination']}{suffix}" + (
-        f" metric {entry['metric']}" if entry["metric"] not in (0, 1024) else ""
-    )
+    table = f" table {entry['table']}" if entry["table"] != MAIN_TABLE else ""
+    metric = f" metric {entry['metric']}" if entry["metric"] != _default_metric(entry["destination"]) else ""
+    return f"{entry['destination']}{table}{metric}"
+
+
+def _default_metric(destination: str) -> int:
+    """Return the metric of routes that name none; the kernel gives IPv6 routes 1024 (net/ipv6/route.c)."""
+    return 1024 if ":" in destination else 0
 
 
 def read(ipr: t.Any) -> dict[Key, tuple[int, Entry]]:
@@ -142,7 +145,7 @@ def plan(
     Raises Conflict for a route of somebody else with the same destination, metric and table.
     """
     ours = {k: entry for k, (protocol, entry) in actual.items() if protocol == ROUTE_PROTOCOL}
-    listed = {key(entry): entry for entry in wanted}
+    listed = {key(entry): _completed(entry, ours.get(key(entry))) for entry in wanted}
     for k, entry in listed.items():
         if present and k in actual and k not in ours:
             protocol, foreign = actual[k]
@@ -159,6 +162,25 @@ def plan(
         after = {**ours, **listed}
     changes = compare("route", {name(e): e for e in ours.values()}, {name(e): e for e in after.values()})
     return sorted(changes, key=lambda change: change.action == "delete")
+
+
+def _completed(entry: Entry, actual: Entry | None) -> Entry:
+    """Return a wanted route; where no device is asked for, with the one that the kernel found for the same gateway."""
+    if actual is None or "device" in entry or entry.get("gateway") != actual.get("gateway"):
+        return entry
+    return {**entry, **{field: actual[field] for field in ("device",) if field in actual}}
+
+
+def _refuse_twice(entries: t.Iterable[Entry]) -> None:
+    """Raise InvalidInput for two different routes that are one to the kernel: the second would replace the first."""
+    seen: dict[Key, Entry] = {}
+    for entry in entries:
+        first = seen.setdefault(key(entry), entry)
+        if first != entry:
+            raise InvalidInput(
+                f"routes: {name(entry)} is listed twice, as {describe(first)} and as {describe(entry)}",
+                remedy="List it once, or give the two different metrics",
+            )
 
 
 def describe(entry: Entry) -> str:
@@ -213,6 +235,7 @@ def _message(entry: Entry, devices: t.Mapping[str, int]) -> dict[str, t.Any]:
 def ensure(routes: t.Sequence[t.Mapping[str, t.Any]], *, state: str, exclusive: bool, check_mode: bool) -> Outcome:
     """Bring the routes of ours in line with a list; all input is checked before anything is touched."""
     wanted = [normalise(entry) for entry in routes]
+    _refuse_twice(wanted)
     with open_netlink() as ipr:
         pods = {link_name for link_name, link in links(ipr).items() if is_ours(link) and link_info(link)[0] == "veth"}
         actual = read(ipr)

@@ -63,7 +63,7 @@ def ensure(wanted: t.Mapping[str, str], *, state: str, check_mode: bool, path_of
     old_text = _read_text(path_of_file)
     before = _values_before(old_text)
     if state == "absent":
-        wanted, new_text = before, ""
+        wanted, new_text = {name: before[name] for name in read(before)}, ""
     else:
         before = {**read(name for name in wanted if name not in before), **before}
         new_text = _text(wanted, before)
@@ -81,7 +81,7 @@ def ensure(wanted: t.Mapping[str, str], *, state: str, check_mode: bool, path_of
 
 
 def _text(wanted: t.Mapping[str, str], before: t.Mapping[str, str]) -> str:
-    lines = [f"{_BEFORE}{name} = {before[name]}" for name in sorted(before) if name in wanted]
+    lines = [f"{_BEFORE}{name} = {value}" for name, value in sorted(before.items())]
     return "\n".join([HEADER, *lines, *(f"{name} = {value}" for name, value in sorted(wanted.items()))]) + "\n"
 
 

@@ -19,6 +19,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink impor
     is_ours,
     link_info,
     links,
+    mac,
     open_netlink,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import IPIP_DEVICE
@@ -26,7 +27,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
 Entry = t.Dict[str, t.Any]
 
 # A change of these needs a new device (Linux: vxlan_changelink refuses them); all else is changed in place.
-IMMUTABLE = ("kind", "vni", "port", "local", "parent", "mac")
+IMMUTABLE = ("kind", "vni", "port", "local", "parent", "mac", "learning")
 NUD_PERMANENT = 0x80
 NTF_SELF = 0x02
 AF_BRIDGE = 7
@@ -39,21 +40,31 @@ def normalise(entry: t.Mapping[str, t.Any]) -> Entry:
     mac and peers ({address, mac, underlay}). Raises InvalidInput for what is missing or is not an address.
     """
     result: Entry = {"kind": entry["kind"], "mtu": entry["mtu"], "up": True, "ours": True}
-    try:
-        result["address"] = str(ipaddress.ip_interface(entry["address"]))
-    except ValueError as error:
-        raise InvalidInput(f'tunnel {entry["name"]}: address "{entry["address"]}" is not an address') from error
+    result["address"] = _parsed(entry, "address", entry["address"], ipaddress.ip_interface)
     if entry["kind"] == "ipip":
         return result
     for field in ("local", "parent", "vni", "port", "mac"):
         if entry.get(field) is None:
             raise InvalidInput(f"tunnel {entry['name']}: a vxlan needs the option {field}", remedy=f"Set {field}")
         result[field] = entry[field]
-    result["mac"] = result["mac"].lower()
-    peers = entry.get("peers") or []
-    result["neighbours"] = {peer["address"]: peer["mac"].lower() for peer in peers}
-    result["fdb"] = {peer["mac"].lower(): peer["underlay"] for peer in peers}
+    result["local"] = _parsed(entry, "local", entry["local"], ipaddress.ip_address)
+    result["mac"] = _parsed(entry, "mac", entry["mac"], mac)
+    result["learning"] = False
+    result["neighbours"], result["fdb"] = {}, {}
+    for peer in entry.get("peers") or []:
+        peer_mac = _parsed(entry, "peers.mac", peer["mac"], mac)
+        result["neighbours"][_parsed(entry, "peers.address", peer["address"], ipaddress.ip_address)] = peer_mac
+        result["fdb"][peer_mac] = _parsed(entry, "peers.underlay", peer["underlay"], ipaddress.ip_address)
     return result
+
+
+def _parsed(entry: t.Mapping[str, t.Any], field: str, value: str, parse: t.Callable[[str], t.Any]) -> str:
+    """Return a value in its canonical spelling, or raise InvalidInput that names tunnel, option and value."""
+    try:
+        return str(parse(value))
+    except ValueError as error:
+        kind = "a MAC" if field.endswith("mac") else "an address"
+        raise InvalidInput(f'tunnel {entry["name"]}: {field} "{value}" is not {kind}') from error
 
 
 def read(ipr: t.Any, wanted: t.Container[str]) -> dict[str, Entry]:
@@ -63,10 +74,10 @@ def read(ipr: t.Any, wanted: t.Container[str]) -> dict[str, Entry]:
     found = {}
     for name, link in everything.items():
         kind, data = link_info(link)
-        if kind not in ("ipip", "vxlan") or not (name in wanted or is_ours(link)):
+        if name not in wanted and not (is_ours(link) and kind in ("ipip", "vxlan")):
             continue
         entry: Entry = {
-            "kind": kind,
+            "kind": kind or "plain device",
             "mtu": link.get_attr("IFLA_MTU"),
             "up": bool(link["flags"] & 1),
             "ours": is_ours(link),
@@ -93,6 +104,7 @@ def _read_vxlan(ipr: t.Any, link: t.Any, data: dict[str, t.Any], names: t.Mappin
         "local": data.get("IFLA_VXLAN_LOCAL") or data.get("IFLA_VXLAN_LOCAL6"),
         "parent": names.get(data.get("IFLA_VXLAN_LINK", 0), ""),
         "mac": (link.get_attr("IFLA_ADDRESS") or "").lower(),
+        "learning": bool(data.get("IFLA_VXLAN_LEARNING")),
         "neighbours": {},
         "fdb": {},
     }

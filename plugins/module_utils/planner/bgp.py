@@ -19,11 +19,16 @@ DEFAULT_PORT = 179
 
 
 def bgp_of(cluster: Cluster, node: Node) -> Bgp | None:
-    """Return what BIRD on a node needs, or None for a node without IPv4 address."""
+    """Return what BIRD on a node needs, or None for a node without IPv4 address or a cluster without IPv4 pool.
+
+    Of several sessions with one address and port, what Calico prefers stays: a peer for all nodes over one for some
+    nodes over the reverse of another node's peer over the mesh.
+    """
     interface = node.ipv4_address
-    if interface is None:
+    if interface is None or all(pool.cidr.version != 4 for pool in cluster.pools):
         return None
-    sessions = {session.address: session for session in (*_mesh(cluster, node), *_explicit(cluster, node))}
+    found = (*_mesh(cluster, node), *_reverse(cluster, node), *_explicit(cluster, node))
+    sessions = {(session.address, session.port): session for session in found}
     return Bgp(
         router_id=str(interface.ip),
         address=str(interface.ip),
@@ -67,7 +72,10 @@ def _mesh(cluster: Cluster, node: Node) -> t.Iterator[Session]:
 
 
 def _to_node(cluster: Cluster, node: Node, other: Node, prefix: str) -> Session:
-    """Return a session with another node; by Calico's rule the peer with the greater address, as text, connects."""
+    """Return a session with another node.
+
+    By Calico's rule the peer with the greater address, as text, connects; for peers of some nodes only, both do.
+    """
     address, own = str(other.ipv4_address.ip), str(node.ipv4_address.ip)  # type: ignore[union-attr]
     remote_as = _as_number(cluster, other)
     reflects = bool(node.route_reflector_cluster_id) and remote_as == _as_number(cluster, node)
@@ -76,14 +84,25 @@ def _to_node(cluster: Cluster, node: Node, other: Node, prefix: str) -> Session:
         address=address,
         remote_as=remote_as,
         port=cluster.bgp.listen_port,
-        passive=address > own,
+        passive=prefix != "node" and address > own,
         rr_client=reflects and other.route_reflector_cluster_id != node.route_reflector_cluster_id,
         pool_next_hop=prefix == "mesh",
     )
 
 
-def _explicit(cluster: Cluster, node: Node) -> t.Iterator[Session]:
+def _reverse(cluster: Cluster, node: Node) -> t.Iterator[Session]:
+    """Yield the other side of the sessions that peers by selector give to other nodes (Calico, reversePeering Auto)."""
     for peer in cluster.peers:
+        selected = peer.peer_selector and parse(peer.peer_selector).matches(node.labels)
+        if not selected or peer.reverse_peering != "Auto":
+            continue
+        for name, other in sorted(cluster.nodes.items()):
+            if name != node.name and other.ipv4_address is not None and _applies(peer, other):
+                yield _to_node(cluster, node, other, "node")
+
+
+def _explicit(cluster: Cluster, node: Node) -> t.Iterator[Session]:
+    for peer in sorted(cluster.peers, key=lambda peer: not (peer.node or peer.node_selector)):
         if not _applies(peer, node):
             continue
         prefix = "node" if peer.node or peer.node_selector else "global"

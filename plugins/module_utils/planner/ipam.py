@@ -17,7 +17,13 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.ip import block_count, contains, nth_block
+from ansible_collections.podnet.calico.plugins.module_utils.ip import (
+    block_count,
+    block_index,
+    contains,
+    nth_block,
+    overlaps,
+)
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
 from ansible_collections.podnet.calico.plugins.module_utils.planner.block_order import start_index
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
@@ -146,6 +152,12 @@ class Ledger:
         self._strict: bool = config.get("strictAffinity", False)
         self._allocate: bool = config.get("autoAllocateBlocks", True)
         self._limit: int = config.get("maxBlocksPerHost") or DEFAULT_MAX_BLOCKS
+        self._reserved = [
+            ipaddress.ip_network(cidr, strict=False)
+            for (kind, _), document in sorted(snapshot.items())
+            if kind == "IPReservation"
+            for cidr in document["spec"].get("reservedCIDRs") or []
+        ]
 
     # -- blocks ---------------------------------------------------------------------------------------------------
 
@@ -154,6 +166,8 @@ class Ledger:
         document = self._node(node)
         for cidr in self._affine(node):
             self._confirm(cidr, node)
+        for cidr in sorted(self._owned.get(node, set()) - self._affinities.get(node, set()), key=_order):
+            self._put(records.new_affinity(cidr, node))
         for pool in self._pools:
             if "Workload" in pool.allowed_uses and pool_selects(pool, document) and not self._own(node, pool):
                 self._claim_new(node, pool)
@@ -184,18 +198,31 @@ class Ledger:
     def _own(self, node: str, pool: IPPool) -> list[Network]:
         return sorted((cidr for cidr in self._owned.get(node, ()) if contains(pool.cidr, cidr)), key=_order)
 
-    def _claim_new(self, node: str, pool: IPPool) -> Network:
-        total = block_count(pool.cidr, pool.block_size)
+    def _claim_new(self, node: str, pool: IPPool) -> None:
         if not self._allocate:
             raise InvalidInput(
                 f'claim a block of pool "{pool.name}" for node "{node}": autoAllocateBlocks is false',
                 remedy="Set it to true in the IPAMConfiguration, or give the node its blocks by hand",
             )
-        if sum(1 for other in self._pools for _ in self._own(node, other)) >= self._limit:
+        if self._claim_free(node, pool) is None:
+            total = block_count(pool.cidr, pool.block_size)
+            taken = (cidr for cidr in self._blocks if contains(pool.cidr, cidr))
+            holders = sorted({records.owner(self._block(cidr)) or "nobody" for cidr in taken})
+            raise InvalidInput(
+                f'claim a block for node "{node}" of pool "{pool.name}" ({pool.cidr}, {total} blocks of '
+                f"/{pool.block_size}): no block is free; they belong to {', '.join(holders)}",
+                remedy="Add a pool, or release the blocks of nodes that are gone (calico_ipam with state absent)",
+            )
+
+    def _claim_free(self, node: str, pool: IPPool) -> Network | None:
+        """Claim the first free block of a pool in Calico's order; None if there is none. Raises above the limit."""
+        same_version = [other for other in self._pools if other.cidr.version == pool.cidr.version]
+        if sum(1 for other in same_version for _ in self._own(node, other)) >= self._limit:
             raise InvalidInput(
                 f'claim a block of pool "{pool.name}" for node "{node}": it has {self._limit} blocks, which is the limit',
                 remedy="Raise maxBlocksPerHost in the IPAMConfiguration",
             )
+        total = block_count(pool.cidr, pool.block_size)
         first = start_index(node, total)
         for step in range(min(total, len(self._blocks) + 1)):
             cidr = nth_block(pool.cidr, pool.block_size, (first + step) % total)
@@ -203,12 +230,7 @@ class Ledger:
                 self._put(records.new_block(cidr, node, self._now))
                 self._put(records.new_affinity(cidr, node))
                 return cidr
-        holders = sorted({records.owner(self._block(c)) or "nobody" for c in self._blocks if contains(pool.cidr, c)})
-        raise InvalidInput(
-            f'claim a block for node "{node}" of pool "{pool.name}" ({pool.cidr}, {total} blocks of /{pool.block_size}): '
-            f"no block is free; they belong to {', '.join(holders)}",
-            remedy="Add a pool, or release the blocks of nodes that are gone (calico_ipam with state absent)",
-        )
+        return None
 
     # -- addresses ------------------------------------------------------------------------------------------------
 
@@ -241,7 +263,7 @@ class Ledger:
             if not own or any(address in cidr for cidr in own for address in held):
                 continue
             for cidr in own:
-                free = self._block(cidr)["spec"]["unallocated"]
+                free = self._free(cidr)
                 if free:
                     self._take(cidr, max(free), handle, {"node": node, "type": PROBE_TYPE})
                     break
@@ -260,26 +282,42 @@ class Ledger:
         ]
 
     def _assign(self, node: str, pools: t.Sequence[IPPool], handle: str, attributes: t.Mapping[str, str]) -> t.Any:
-        """Take an address from an own block, else from a new block, else from another node's (borrow)."""
-        own = [cidr for pool in pools for cidr in self._own(node, pool)]
-        for cidr in own:
-            free = self._block(cidr)["spec"]["unallocated"]
+        """Take an address from an own block, else from a new block, else from another node's (borrow).
+
+        As in Calico, the limit of blocks ends the search at once, and with strictAffinity nothing is borrowed.
+        """
+        for cidr in self._candidates(node, pools):
+            free = self._free(cidr)
             if free:
-                return self._take(cidr, free[0], handle, attributes)
-        try:
-            return self._take(self._claim_new(node, pools[0]), 0, handle, attributes)
-        except InvalidInput:
-            if self._strict:
-                raise
-        for cidr in sorted(self._blocks, key=_order):
-            free = self._block(cidr)["spec"]["unallocated"]
-            if free and any(contains(pool.cidr, cidr) for pool in pools):
                 return self._take(cidr, free[0], handle, attributes)
         raise InvalidInput(
             f'assign {attributes["type"]} to node "{node}": no address is free in pools '
-            + ", ".join(pool.name for pool in pools),
+            + ", ".join(pool.name for pool in pools)
+            + (" (strictAffinity is true: blocks of other nodes do not count)" if self._strict else ""),
             remedy="Add a pool that allows the use Tunnel",
         )
+
+    def _candidates(self, node: str, pools: t.Sequence[IPPool]) -> t.Iterator[Network]:
+        """Yield the blocks in which a node looks for an address; a new block is claimed when its turn comes."""
+        for pool in pools:
+            yield from self._own(node, pool)
+        if self._allocate:
+            yield from filter(None, (self._claim_free(node, pool) for pool in pools))
+        if self._strict:
+            return
+        for pool in pools:
+            total = block_count(pool.cidr, pool.block_size)
+            first = start_index(node, total)
+            places = {block_index(pool.cidr, cidr): cidr for cidr in self._blocks if contains(pool.cidr, cidr)}
+            yield from (places[place] for place in sorted(places, key=lambda place: (place - first) % total))
+
+    def _free(self, cidr: Network) -> list[int]:
+        """Return the free ordinals of a block in the order of its free list, without those that are reserved."""
+        ordinals: list[int] = self._block(cidr)["spec"]["unallocated"]
+        reserved = [network for network in self._reserved if overlaps(network, cidr)]
+        if not reserved:
+            return ordinals
+        return [o for o in ordinals if not any(cidr.network_address + o in network for network in reserved)]
 
     def _take(self, cidr: Network, ordinal: int, handle: str, attributes: t.Mapping[str, str]) -> t.Any:
         self._put(records.allocate(self._block(cidr), ordinal, handle, attributes))
@@ -289,11 +327,13 @@ class Ledger:
         return cidr.network_address + ordinal
 
     def _release(self, handles: set[str]) -> None:
-        for name in list(self._blocks.values()):
-            block = self.snapshot["IPAMBlock", name]
+        for cidr in list(self._blocks):
+            block = self._block(cidr)
             freed = records.release(block, handles)
             if freed != block:
                 self._put(freed)
+                if records.owner(freed) is None and _is_empty(freed):
+                    self._drop_block(cidr)
         for handle in handles:
             self.snapshot.pop(("IPAMHandle", handle.lower()), None)
 
@@ -310,12 +350,12 @@ class Ledger:
             self._drop_affinity(cidr, node)
         for cidr in sorted(self._owned.pop(node, ()), key=_order):
             block = copy.deepcopy(self._block(cidr))
-            if any(index is not None for index in block["spec"]["allocations"]):
+            if _is_empty(block):
+                self._drop_block(cidr)
+            else:
                 block["spec"]["affinity"] = None
                 block["spec"]["sequenceNumber"] += 1
                 self._put(block)
-            else:
-                del self.snapshot["IPAMBlock", self._blocks.pop(cidr)]
         if ("Node", node) in self.snapshot:
             for use in TUNNELS:
                 self._note(node, use.path, None)
@@ -338,6 +378,10 @@ class Ledger:
         elif cidr is not None:
             self._affinities.setdefault(document["spec"]["node"], set()).add(cidr)
 
+    def _drop_block(self, cidr: Network) -> None:
+        del self.snapshot["IPAMBlock", self._blocks.pop(cidr)]
+        self._owned.get("", set()).discard(cidr)
+
     def _drop_affinity(self, cidr: Network, node: str) -> None:
         del self.snapshot["BlockAffinity", records.affinity_name(cidr, node)]
         self._affinities[node].discard(cidr)
@@ -354,6 +398,10 @@ class Ledger:
         else:
             place[path[-1]] = value
         self.snapshot["Node", node] = document
+
+
+def _is_empty(block: Document) -> bool:
+    return all(index is None for index in block["spec"]["allocations"])
 
 
 def _order(cidr: Network) -> tuple[int, int]:

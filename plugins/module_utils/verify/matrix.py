@@ -72,7 +72,7 @@ def natural(text: str) -> tuple[tuple[bool, int, str], ...]:
     """Return a key that sorts node2 before node10."""
     parts: list[str] = [""]
     for character in text:
-        if parts[-1] and character.isdigit() != parts[-1][-1].isdigit():
+        if parts[-1] and character.isdecimal() != parts[-1][-1].isdecimal():
             parts.append("")
         parts[-1] += character
-    return tuple((part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts)
+    return tuple((part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts)

@@ -18,8 +18,12 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply impo
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import differences, snapshot, write
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.file import FileStore
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.file_lock import FileLock
-from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, DatastoreError, InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.runner import MissingLibrary
+from ansible_collections.podnet.calico.plugins.module_utils.errors import (
+    Conflict,
+    DatastoreError,
+    InvalidInput,
+    MissingLibrary,
+)
 
 Document = dict[str, t.Any]
 
