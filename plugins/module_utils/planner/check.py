@@ -8,7 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
-from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import same_subnet
+from ansible_collections.podnet.calico.plugins.module_utils.ip import overlaps
+from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import node_interface, same_subnet
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Cluster
@@ -32,8 +33,8 @@ _PEER_FIELDS = (
 
 def refuse_unusable(cluster: Cluster, hosts: t.Mapping[str, Host], bird: bool) -> None:
     """Raise InvalidInput with every problem that would leave the nodes of hosts without a working pod network."""
-    problems = [*_nodes(cluster, hosts), *_kernels(cluster, hosts), *_subnets(cluster, bird), *_peers(cluster)]
-    raise_all(problems)
+    resources = (*_nodes(cluster, hosts), *_underlay(cluster), *_peers(cluster))
+    raise_all((*resources, *_kernels(cluster, hosts), *_subnets(cluster, bird)))
 
 
 def _nodes(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidInput]:
@@ -52,6 +53,20 @@ def _nodes(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidI
                 f'plan node "{name}": spec.bgp.ipv4Address is {node.ipv4_address}, but the host has {host.address}',
                 remedy="Run deploy so that the Node follows the host, or correct calico_node_address",
             )
+
+
+def _underlay(cluster: Cluster) -> t.Iterator[InvalidInput]:
+    """A pool that holds a node's own network would take the nodes away from each other."""
+    for pool in cluster.pools:
+        for node in cluster.nodes.values():
+            interface = node_interface(node, pool.cidr.version)
+            if interface is not None and overlaps(pool.cidr, interface.network):
+                yield InvalidInput(
+                    f'IPPool "{pool.name}": spec.cidr {pool.cidr} overlaps {interface.network}, the network of node '
+                    f'"{node.name}"',
+                    remedy="Use a range for pods that nothing else uses",
+                )
+                break
 
 
 def _kernels(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidInput]:
