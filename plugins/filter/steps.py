@@ -10,7 +10,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import conflist
-from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, PodnetError, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import documents
 from ansible_collections.podnet.calico.plugins.module_utils.resources.record import API_VERSION
 from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import join
@@ -25,28 +25,36 @@ def node_addresses(hostvars: HostVars, hosts: t.Sequence[str]) -> list[str]:
 
 
 def cluster(hostvars: HostVars, hosts: t.Sequence[str], **resources: t.Any) -> dict[str, t.Any]:
-    """Return resources (documents) and hosts (node name to what was seen there) of a cluster."""
-    nodes = []
-    seen = {}
-    for host in hosts:
-        variables = hostvars[host]
-        observed = variables["plan_host"]["host"]
-        name = variables.get("calico_node_name") or host
-        seen[name] = {key: observed[key] for key in ("address", "device", "mtu", "encapsulations")}
-        nodes.append(
-            {
-                "host": host,
-                "name": name,
-                "address": observed["address"],
-                "labels": variables.get("calico_node_labels"),
-                "as_number": variables.get("calico_node_as_number"),
-                "route_reflector_cluster_id": variables.get("calico_node_route_reflector_cluster_id"),
-            }
-        )
+    """Return resources (documents) and hosts (node name to what was seen there) of a cluster.
+
+    Fails with the reasons of all hosts that could not be looked at, so that no part of a cluster is built without them.
+    """
     try:
-        return {"resources": documents(nodes=nodes, **resources), "hosts": seen}
+        raise_all([_blind(host, hostvars[host]) for host in hosts if "host" not in hostvars[host]["plan_host"]])
+        nodes = [_node(host, hostvars[host]) for host in hosts]
+        made = documents(nodes=nodes, **resources)
     except PodnetError as error:
         raise AnsibleFilterError(str(error)) from error
+    kept = ("address", "device", "mtu", "encapsulations")
+    observed = {node["name"]: hostvars[node["host"]]["plan_host"]["host"] for node in nodes}
+    return {"resources": made, "hosts": {name: {key: host[key] for key in kept} for name, host in observed.items()}}
+
+
+def _node(host: str, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {
+        "host": host,
+        "name": variables.get("calico_node_name") or host,
+        "address": variables["plan_host"]["host"]["address"],
+        "labels": variables.get("calico_node_labels"),
+        "as_number": variables.get("calico_node_as_number"),
+        "route_reflector_cluster_id": variables.get("calico_node_route_reflector_cluster_id"),
+    }
+
+
+def _blind(host: str, variables: t.Mapping[str, t.Any]) -> InvalidInput:
+    answer = variables["plan_host"]
+    reason = answer.get("msg") or f"{', '.join(answer.get('missing') or ['a package'])} is missing"
+    return InvalidInput(f"look at host {host}: {reason}")
 
 
 def leaving(

@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: calico_bird
 short_description: Have BIRD 2 route as a node's plan says
 version_added: 1.0.0
-author: podnet.calico contributors
+author:
+  - podnet.calico contributors (!UNKNOWN)
 description:
   - Writes BIRD's configuration from a plan, checks it with C(bird -p) before it is put in place, and has a running BIRD
     take it over. BIRD is never started, stopped or restarted; sessions that do not change stay up.

@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: calico_bird_info
 short_description: Read BIRD's BGP sessions, or wait for them
 version_added: 1.0.0
-author: podnet.calico contributors
+author:
+  - podnet.calico contributors (!UNKNOWN)
 description:
   - Returns the state of each BGP session of the running BIRD. Changes nothing.
 extends_documentation_fragment:

@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: calico_host_info
 short_description: See what a host's part of the pod network has to be built on
 version_added: 1.0.0
-author: podnet.calico contributors
+author:
+  - podnet.calico contributors (!UNKNOWN)
 description:
   - Returns the node's address with the prefix length of its interface, the device that carries the routes to the other
     nodes and its MTU, and the encapsulations that the kernel has.

@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: calico_ipam
 short_description: Claim and release the blocks and addresses of nodes
 version_added: 1.0.0
-author: podnet.calico contributors
+author:
+  - podnet.calico contributors (!UNKNOWN)
 description:
   - Claims a block for each node of every pool that selects it, in Calico's order, and the addresses of its tunnels, and
     writes them as Calico does. What a node has it keeps, whatever happens to other nodes.

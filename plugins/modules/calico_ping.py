@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: calico_ping
 short_description: Ping many pods at once, and see how each packet really travels
 version_added: 1.0.0
-author: podnet.calico contributors
+author:
+  - podnet.calico contributors (!UNKNOWN)
 description:
   - Sends ICMP echo requests to all targets at the same time from inside a network namespace of the host.
   - Watches the underlay device meanwhile and reports for each target what its packets were wrapped in.

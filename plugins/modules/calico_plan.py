@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: calico_plan
 short_description: Compute what nodes need, or say why it cannot work
 version_added: 1.0.0
-author: podnet.calico contributors
+author:
+  - podnet.calico contributors (!UNKNOWN)
 description:
   - Reads all resources once and returns for each host asked for the whole plan of its part of the pod network, with tunnels,
     routes, BGP sessions, MTU, address ranges of pods, and what it requires of its surroundings.

@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: calico_route
 short_description: Program routes into the kernel, all in one call
 version_added: 1.0.0
-author: podnet.calico contributors
+author:
+  - podnet.calico contributors (!UNKNOWN)
 description:
   - Reads the kernel's routes once, compares, and applies the changes as netlink messages.
   - All routes that this module makes carry the route protocol number 98, and it changes and removes only those.

@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: calico_sysctl
 short_description: Set the sysctls that a node's plan needs, now and for the next boot
 version_added: 1.0.0
-author: podnet.calico contributors
+author:
+  - podnet.calico contributors (!UNKNOWN)
 description:
   - Sets the values in the running kernel and in one file of ours below C(/etc/sysctl.d), which also remembers what
     they were before, so that O(state=absent) can put them back.

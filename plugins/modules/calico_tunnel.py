@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: calico_tunnel
 short_description: Configure IPIP and VXLAN tunnels with their neighbours and forwarding entries
 version_added: 1.0.0
-author: podnet.calico contributors
+author:
+  - podnet.calico contributors (!UNKNOWN)
 description:
   - Manages tunl0 and VXLAN devices as Calico makes them, each with its one address, and a VXLAN with the permanent
     neighbour and forwarding entries of its peers as one unit.

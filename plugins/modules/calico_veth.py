@@ -9,7 +9,8 @@ DOCUMENTATION = r"""
 module: calico_veth
 short_description: Connect network namespaces to the host as Calico connects pods
 version_added: 1.0.0
-author: podnet.calico contributors
+author:
+  - podnet.calico contributors (!UNKNOWN)
 description:
   - Makes a veth pair per pod as Calico's CNI plugin does. The host's end is named C(cali…), has the MAC
     ee:ee:ee:ee:ee:ee, proxy ARP and a route to the pod's address; in the pod a default route leads through 169.254.1.1.

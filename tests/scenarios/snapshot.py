@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 import typing as t
 from pathlib import Path
 
@@ -22,7 +23,10 @@ SHOWN: t.Final = "ip -j -d link; ip -j addr; ip -j -d route show table all; ip -
 
 
 def take(stage: Stage) -> dict[str, Snapshot]:
-    """Return the snapshots of all nodes by name."""
+    """Return the snapshots of all nodes by name, when their new addresses have settled (RFC 4862, section 5.4)."""
+    for name in stage.names:
+        while stage.ask(name, "ip -6 addr show tentative"):
+            time.sleep(0.1)
     return {name: _node(stage, name) for name in stage.names}
 
 

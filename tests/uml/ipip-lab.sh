@@ -16,11 +16,8 @@ keep_results() {
     ip -n podnet-node1 -j -d link show tunl0 >"$UML_SHARE/link.json"
 }
 
-# Written to the guest's memory: asking a worker's queue a thousand times a second costs much where a system call does.
-sed -i '/^\[defaults\]/a internal_poll_interval = 0.05' ansible.cfg
-
 # run_command drops the output of a program that ends in the moment in which its wait of 1 s runs out. Here programs are
-# slow enough for that to happen (2 of 91 with programs of about 1 s), so wait longer; again in the guest's memory only.
+# slow enough for that to happen (2 of 91 with programs of about 1 s), so wait longer; in the guest's memory only.
 sed -i 's/selector\.select(1)$/selector.select(10)/' "$(python -c 'from ansible.module_utils import basic; print(basic.__file__)')"
 
 python tests/lab/lab.py up --nodes 3 --encapsulation IPIP || exit

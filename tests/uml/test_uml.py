@@ -101,7 +101,7 @@ def test_a_hanging_command_is_ended_with_its_guest(share: Path) -> None:
 
 
 def test_a_guest_that_cannot_start_is_named_with_its_console(share: Path) -> None:
-    with pytest.raises(uml.GuestError, match=rf"did not start .* see {share}/console.log"):
+    with pytest.raises(uml.GuestError, match=rf"did not start.* see {share}/console.log"):
         run_in_guest(share, "true", memory="1M", start_timeout=5)
 
 

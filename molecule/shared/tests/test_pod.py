@@ -22,7 +22,7 @@ INTERFACE: t.Final = "cali50aeaf5a85d"
 
 # Broadcasts an ARP request (RFC 826) for the pods' gateway and prints the MAC in the answer. The entry that the pod has
 # is not asked, nor is anything but the host on the other end of the pair.
-ARP: t.Final = """
+ARP: t.Final = r"""
 import socket
 sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
 sender.bind(("eth0", 0))

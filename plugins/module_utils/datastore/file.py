@@ -118,7 +118,7 @@ class FileStore:
         """After the last document has been deleted, leave nothing of ours: no empty folders, no lock, no directory."""
         if not self._emptied or self._index is None or self._index.places:
             return
-        for folder in (self.root / name for name, _ in KINDS.values()):
+        for folder in (self.root / name for name, __ in KINDS.values()):
             with contextlib.suppress(OSError):  # not there, or files of somebody else are in it
                 folder.rmdir()
         if [entry.name for entry in self.root.iterdir()] == [LOCK_NAME]:

@@ -25,11 +25,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink impor
     ALIAS_PREFIX,
     NETNS_DIRECTORY,
     NetlinkError,
+    canonical_mac,
     explained,
     is_ours,
     link_info,
     links,
-    mac,
     namespace,
     namespace_path,
     netns_library,
@@ -45,6 +45,7 @@ GATEWAY = "169.254.1.1"
 ALIAS = f"{ALIAS_PREFIX} endpoint"
 NUD_PERMANENT = 0x80
 SCOPE_LINK = 253
+PROTOCOL_BOOT = 3  # the pod's own routes, as Calico's CNI plugin leaves them: ip(8) shows no protocol for them
 # Host side of a pod's link, IPv4 and IPv6, in the order in which Calico's CNI plugin and Felix set them.
 HOST_SYSCTLS = {
     4: {
@@ -89,7 +90,7 @@ def normalise(entry: t.Mapping[str, t.Any]) -> Entry:
     }
     if entry.get("mac"):
         try:
-            result["mac"] = mac(entry["mac"])
+            result["mac"] = canonical_mac(entry["mac"])
         except ValueError as error:
             raise InvalidInput(f'endpoint {entry["name"]}: mac "{entry["mac"]}" is not a MAC') from error
     return result
@@ -120,7 +121,7 @@ def read(ipr: t.Any, wanted: t.Mapping[str, Entry]) -> dict[str, Entry]:
         if not _is_endpoint(link):
             found[name] = {"foreign": link_info(link)[0] or "device"}
             continue
-        _, workload, netns = (link.get_attr("IFLA_IFALIAS")[len(ALIAS_PREFIX) + 1 :].split(" ") + ["", ""])[:3]
+        __, workload, netns = (link.get_attr("IFLA_IFALIAS")[len(ALIAS_PREFIX) + 1 :].split(" ") + ["", ""])[:3]
         found[name] = {"workload": workload, "netns": netns, "mtu": link.get_attr("IFLA_MTU")}
         found[name].update(_read_host(name, link, sorted(routes.get(link["index"], []))))
         found[name].update(_read_pod(netns, wanted.get(name, {}).get("interface", "eth0"), link["index"]))
@@ -314,10 +315,11 @@ def _configure_pod(ipr: t.Any, entry: Entry) -> None:
     for version in sorted({6 if ":" in address else 4 for address in entry["addresses"]}):
         family, gateway = (socket.AF_INET, GATEWAY) if version == 4 else (socket.AF_INET6, HOST_LINK_LOCAL)
         if version == 4:
-            ipr.route("add", family=family, dst=f"{gateway}/32", oif=index, scope=SCOPE_LINK)
+            ipr.route("add", family=family, dst=f"{gateway}/32", oif=index, scope=SCOPE_LINK, proto=PROTOCOL_BOOT)
         ipr.neigh("replace", family=family, ifindex=index, dst=gateway, lladdr=HOST_MAC, state=NUD_PERMANENT)
         try:
-            ipr.route("add", family=family, dst="0.0.0.0/0" if version == 4 else "::/0", gateway=gateway, oif=index)
+            everything_else = "0.0.0.0/0" if version == 4 else "::/0"
+            ipr.route("add", family=family, dst=everything_else, gateway=gateway, oif=index, proto=PROTOCOL_BOOT)
         except NetlinkError as error:
             if error.code != errno.EEXIST:
                 raise

@@ -37,11 +37,11 @@ def observe(ipr: t.Any, address: str | None, peers: t.Sequence[str]) -> dict[str
         for message in ipr.get_addr()
         if message["index"] in names
     ]
-    own = {interface.ip for interface, _ in interfaces}
+    own = {interface.ip for interface, __ in interfaces}
     routes = [_route(ipr, peer) for peer in peers if _peer_address(peer) not in own]
     carriers = [(names[route[0]], route[1]) for route in routes if route is not None and route[0] in names]
     interface, device = _interface(interfaces, address, carriers)
-    carrying = {name for name, _ in carriers} or {device}
+    carrying = {name for name, __ in carriers} or {device}
     return {
         "address": str(interface),
         "device": carriers[0][0] if carriers else device,
@@ -71,7 +71,7 @@ def _route(ipr: t.Any, peer: str) -> tuple[int, str | None] | None:
 def _interface(
     interfaces: t.Sequence[tuple[t.Any, str]], address: str | None, carriers: t.Sequence[tuple[str, str | None]]
 ) -> tuple[t.Any, str]:
-    wanted = address or next((source for _, source in carriers if source), None)
+    wanted = address or next((source for __, source in carriers if source), None)
     if wanted is None:
         raise InvalidInput(
             "find the node's address: none is given, and there is no route to another node",

@@ -50,7 +50,7 @@ _REMEDIES = {
 def open_netlink() -> t.Any:
     """Return pyroute2's IPRoute for the current network namespace; close it, or use it in a with statement."""
     if PYROUTE2_ERROR is not None:
-        message = "talk to the kernel: Python's library pyroute2 is not installed. Install it (Debian: python3-pyroute2)"
+        message = "talk to the kernel: Python's pyroute2 is not installed. Install it (Debian: python3-pyroute2)"
         raise MissingLibrary(message, PYROUTE2_ERROR)
     return IPRoute()
 
@@ -110,7 +110,7 @@ def explained(what: str) -> t.Iterator[None]:
         raise KernelError(f"{what}: {error.strerror}", remedy=_REMEDIES.get(error.errno, "")) from error
 
 
-def mac(text: str) -> str:
+def canonical_mac(text: str) -> str:
     """Return a MAC in its canonical spelling, lower case with colons; raises ValueError for what is none."""
     if not re.fullmatch(r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}", text):
         raise ValueError(text)

@@ -168,7 +168,7 @@ def _completed(entry: Entry, actual: Entry | None) -> Entry:
     """Return a wanted route; where no device is asked for, with the one that the kernel found for the same gateway."""
     if actual is None or "device" in entry or entry.get("gateway") != actual.get("gateway"):
         return entry
-    return {**entry, **{field: actual[field] for field in ("device",) if field in actual}}
+    return {**entry, "device": actual["device"]} if "device" in actual else entry
 
 
 def _refuse_twice(entries: t.Iterable[Entry]) -> None:

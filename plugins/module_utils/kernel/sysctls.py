@@ -87,7 +87,7 @@ def _text(wanted: t.Mapping[str, str], before: t.Mapping[str, str]) -> str:
 
 def _values_before(text: str) -> dict[str, str]:
     lines = (line[len(_BEFORE) :] for line in text.splitlines() if line.startswith(_BEFORE))
-    return {name.strip(): value.strip() for name, _, value in (line.partition("=") for line in lines)}
+    return {name.strip(): value.strip() for name, __, value in (line.partition("=") for line in lines)}
 
 
 def _read_text(file_path: str) -> str:

@@ -15,11 +15,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Confli
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import (
     NetlinkError,
     alias,
+    canonical_mac,
     explained,
     is_ours,
     link_info,
     links,
-    mac,
     open_netlink,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import IPIP_DEVICE
@@ -48,11 +48,11 @@ def normalise(entry: t.Mapping[str, t.Any]) -> Entry:
             raise InvalidInput(f"tunnel {entry['name']}: a vxlan needs the option {field}", remedy=f"Set {field}")
         result[field] = entry[field]
     result["local"] = _parsed(entry, "local", entry["local"], ipaddress.ip_address)
-    result["mac"] = _parsed(entry, "mac", entry["mac"], mac)
+    result["mac"] = _parsed(entry, "mac", entry["mac"], canonical_mac)
     result["learning"] = False
     result["neighbours"], result["fdb"] = {}, {}
     for peer in entry.get("peers") or []:
-        peer_mac = _parsed(entry, "peers.mac", peer["mac"], mac)
+        peer_mac = _parsed(entry, "peers.mac", peer["mac"], canonical_mac)
         result["neighbours"][_parsed(entry, "peers.address", peer["address"], ipaddress.ip_address)] = peer_mac
         result["fdb"][peer_mac] = _parsed(entry, "peers.underlay", peer["underlay"], ipaddress.ip_address)
     return result

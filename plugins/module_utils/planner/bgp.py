@@ -125,7 +125,7 @@ def _by_address(cluster: Cluster, node: Node, peer: BGPPeer, prefix: str) -> t.I
     text = str(peer.peer_ip)
     if text.startswith("[") or text.count(":") > 1:
         return
-    address, _, port = text.partition(":")
+    address, __, port = text.partition(":")
     if node.ipv4_address is not None and address == str(node.ipv4_address.ip):
         return
     other = next((n for n in cluster.nodes.values() if n.ipv4_address and str(n.ipv4_address.ip) == address), None)

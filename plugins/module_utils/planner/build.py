@@ -94,7 +94,7 @@ def _probes(cluster: Cluster, node: Node) -> t.Iterator[Probe]:
     for name, address in cluster.probes.get(node.name, ()):
         targets = tuple(
             ProbeTarget(other.name, str(theirs), name, path(pools[name], node, other), probe_namespace(name))
-            for _, other in sorted(cluster.nodes.items())
+            for __, other in sorted(cluster.nodes.items())
             for pool, theirs in cluster.probes.get(other.name, ())
             if other.name != node.name and pool == name
         )
@@ -140,7 +140,7 @@ def _vxlans(cluster: Cluster, node: Node, host: Host) -> t.Iterator[Tunnel]:
         address, underlay = _vxlan_address(node, version), node_interface(node, version)
         if address is None or underlay is None:
             continue
-        peers = (_vtep(other, version) for _, other in sorted(cluster.nodes.items()) if other.name != node.name)
+        peers = (_vtep(other, version) for __, other in sorted(cluster.nodes.items()) if other.name != node.name)
         yield Tunnel(
             kind="vxlan",
             name=VXLAN_DEVICES[version],
@@ -228,7 +228,7 @@ def _requirements(cluster: Cluster, node: Node, bird: bool) -> Requirements:
     versions = {pool.cidr.version for pool in cluster.pools}
     ipip = any(pool.ipip_mode != "Never" for pool in cluster.pools)
     vxlan = any(pool.vxlan_mode != "Never" for pool in cluster.pools)
-    others = [other for _, other in sorted(cluster.nodes.items()) if other.name != node.name]
+    others = [other for __, other in sorted(cluster.nodes.items()) if other.name != node.name]
     sysctls = {"net.ipv4.ip_forward": "1"} if 4 in versions else {}
     if 6 in versions:
         sysctls["net.ipv6.conf.all.forwarding"] = "1"

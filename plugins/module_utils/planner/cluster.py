@@ -52,7 +52,7 @@ class Cluster:
 def read(snapshot: Snapshot) -> Cluster:
     """Read a snapshot of the datastore."""
     by_kind: dict[str, list[dict[str, t.Any]]] = {}
-    for (kind, _), document in sorted(snapshot.items()):
+    for (kind, __), document in sorted(snapshot.items()):
         by_kind.setdefault(kind, []).append(document)
     pools = tuple(pools_of(snapshot))
     blocks, probes = _blocks(by_kind.get("IPAMBlock", []), pools)

@@ -65,7 +65,7 @@ TUNNELS = (
 
 def pools_of(snapshot: Snapshot) -> list[IPPool]:
     """Return all pools in Calico's order, by name."""
-    return [IPPool.from_document(document) for (kind, _), document in sorted(snapshot.items()) if kind == "IPPool"]
+    return [IPPool.from_document(document) for (kind, __), document in sorted(snapshot.items()) if kind == "IPPool"]
 
 
 def pool_selects(pool: IPPool, node: Document) -> bool:
@@ -145,7 +145,7 @@ class Ledger:
         for cidr in self._blocks:
             self._owned.setdefault(records.owner(self._block(cidr)) or "", set()).add(cidr)
         self._affinities: dict[str, set[Network]] = {}
-        for (kind, _), document in snapshot.items():
+        for (kind, __), document in snapshot.items():
             if kind == "BlockAffinity":
                 self._affinities.setdefault(document["spec"]["node"], set()).add(records.network(document))
         config = snapshot.get(("IPAMConfiguration", "default"), {}).get("spec", {})
@@ -154,7 +154,7 @@ class Ledger:
         self._limit: int = config.get("maxBlocksPerHost") or DEFAULT_MAX_BLOCKS
         self._reserved = [
             ipaddress.ip_network(cidr, strict=False)
-            for (kind, _), document in sorted(snapshot.items())
+            for (kind, __), document in sorted(snapshot.items())
             if kind == "IPReservation"
             for cidr in document["spec"].get("reservedCIDRs") or []
         ]
@@ -217,9 +217,9 @@ class Ledger:
     def _claim_free(self, node: str, pool: IPPool) -> Network | None:
         """Claim the first free block of a pool in Calico's order; None if there is none. Raises above the limit."""
         same_version = [other for other in self._pools if other.cidr.version == pool.cidr.version]
-        if sum(1 for other in same_version for _ in self._own(node, other)) >= self._limit:
+        if sum(1 for other in same_version for __ in self._own(node, other)) >= self._limit:
             raise InvalidInput(
-                f'claim a block of pool "{pool.name}" for node "{node}": it has {self._limit} blocks, which is the limit',
+                f'claim a block of pool "{pool.name}" for node "{node}": it has {self._limit} blocks, the limit',
                 remedy="Raise maxBlocksPerHost in the IPAMConfiguration",
             )
         total = block_count(pool.cidr, pool.block_size)
@@ -342,7 +342,7 @@ class Ledger:
         handles = {
             entry["handle_id"]
             for name in self._blocks.values()
-            for _, entry in records.allocations(self.snapshot["IPAMBlock", name])
+            for __, entry in records.allocations(self.snapshot["IPAMBlock", name])
             if entry["secondary"].get("node") == node and entry.get("handle_id")
         }
         self._release(handles)

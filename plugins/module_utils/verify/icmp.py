@@ -56,7 +56,7 @@ def parse_echo(data: bytes) -> Echo | None:
     """Return the echo message in an ICMP packet, or None if it is too short."""
     if len(data) < _HEADER.size:
         return None
-    kind, _, _, identifier, sequence = _HEADER.unpack_from(data)
+    kind, __, __, identifier, sequence = _HEADER.unpack_from(data)
     return Echo(kind, identifier, sequence, data[_HEADER.size :])
 
 

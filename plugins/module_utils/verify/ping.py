@@ -109,7 +109,7 @@ class Pinger:
         """Send count echo requests to each target, one round an interval (s), and wait timeout (s) for the last answers."""
         by_address = {target.address: target for target in targets}
         outstanding = 0
-        for _ in range(count):
+        for __ in range(count):
             self._sequence = (self._sequence + 1) & 0xFFFF
             for target in targets:
                 outstanding += self._send(target)
@@ -134,7 +134,7 @@ class Pinger:
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 break
-            ready, _, _ = select.select([self._watch, *self._sockets.values()], [], [], remaining)
+            ready, __, __ = select.select([self._watch, *self._sockets.values()], [], [], remaining)
             for opened in ready:
                 if opened is self._watch:
                     self._observe(targets)
@@ -144,7 +144,7 @@ class Pinger:
         return received
 
     def _receive(self, opened: socket.socket, targets: t.Mapping[str, Target]) -> int:
-        data, ancillary, _, sender = opened.recvmsg(65535, 64)
+        data, ancillary, __, sender = opened.recvmsg(65535, 64)
         arrived = _kernel_time(ancillary)
         version = 4 if opened.family == socket.AF_INET else 6
         packet = icmp.parse_ip(data) if version == 4 else None

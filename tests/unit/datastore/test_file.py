@@ -245,7 +245,7 @@ def test_second_user_waits_and_then_gives_up(root: Path) -> None:
 
 
 def _count_up(root: Path, times: int) -> None:
-    for _ in range(times):
+    for __ in range(times):
         while True:
             store = FileStore(root)
             try:
@@ -259,7 +259,7 @@ def _count_up(root: Path, times: int) -> None:
 
 def test_no_update_of_several_processes_is_lost(root: Path) -> None:
     FileStore(root).create({**node("counter"), "kind": "BGPFilter", "spec": {"count": 0}})
-    workers = [multiprocessing.get_context("fork").Process(target=_count_up, args=(root, 20)) for _ in range(3)]
+    workers = [multiprocessing.get_context("fork").Process(target=_count_up, args=(root, 20)) for __ in range(3)]
     for worker in workers:
         worker.start()
     for worker in workers:

@@ -12,9 +12,10 @@ import sys
 import typing as t
 from pathlib import Path
 
+import ansible_collections
 import pytest
 
-COLLECTIONS = Path(__file__).parents[3] / ".cache" / "collections"
+COLLECTIONS = next(Path(folder).parent for folder in ansible_collections.__path__ if Path(folder, "podnet").is_dir())
 PACKAGE = "ansible_collections.podnet.calico.plugins.modules"
 
 Result = dict[str, t.Any]

@@ -21,7 +21,7 @@ def test_typed_kinds_get_their_defaults() -> None:
     assert normalise(document("IPPool", cidr="10.0.0.0/16"))["spec"]["blockSize"] == 26
 
 
-@pytest.mark.parametrize("kind", [kind for kind, (_, model) in KINDS.items() if model is None])
+@pytest.mark.parametrize("kind", [kind for kind, (__, model) in KINDS.items() if model is None])
 def test_opaque_kinds_keep_their_spec(kind: str) -> None:
     given = document(kind, anything=[{"nested": None}], cidr="10.0.0.1/16")
     assert normalise(given) == given

@@ -85,12 +85,12 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), MATCHES + ABSENT, ids=[text or "empty" for text, _ in MATCHES + ABSENT])
+@pytest.mark.parametrize(("text", "expected"), MATCHES + ABSENT, ids=[text or "empty" for text, __ in MATCHES + ABSENT])
 def test_selector_chooses_by_labels(text: str, expected: bool) -> None:
     assert parse(text).matches(LABELS) is expected
 
 
-@pytest.mark.parametrize(("text", "position", "expected"), BROKEN, ids=[text[:24] for text, _, _ in BROKEN])
+@pytest.mark.parametrize(("text", "position", "expected"), BROKEN, ids=[text[:24] for text, __, __ in BROKEN])
 def test_broken_selector_is_refused_at_its_place(text: str, position: int, expected: str) -> None:
     with pytest.raises(InvalidInput) as caught:
         parse(text, "node_selector")

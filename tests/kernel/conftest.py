@@ -1,0 +1,113 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fixtures of the tests against this kernel. They need root; nothing outside of throw-away namespaces is touched."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.podnet.calico.tests.kernel.net import (
+    PYTHONS,
+    Modules,
+    Namespace,
+    Result,
+    debian_site,
+    unique,
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Without root, say so instead of failing one by one."""
+    if os.geteuid() != 0:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
+
+
+@pytest.fixture(scope="session", params=PYTHONS)
+def modules(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Modules]:
+    """Return the modules, once with Debian's pyroute2 and once with the virtual environment's."""
+    site = debian_site(tmp_path_factory.mktemp("site")) if request.param == "pyroute2-debian" else None
+    found = Modules(PYTHONS[request.param], site)
+    assert ("dist-packages" in found.pyroute2) == (request.param == "pyroute2-debian")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def new_namespace() -> t.Iterator[t.Callable[[str], Namespace]]:
+    """Return a function that makes a namespace with its loopback up; all are removed in the end."""
+    made: list[Namespace] = []
+
+    def make(word: str) -> Namespace:
+        namespace = Namespace(unique(word))
+        subprocess.run(["ip", "netns", "add", namespace.name], check=True)
+        made.append(namespace)
+        namespace.ip("link set lo up")
+        return namespace
+
+    yield make
+    for namespace in made:
+        subprocess.run(["ip", "netns", "del", namespace.name], check=True)
+
+
+@pytest.fixture
+def host(new_namespace: t.Callable[[str], Namespace]) -> Namespace:
+    """Return a host with eth0 (192.0.2.11/24, 2001:db8::11/64) and eth1, and no default route."""
+    host, far = new_namespace("host"), new_namespace("far")
+    for device in ("eth0", "eth1"):
+        host.ip(f"link add {device} type veth peer name {device} netns {far.name}")
+        host.ip(f"link set {device} addrgenmode none up")
+        far.ip(f"link set {device} up")
+    host.ip("addr add 192.0.2.11/24 dev eth0")
+    host.ip("addr add 2001:db8::11/64 dev eth0 nodad")
+    far.ip("addr add 192.0.2.12/24 dev eth0")
+    return host
+
+
+RunModule = t.Callable[..., Result]
+
+
+@pytest.fixture
+def run_module(modules: Modules, host: Namespace) -> RunModule:
+    """Return a function that runs a module on the host: run_module(name, params, check=False, diff=True)."""
+
+    def run(name: str, params: Result, *, check: bool = False, diff: bool = True) -> Result:
+        return modules.run(host.path, name, params, check=check, diff=diff)
+
+    return run
+
+
+@pytest.fixture
+def converge(run_module: RunModule) -> RunModule:
+    """Return a function that runs a module as every run has to be: check mode predicts it, a second run is unchanged."""
+
+    def run(name: str, params: Result) -> Result:
+        predicted = run_module(name, params, check=True)
+        done = run_module(name, params)
+        assert not done.get("failed"), done
+        assert (predicted["changes"], predicted["diff"]) == (done["changes"], done["diff"])
+        again = run_module(name, params)
+        assert again["changed"] is False, again
+        return done
+
+    return run
+
+
+@pytest.fixture
+def netns_name() -> t.Iterator[t.Callable[[], str]]:
+    """Return a function that names namespaces for modules to make; what is left of them is removed."""
+    names: list[str] = []
+
+    def name() -> str:
+        names.append(unique("pod"))
+        return names[-1]
+
+    yield name
+    for left in names:
+        subprocess.run(["ip", "netns", "del", left], capture_output=True, check=False)
+        Path("/run/podnet.calico/netns", left).unlink(missing_ok=True)

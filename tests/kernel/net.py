@@ -1,0 +1,133 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Network namespaces as the tests see them: through iproute2, not through the code under test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import typing as t
+import uuid
+from pathlib import Path
+
+HERE = Path(__file__).parent
+COLLECTIONS = HERE.parents[1] / ".cache" / "collections"
+MODULE_SERVER = HERE / "module_server.py"
+
+Result = t.Dict[str, t.Any]
+
+
+def unique(word: str) -> str:
+    """Return a name for a namespace that nobody else on this machine uses."""
+    return f"{word}-{uuid.uuid4().hex[:12]}"
+
+
+class Namespace:
+    """A network namespace; commands are strings, split at blanks."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.path = f"/run/netns/{name}"
+
+    def run(self, command: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run a program inside."""
+        return subprocess.run(
+            ["nsenter", f"--net={self.path}", *command.split()], capture_output=True, text=True, check=check
+        )
+
+    def ip(self, command: str) -> None:
+        """Run `ip` inside."""
+        done = self.run(f"ip {command}", check=False)
+        assert done.returncode == 0, f"ip {command}: {done.stderr}"
+
+    def show(self, command: str) -> list[Result]:
+        """Return what `ip` shows, as data."""
+        text = self.run(f"ip -j -d {command}").stdout
+        return t.cast("list[Result]", json.loads(text or "[]"))
+
+    def fdb(self, device: str) -> dict[str, str]:
+        """Return the forwarding entries of a VXLAN device: MAC to underlay address."""
+        entries = json.loads(self.run(f"bridge -j fdb show dev {device}").stdout)
+        return {entry["mac"]: entry["dst"] for entry in entries if "dst" in entry}
+
+    def routes(self, selection: str = "proto 98", version: int = 4) -> dict[str, Result]:
+        """Return routes of all tables by destination."""
+        shown = self.show(f"-{version} route show table all {selection}")
+        return {route["dst"]: route for route in shown}
+
+    def link(self, name: str) -> Result:
+        """Return one link."""
+        return self.show(f"link show {name}")[0]
+
+    def sysctl(self, name: str) -> str:
+        """Return the value of a sysctl given by path below /proc/sys."""
+        return self.run(f"cat /proc/sys/{name}").stdout.strip()
+
+    def state(self) -> str:
+        """Return all that a module may change here, to compare before and after."""
+        commands = ("link", "addr", "-4 route show table all", "-6 route show table all", "neigh")
+        return "\n".join(json.dumps(_lasting(self.show(command)), sort_keys=True) for command in commands)
+
+
+def _lasting(rows: list[Result]) -> list[Result]:
+    """Leave out what changes by itself."""
+    passing = ("operstate", "used", "state", "flags", "expires", "valid_life_time", "preferred_life_time")
+    own = [row for row in rows if row.get("protocol") != "kernel"]
+    return [{key: value for key, value in row.items() if key not in passing} for row in own]
+
+
+class Modules:
+    """Modules of the collection, run by one Python with its own pyroute2."""
+
+    def __init__(self, python: str, site: Path | None) -> None:
+        path = str(COLLECTIONS) + (f":{site}" if site else "")
+        self._server = subprocess.Popen(
+            [python, str(MODULE_SERVER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": path, "LC_ALL": "C.UTF-8"},
+        )
+        self.pyroute2 = str(json.loads(self._read())["pyroute2"])
+
+    def _read(self) -> str:
+        assert self._server.stdout is not None
+        return self._server.stdout.readline()
+
+    def run(
+        self,
+        netns: str | None,
+        name: str,
+        params: Result,
+        *,
+        check: bool = False,
+        diff: bool = True,
+        binds: dict[str, str] | None = None,
+    ) -> Result:
+        """Run a module inside a namespace and return its result; a crash is an assertion with its traceback."""
+        arguments = {**params, "_ansible_check_mode": check, "_ansible_diff": diff}
+        request = {"module": name, "arguments": arguments, "netns": netns, "binds": binds or {}}
+        assert self._server.stdin is not None
+        self._server.stdin.write(json.dumps(request) + "\n")
+        self._server.stdin.flush()
+        output = str(json.loads(self._read()))
+        last = output.strip().splitlines()[-1] if output.strip() else ""
+        assert last.startswith("{"), output
+        return t.cast("Result", json.loads(last))
+
+    def close(self) -> None:
+        """End the server."""
+        self._server.communicate()
+
+
+def debian_site(directory: Path) -> Path:
+    """Return a directory with nothing but the virtual environment's ansible, so that pyroute2 is Debian's."""
+    import ansible
+
+    (directory / "ansible").symlink_to(Path(str(ansible.__file__)).parent)
+    return directory
+
+
+PYTHONS = {"pyroute2-debian": "/usr/bin/python3", "pyroute2-venv": sys.executable}

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The configuration that deploy writes, executed as a container runtime does, with the plugins of the distribution."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+import pytest
+from cni_runtime import Container, PluginError
+from snapshot import differences, take
+from stage import Stage
+
+
+@pytest.fixture(scope="module")
+def nodes(stage: Stage) -> Stage:
+    """Have two nodes with VXLAN."""
+    stage.fresh(2)
+    stage.succeed("deploy")
+    return stage
+
+
+@pytest.fixture
+def containers(nodes: Stage) -> t.Iterator[list[Container]]:
+    """Have a container on each node, without a network yet."""
+    made = [Container(nodes, "node1", "box1"), Container(nodes, "node2", "box2")]
+    for container in made:
+        container.start()
+    yield made
+    for container in made:
+        container.stop()
+
+
+def address(result: dict[str, t.Any]) -> str:
+    """Return the one address in the result of ADD, without prefix length."""
+    (found,) = result["ips"]
+    return str(found["address"]).partition("/")[0]
+
+
+def leases(stage: Stage, node: str) -> list[str]:
+    """Return the addresses that host-local has given out on a node."""
+    found = stage.run(node, "ls /var/lib/cni/networks/podnet-calico").stdout.split()
+    return [name for name in found if name[0].isdigit()]
+
+
+def test_containers_of_two_nodes_reach_each_other_and_leave_nothing(nodes: Stage, containers: list[Container]) -> None:
+    before = take(nodes)
+    addresses = [address(container.add()) for container in containers]
+    for container, given in zip(containers, addresses):
+        block = container.network["plugins"][0]["ipam"]["ranges"][0][0]["subnet"]
+        assert ipaddress.ip_address(given) in ipaddress.ip_network(block)
+        assert leases(nodes, container.node) == [given]
+        container.check()
+    (one, _), (ours, theirs) = containers, addresses
+    inside = f"ip netns exec {one.name}"
+    assert " 0% packet loss" in nodes.ask("node1", f"{inside} ping -c 3 -i 0.2 -W 2 {theirs}")
+    assert "mtu 1450" in nodes.ask("node1", f"{inside} ip link show eth0")
+    # 1450 bytes are 1422 of data; one more has to be refused where it starts.
+    assert " 0% packet loss" in nodes.ask("node1", f"{inside} ping -c 1 -W 2 -M do -s 1422 {theirs}")
+    assert "message too long" in nodes.run("node1", f"{inside} ping -c 1 -W 2 -M do -s 1423 {theirs}").stderr
+    fetch = f"import urllib.request as r; print(r.urlopen('http://{theirs}:8080/', timeout=10).status)"
+    assert nodes.ask("node1", f'{inside} python3 -c "{fetch}"') == "200\n"
+    assert " 0% packet loss" in nodes.ask("node2", f"ping -c 1 -W 2 {ours}"), "the other node reaches the container"
+    for container in containers:
+        container.delete()
+        assert leases(nodes, container.node) == []
+    # host-local keeps its lock and where it will go on.
+    allowed = ("/var/lib/cni", "/last_reserved_ip.0", "/lock", "/networks", "/podnet-calico", "/results")
+    left = [line for line in differences(before, take(nodes)) if " files /var/lib/cni" not in line]
+    assert left == []
+    names = nodes.ask("node1", "find /var/lib/cni -type f").split()
+    assert all(name.endswith(allowed) for name in names)
+
+
+def test_plugins_notice_what_is_missing_and_delete_twice(nodes: Stage, containers: list[Container]) -> None:
+    container = containers[0]
+    container.add()
+    nodes.ask("node1", f"ip netns exec {container.name} ip link del eth0")
+    with pytest.raises(PluginError):
+        container.check()
+    container.delete()
+    container.delete()
+    assert leases(nodes, "node1") == []
+
+
+def test_capabilities_of_the_runtime_reach_portmap_and_bandwidth(nodes: Stage, containers: list[Container]) -> None:
+    container = containers[0]
+    container.capabilities = {
+        "portMappings": [{"hostPort": 8088, "containerPort": 8080, "protocol": "tcp"}],
+        "bandwidth": {"ingressRate": 8_000_000, "ingressBurst": 800_000, "egressRate": 4_000_000, "egressBurst": 400_000},
+    }
+    container.add()
+    container.check()
+    fetch = "import urllib.request as r; print(r.urlopen('http://192.0.2.11:8088/', timeout=10).status)"
+    assert nodes.ask("node2", f'python3 -c "{fetch}"') == "200\n"
+    limited = [line for line in nodes.lines("node1", "tc qdisc show") if line.startswith("qdisc tbf")]
+    assert sorted(" ".join(line.split()[line.split().index("rate") :][:2]) for line in limited) == [
+        "rate 4Mbit",
+        "rate 8Mbit",
+    ]
+    container.delete()
+    assert "8088" not in nodes.ask("node1", "iptables -t nat -S")
+    assert nodes.ask("node1", "ip -o link show type ifb") == ""

@@ -1,0 +1,70 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reset takes away what is ours and nothing else, in both worlds: VXLAN, and BIRD."""
+
+from __future__ import annotations
+
+import pytest
+from snapshot import Snapshot, differences, take
+from stage import Stage
+
+# What other people have on a node, close to what is ours.
+FOREIGN = """
+ip route add 203.0.113.0/24 via 192.0.2.254 proto 99
+ip route add blackhole 10.244.200.0/26 proto static
+ip link add califoreign type veth peer name foreign
+ip link add br-foreign type bridge
+ip link set br-foreign up
+ip netns add foreign
+nft add table ip foreign
+nft add chain ip foreign forward '{ type filter hook forward priority 0; }'
+nft add rule ip foreign forward ip daddr 203.0.113.7 drop
+mkdir -p /etc/cni/net.d /etc/podnet-calico/datastore
+echo '{"cniVersion": "1.0.0", "name": "other", "plugins": []}' >/etc/cni/net.d/99-other.conflist
+echo 'Call before you dig.' >/etc/podnet-calico/datastore/README
+echo 'net.ipv4.conf.all.log_martians = 1' >/etc/sysctl.d/50-foreign.conf
+echo '77 foreign' >/etc/iproute2/rt_protos.d/foreign.conf
+"""
+
+# Folders that a package may own as well as we do stay, empty; what is in them is gone.
+FOLDERS_THAT_STAY = ("/etc/cni", "/etc/cni/net.d", "/etc/systemd/system/bird.service.d")
+
+
+def left_over(before: dict[str, Snapshot], after: dict[str, Snapshot]) -> list[str]:
+    """Return the differences without the folders that are meant to stay."""
+    kept = tuple(f" files {folder}: None -> 40755 0:0 folder" for folder in FOLDERS_THAT_STAY)
+    return [line for line in differences(before, after) if not line.endswith(kept)]
+
+
+@pytest.fixture(scope="module")
+def before(stage: Stage) -> dict[str, Snapshot]:
+    """Have three nodes with foreign things on them, and return what they are."""
+    stage.fresh(3)
+    stage.ask("node2", FOREIGN)
+    stage.ask("node1", FOREIGN)
+    return take(stage)
+
+
+def test_deploy_and_a_pod_leave_nothing_behind(stage: Stage, before: dict[str, Snapshot]) -> None:
+    stage.succeed("deploy")
+    (block,) = [line.split()[1] for line in stage.lines("node1", "ip route") if line.endswith("/26 proto podnet")]
+    first, _, last = block.partition("/")[0].rpartition(".")
+    endpoint = {"name": "demo.web-0", "addresses": [f"{first}.{int(last) + 5}"], "mtu": 1450}
+    assert stage.module("node1", "calico_veth", endpoints=[endpoint])["changed"]
+    assert "cali" in stage.ask("node1", "ip -o link show type veth | grep podnet.calico")
+    assert stage.succeed("reset").changed
+    assert left_over(before, take(stage)) == []
+
+
+def test_second_reset_finds_nothing(stage: Stage, before: dict[str, Snapshot]) -> None:
+    assert stage.succeed("reset").changed == []
+    assert left_over(before, take(stage)) == []
+
+
+def test_deploy_works_again_and_birds_traces_go_too(stage: Stage, before: dict[str, Snapshot]) -> None:
+    stage.up(3, "None")
+    stage.succeed("deploy")
+    assert "proto bird" in stage.ask("node3", "ip route")
+    stage.succeed("reset")
+    assert left_over(before, take(stage)) == []

@@ -1,0 +1,97 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ansible-runner, the engine of AWX, with what AWX adds: files for everything, extra variables, no terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+from settings import CHECKOUT
+from snapshot import differences, take
+from stage import Stage
+
+# As AWX passes them to every job.
+OF_AWX: t.Final = {
+    "awx_job_id": 17,
+    "awx_job_launch_type": "manual",
+    "awx_job_template_id": 4,
+    "awx_job_template_name": "Pod network",
+    "awx_inventory_id": 2,
+    "awx_inventory_name": "lab",
+    "awx_user_name": "operator",
+    "awx_project_revision": "0" * 40,
+}
+EXTRA: t.Final = OF_AWX | {name.replace("awx_", "tower_", 1): value for name, value in OF_AWX.items()}
+
+
+@pytest.fixture(scope="module")
+def private(stage: Stage) -> Path:
+    """Have two nodes, and return the folder of a project whose playbooks name those of the collection."""
+    stage.fresh(2)
+    folder = stage.lab.files / "runner"
+    for name in ("env", "inventory", "project"):
+        (folder / name).mkdir(parents=True)
+    (folder / "inventory" / "hosts.yml").write_text(stage.inventory.read_text())
+    (folder / "env" / "extravars").write_text(json.dumps(EXTRA))
+    for name in ("deploy", "verify", "reset"):
+        (folder / "project" / f"{name}.yml").write_text(f"- import_playbook: podnet.calico.{name}\n")
+    return folder
+
+
+def run(private: Path, playbook: str, ident: str, *arguments: str) -> list[dict[str, t.Any]]:
+    """Run a playbook of the project without a terminal and return the events of the job; it has to succeed."""
+    command = [sys.executable, "-m", "ansible_runner", "run", str(private), "-p", f"{playbook}.yml", "--ident", ident]
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".cache" / "collections"),
+        "ANSIBLE_CONNECTION_PLUGINS": str(CHECKOUT / "tests" / "lab" / "plugins" / "connection"),
+        "ANSIBLE_CONFIG": "",
+    }
+    answer = subprocess.run(
+        [*command, *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    paths = (private / "artifacts" / ident / "job_events").glob("*.json")
+    events = [json.loads(path.read_text()) for path in paths if "partial" not in path.name]
+    return sorted(events, key=lambda event: int(event["counter"]))
+
+
+def changed(events: list[dict[str, t.Any]]) -> dict[str, int]:
+    """Return what the recap of a job counts as changed, by host; hosts without changes are not in it."""
+    return dict(_stats(events)["changed"])
+
+
+def _stats(events: list[dict[str, t.Any]]) -> dict[str, t.Any]:
+    (data,) = [event["event_data"] for event in events if event["event"] == "playbook_on_stats"]
+    return dict(data)
+
+
+def test_job_of_type_check_changes_nothing(stage: Stage, private: Path) -> None:
+    before = take(stage)
+    assert set(changed(run(private, "deploy", "check", "--cmdline", "--check --diff"))) == {"node1", "node2"}
+    assert differences(before, take(stage)) == []
+
+
+def test_job_deploys_once(private: Path) -> None:
+    assert set(changed(run(private, "deploy", "first"))) == {"node1", "node2"}
+    assert changed(run(private, "deploy", "second")) == {}
+
+
+def test_verdict_is_an_artifact_of_the_job(private: Path) -> None:
+    artifacts = _stats(run(private, "verify", "verify"))["artifact_data"]
+    assert artifacts["calico_verify_ok"] is True
+    assert artifacts["calico_verify_pairs"] == 2
+    assert artifacts["calico_verify_failed"] == artifacts["calico_verify_unexpected"] == []

@@ -1,0 +1,87 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Write the README.md of each role from its meta/argument_specs.yml: `python tests/tools/role_readmes.py [--check]`.
+
+With --check nothing is written; the exit status is 1 if a README is not what would be written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+import typing as t
+from pathlib import Path
+
+import yaml
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+NOTICE = "<!-- Made by tests/tools/role_readmes.py from meta/argument_specs.yml: change that file, then run it. -->"
+TABLE = ["| variable | type | default | what it is |", "|---|---|---|---|"]
+MARKUP = re.compile(r"\b[CVOM]\(([^)]*)\)")
+
+Options = t.Mapping[str, t.Mapping[str, t.Any]]
+
+
+def main(arguments: t.Sequence[str] | None = None) -> int:
+    """Write or check all READMEs and return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a README is stale")
+    check = parser.parse_args(arguments).check
+    stale = [role for role in sorted(path for path in ROLES.iterdir() if path.is_dir()) if not is_current(role)]
+    for role in stale:
+        if not check:
+            (role / "README.md").write_text(render(role), encoding="utf-8")
+        print(f"roles/{role.name}/README.md {'is stale' if check else 'written'}")
+    if check and stale:
+        print("Run: python tests/tools/role_readmes.py", file=sys.stderr)
+    return 1 if check and stale else 0
+
+
+def is_current(role: Path) -> bool:
+    """Tell whether the README of a role is what render returns."""
+    readme = role / "README.md"
+    return readme.is_file() and readme.read_text(encoding="utf-8") == render(role)
+
+
+def render(role: Path) -> str:
+    """Return the text of a role's README; the role has meta/main.yml and meta/argument_specs.yml."""
+    summary = load(role / "meta" / "main.yml")["galaxy_info"]["description"]
+    entries: t.Mapping[str, t.Any] = load(role / "meta" / "argument_specs.yml")["argument_specs"]
+    parts = [f"# Role podnet.calico.{role.name}", NOTICE, summary]
+    for entry, spec in entries.items():
+        parts += [f"## Entry point {entry}", *(_prose(text) for text in spec["description"])]
+        parts.append("\n".join([*TABLE, *_rows(spec["options"])]) if spec["options"] else "It has no variables.")
+    parts.append("Variables that several roles share are in [docs/variables.md](../../docs/variables.md).")
+    return "\n\n".join(parts) + "\n"
+
+
+def load(path: Path) -> t.Any:
+    """Return the content of a YAML file."""
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _rows(options: Options) -> t.Iterator[str]:
+    for name, option in options.items():
+        lines = option["description"]
+        text = " ".join([lines] if isinstance(lines, str) else lines)
+        if option.get("choices"):
+            text += f" One of {', '.join(f'`{choice}`' for choice in option['choices'])}."
+        kind = f"{option['type']} of {option['elements']}" if "elements" in option else option["type"]
+        cells = (f"`{name}`", kind, _default(option), _prose(text))
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _default(option: t.Mapping[str, t.Any]) -> str:
+    value = option["default"]
+    return f"`{value if isinstance(value, str) and value else json.dumps(value)}`"
+
+
+def _prose(text: str) -> str:
+    return MARKUP.sub(r"`\1`", text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

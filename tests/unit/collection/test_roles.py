@@ -1,0 +1,76 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the roles say about themselves is what they are: defaults, argument specs, READMEs, the list of variables."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.podnet.calico.tests.tools import role_readmes
+
+ROOT = Path(__file__).resolve().parents[3]
+ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
+SHARED = re.compile(r"\bcalico_[a-z_]+\b")
+# Words with that prefix that are no variables: modules, the default group, and what set_stats leaves behind.
+NO_INPUTS = re.compile(r"calico_(nodes|verify_(ok|pairs|failed|unexpected))$")
+
+
+def load(path: Path) -> t.Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def entry_points(role: Path) -> dict[str, t.Any]:
+    return t.cast("dict[str, t.Any]", load(role / "meta" / "argument_specs.yml")["argument_specs"])
+
+
+def tasks(role: Path) -> str:
+    return "".join(path.read_text(encoding="utf-8") for path in sorted((role / "tasks").glob("*.yml")))
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_the_argument_spec_lists_exactly_the_defaults(role: Path) -> None:
+    options = entry_points(role)["main"]["options"]
+    assert {name: option["default"] for name, option in options.items()} == load(role / "defaults" / "main.yml")
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_every_option_is_described_typed_and_named_after_its_role(role: Path) -> None:
+    for entry in entry_points(role).values():
+        for name, option in entry["options"].items():
+            assert name.startswith(f"{role.name}_")
+            assert option["description"]
+            assert option["type"] != "list" or "elements" in option
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_further_entry_points_have_tasks_and_options_of_the_role(role: Path) -> None:
+    entries = entry_points(role)
+    for name, entry in entries.items():
+        assert (role / "tasks" / f"{name}.yml").is_file()
+        assert entry["options"].items() <= entries["main"]["options"].items()
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_every_default_is_used(role: Path) -> None:
+    used = tasks(role)
+    assert [name for name in load(role / "defaults" / "main.yml") if not re.search(rf"\b{name}\b", used)] == []
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_the_readme_is_current(role: Path) -> None:
+    assert role_readmes.is_current(role)
+
+
+def test_the_list_of_shared_variables_is_complete() -> None:
+    files = [*ROOT.glob("roles/*/defaults/*.yml"), *ROOT.glob("playbooks/*.yml"), ROOT / "plugins/filter/steps.py"]
+    used = {word for path in files for word in SHARED.findall(path.read_text(encoding="utf-8"))}
+    modules = {path.stem for path in (ROOT / "plugins" / "modules").glob("*.py")}
+    inputs = {word for word in used - modules if not NO_INPUTS.match(word)}
+    documented = set(re.findall(r"^\| `(calico_[a-z_]+)` \|", (ROOT / "docs/variables.md").read_text(), re.MULTILINE))
+    assert documented == inputs
