@@ -26,7 +26,7 @@ mount_kernel_trees() {
     mount -t devpts -o mode=0620,ptmxmode=0666 devpts /dev/pts
     ln -sf pts/ptmx /dev/ptmx
     ln -sfn /proc/self/fd /dev/fd
-    for tree in /dev/shm /tmp /run /var/tmp; do
+    for tree in /dev/shm /run; do
         mount -t tmpfs -o mode=1777 tmpfs "$tree"
     done
     chmod 0755 /run
