@@ -9,9 +9,9 @@ import ipaddress
 import typing as t
 
 if t.TYPE_CHECKING:  # pragma: no cover
-    Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]  # noqa: UP007
-    Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]  # noqa: UP007
-    Interface = t.Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]  # noqa: UP007
+    Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
+    Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+    Interface = t.Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
 
 
 def contains(outer: Network, inner: Network) -> bool:

@@ -12,6 +12,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Podnet
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible.module_utils.basic import AnsibleModule
+
     from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 
 

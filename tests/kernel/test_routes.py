@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import itertools
+import select
 import subprocess
 import typing as t
 
@@ -73,20 +75,19 @@ class Monitor:
 
     def __init__(self, host: Namespace) -> None:
         self._host = host
-        command = ["nsenter", f"--net={host.path}", "stdbuf", "-oL", "ip", "monitor", "route"]
+        command = ["nsenter", f"--net={host.path}", "timeout", "30", "ip", "monitor", "route"]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.until_mark("203.0.113.1")
+        assert self._process.stdout is not None
+        self._output = self._process.stdout
+        while not select.select([self._output], [], [], 0.05)[0]:
+            host.ip("route replace 203.0.113.1 dev lo proto static")
+            host.ip("route del 203.0.113.1 dev lo proto static")
 
     def until_mark(self, mark: str) -> list[str]:
-        """Return the lines seen before a mark appears; the mark is set until the monitor listens."""
-        assert self._process.stdout is not None
-        lines: list[str] = []
-        self._host.ip(f"route replace {mark} dev lo proto static metric 1")
-        while True:
-            line = self._process.stdout.readline()
-            if mark in line:
-                return lines
-            lines.append(line)
+        """Return the lines seen before a mark appears."""
+        self._host.ip(f"route add {mark} dev lo proto static")
+        lines = iter(self._output.readline, "")
+        return list(itertools.takewhile(lambda line: mark not in line, lines))
 
     def close(self) -> None:
         """End the monitor."""
@@ -96,13 +97,7 @@ class Monitor:
 
 @pytest.fixture
 def monitor(host: Namespace) -> t.Iterator[Monitor]:
-    marking = subprocess.Popen(
-        ["nsenter", f"--net={host.path}", "sh", "-c"]
-        + ["while sleep 0.1; do ip route replace 203.0.113.1 dev lo proto static metric 1; done"]
-    )
     found = Monitor(host)
-    marking.kill()
-    marking.wait()
     yield found
     found.close()
 

@@ -76,6 +76,8 @@ def _files(root: Path, folder: str) -> t.Iterator[tuple[str, str]]:
             owner = f"{status.st_mode:o} {status.st_uid}:{status.st_gid}"
             if path.is_symlink():
                 what = f"link to {os.readlink(path)}"  # noqa: PTH115 (a Path would be normalised)
+            elif folder == "run/netns":
+                what = "namespace"
             elif path.is_file():
                 what = f"file {hashlib.sha256(path.read_bytes()).hexdigest()}"
             else:

@@ -194,7 +194,8 @@ class Stage:
         """Run one module of the collection on a node and return its result; it has to succeed."""
         command = [str(PROGRAMS / "ansible"), "-i", str(self.inventory), node]
         command += ["-m", f"podnet.calico.{module}", "-a", json.dumps(options)]
-        environment = self.environment() | {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json", "ANSIBLE_CALLBACKS_ENABLED": ""}
+        environment = self.environment() | {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+        del environment["ANSIBLE_CALLBACKS_ENABLED"]
         answer = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
         assert answer.returncode == 0, answer.stdout + answer.stderr
         return dict(json.loads(answer.stdout.partition("=> ")[2]))

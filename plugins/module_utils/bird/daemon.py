@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import grp
 import os
 import re
 import subprocess
-import tempfile
 import time
 import typing as t
 from dataclasses import asdict, dataclass
 
-from ansible_collections.podnet.calico.plugins.module_utils.bird.render import DIGEST, HEADER, render_empty
+from ansible_collections.podnet.calico.plugins.module_utils import owned_file
+from ansible_collections.podnet.calico.plugins.module_utils.bird.render import DIGEST, render_empty
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, DaemonError
 
@@ -78,18 +77,6 @@ def running_digest() -> str | None:
     return answer.strip() if re.fullmatch(r"[0-9a-f]{64}", answer.strip()) else ""
 
 
-def read_config(path: str = CONFIG_PATH) -> str:
-    """Return the text of our configuration file, empty if there is none; a foreign file there is a Conflict."""
-    try:
-        with open(path) as file:
-            text = file.read()
-    except FileNotFoundError:
-        return ""
-    if not text.startswith(HEADER):
-        raise Conflict(f"write {path}: a file is there that is not ours", remedy="Move it away")
-    return text
-
-
 def refuse_foreign() -> None:
     """Raise Conflict if the running BIRD serves somebody else: its sessions would end with our configuration."""
     if running_digest() != "":
@@ -104,21 +91,7 @@ def refuse_foreign() -> None:
 
 def install_config(text: str, path: str = CONFIG_PATH) -> None:
     """Check a configuration with `bird -p` and put it in place in one step; raises DaemonError with BIRD's words."""
-    directory = os.path.dirname(path)
-    os.makedirs(directory, mode=0o755, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".podnet-")
-    try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        check_config(temporary)
-        os.chmod(temporary, 0o640)
-        _give_to_bird(temporary)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    owned_file.write(path, text, mode=0o640, group="bird", check=check_config)
 
 
 def check_config(path: str) -> None:
@@ -132,13 +105,6 @@ def check_config(path: str) -> None:
     if answer.returncode:
         said = (answer.stderr or answer.stdout).strip().replace(path, os.path.basename(CONFIG_PATH))
         raise DaemonError(f"check BIRD's configuration: {said}", remedy="This is a defect of ours: please report it")
-
-
-def _give_to_bird(path: str) -> None:
-    try:
-        os.chown(path, 0, grp.getgrnam("bird").gr_gid)
-    except KeyError:
-        os.chmod(path, 0o644)
 
 
 def reconfigure(path: str = CONFIG_PATH) -> None:
@@ -171,7 +137,7 @@ def wait_established(names: t.Iterable[str], seconds: float) -> dict[str, Protoc
 
 def ensure(text: str, *, check_mode: bool, path: str = CONFIG_PATH) -> Outcome:
     """Put a configuration in place and have a running BIRD follow it; a BIRD that does not run is not started."""
-    before = read_config(path)
+    before = owned_file.read(path)
     refuse_foreign()
     changes = compare("file", {path: before} if before else {}, {path: text})
     running = running_digest()
@@ -188,7 +154,7 @@ def ensure(text: str, *, check_mode: bool, path: str = CONFIG_PATH) -> Outcome:
 
 def remove(*, check_mode: bool, path: str = CONFIG_PATH) -> Outcome:
     """Have BIRD take its routes out of the kernel and end our sessions, and delete our configuration."""
-    before = read_config(path)
+    before = owned_file.read(path)
     changes = compare("file", {path: before} if before else {}, {})
     empty = render_empty()
     running = running_digest()

@@ -12,9 +12,9 @@ from __future__ import annotations
 import hashlib
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.owned_file import HEADER
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import IPIP_DEVICE
 
-HEADER = "# Managed by podnet.calico: changes made here are lost with the next run."
 DIGEST = "PODNET_DIGEST"
 
 _SESSION_TEMPLATE = """\

@@ -121,12 +121,11 @@ class FileStore:
         for folder in (self.root / name for name, __ in KINDS.values()):
             with contextlib.suppress(OSError):  # not there, or files of somebody else are in it
                 folder.rmdir()
-        if [entry.name for entry in self.root.iterdir()] == [LOCK_NAME]:
-            (self.root / LOCK_NAME).unlink()
+        (self.root / LOCK_NAME).unlink()
+        with contextlib.suppress(OSError):  # files of somebody else are beside ours
             self.root.rmdir()
             if self.root.parent.name == OUR_DIRECTORY:
-                with contextlib.suppress(OSError):
-                    self.root.parent.rmdir()
+                self.root.parent.rmdir()
 
     def _entries(self) -> FileIndex:
         if self._index is None:

@@ -121,7 +121,7 @@ def read(ipr: t.Any, wanted: t.Mapping[str, Entry]) -> dict[str, Entry]:
         if not _is_endpoint(link):
             found[name] = {"foreign": link_info(link)[0] or "device"}
             continue
-        __, workload, netns = (link.get_attr("IFLA_IFALIAS")[len(ALIAS_PREFIX) + 1 :].split(" ") + ["", ""])[:3]
+        workload, __, netns = link.get_attr("IFLA_IFALIAS")[len(ALIAS) + 1 :].partition(" ")
         found[name] = {"workload": workload, "netns": netns, "mtu": link.get_attr("IFLA_MTU")}
         found[name].update(_read_host(name, link, sorted(routes.get(link["index"], []))))
         found[name].update(_read_pod(netns, wanted.get(name, {}).get("interface", "eth0"), link["index"]))

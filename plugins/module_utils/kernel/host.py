@@ -27,8 +27,8 @@ def observe(ipr: t.Any, address: str | None, peers: t.Sequence[str]) -> dict[str
     """Return address (with prefix length), device, mtu (bytes) and the kernel's encapsulations of this host.
 
     address: the node's address, with or without prefix length; None takes the source address towards the peers.
-    The device is the one that carries the route to the first peer that is not on this host, whatever its name; its MTU
-    is the smallest of the devices that carry routes to peers. Raises InvalidInput if the host does not have the address.
+    The device is the one that carries the route to the first peer that is not on this host, whatever its name; the
+    MTU is the smallest of the devices that carry routes to peers. Raises InvalidInput for an address that is not here.
     """
     devices = links(ipr)
     names = {link["index"]: name for name, link in devices.items()}

@@ -17,8 +17,10 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Kernel
 PYROUTE2_ERROR: str | None = None
 try:
     from pyroute2 import IPRoute
+    from pyroute2 import (
+        netns as netns_library,  # pylint: disable=unused-import  # kernel/endpoints.py takes it from here
+    )
     from pyroute2.netlink.exceptions import NetlinkError
-    from pyroute2 import netns as netns_library
     from pyroute2.netns import setns
 except ImportError:
     PYROUTE2_ERROR = traceback.format_exc()
@@ -55,7 +57,7 @@ def open_netlink() -> t.Any:
     return IPRoute()
 
 
-class namespace:  # noqa: N801 (used like a function: with namespace(path): ...)
+class namespace:
     """Run the body inside another network namespace and come back, whatever happens.
 
     Sockets opened in the body stay in the namespace. path: a name below /run/netns, or a path such as /proc/123/ns/net.

@@ -107,7 +107,7 @@ def read(ipr: t.Any) -> dict[Key, tuple[int, Entry]]:
 
 def _entry(message: t.Any, version: int, devices: t.Mapping[int, str]) -> Entry:
     attrs = dict(message["attrs"])
-    everything = "0.0.0.0" if version == 4 else "::"
+    everything = "0.0.0.0" if version == 4 else "::"  # noqa: S104 (the default route's destination, nothing is bound)
     entry: Entry = {
         "destination": f"{attrs.get('RTA_DST', everything)}/{message['dst_len']}",
         "type": TYPES[message["type"]],

@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils import owned_file
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
-from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
 
 PROC = "/proc/sys"
 
@@ -54,13 +55,12 @@ def write(values: t.Mapping[str, str]) -> None:
 
 
 FILE = "/etc/sysctl.d/90-podnet-calico.conf"
-HEADER = "# Managed by podnet.calico: changes made here are lost with the next run."
 _BEFORE = "# before: "
 
 
 def ensure(wanted: t.Mapping[str, str], *, state: str, check_mode: bool, path_of_file: str = FILE) -> Outcome:
     """Set sysctls now and for the next boot; absent puts back what they were before we first set them."""
-    old_text = _read_text(path_of_file)
+    old_text = owned_file.read(path_of_file)
     before = _values_before(old_text)
     if state == "absent":
         wanted, new_text = {name: before[name] for name in read(before)}, ""
@@ -72,39 +72,20 @@ def ensure(wanted: t.Mapping[str, str], *, state: str, check_mode: bool, path_of
         "file", {path_of_file: old_text} if old_text else {}, {path_of_file: new_text} if new_text else {}
     )
     if changes and not check_mode:
+        if new_text:  # first, so that what was before is remembered whatever happens next
+            owned_file.write(path_of_file, new_text)
         write(wanted)
-        if new_text:
-            _write_text(path_of_file, new_text)
-        elif old_text:
+        if old_text and not new_text:
             os.unlink(path_of_file)
     return Outcome(changes)
 
 
 def _text(wanted: t.Mapping[str, str], before: t.Mapping[str, str]) -> str:
     lines = [f"{_BEFORE}{name} = {value}" for name, value in sorted(before.items())]
-    return "\n".join([HEADER, *lines, *(f"{name} = {value}" for name, value in sorted(wanted.items()))]) + "\n"
+    lines += [f"{name} = {value}" for name, value in sorted(wanted.items())]
+    return "\n".join([owned_file.HEADER, *lines]) + "\n"
 
 
 def _values_before(text: str) -> dict[str, str]:
     lines = (line[len(_BEFORE) :] for line in text.splitlines() if line.startswith(_BEFORE))
     return {name.strip(): value.strip() for name, __, value in (line.partition("=") for line in lines)}
-
-
-def _read_text(file_path: str) -> str:
-    try:
-        with open(file_path) as file:
-            text = file.read()
-    except FileNotFoundError:
-        return ""
-    if not text.startswith(HEADER):
-        raise Conflict(f"write {file_path}: a file is there that is not ours", remedy="Move it away")
-    return text
-
-
-def _write_text(file_path: str, text: str) -> None:
-    os.makedirs(os.path.dirname(file_path), exist_ok=True)
-    temporary = f"{file_path}.new"
-    with open(temporary, "w") as file:
-        file.write(text)
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, file_path)
