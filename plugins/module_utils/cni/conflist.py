@@ -13,8 +13,8 @@ import typing as t
 def conflist(cni: t.Mapping[str, t.Any], name: str, version: str) -> str:
     """Return the configuration list as text; cni is the part "cni" of a NodePlan as data.
 
-    ptp makes a veth pair per pod and host-local hands out the addresses of the node's own blocks; a pod gets one address
-    of each IP version. portmap and bandwidth serve the runtime's capabilities.
+    ptp makes a veth pair per pod and host-local hands out the addresses of the node's own blocks; a pod gets one
+    address of each IP version. portmap and bandwidth serve the runtime's capabilities.
     """
     families: dict[int, list[dict[str, str]]] = {}
     for cidr in cni["ranges"]:

@@ -30,8 +30,9 @@ def documents(
 ) -> list[Document]:
     """Return the documents that an inventory asks for.
 
-    pools, peers: the options of calico_ippool and calico_bgp_peer; nodes: host, name, address (CIDR), labels, as_number,
-    route_reflector_cluster_id; extra: documents as they are. Raises InvalidInput for unknown keys and double names.
+    pools, peers: the options of calico_ippool and calico_bgp_peer; nodes: host, name, address (CIDR), labels,
+    as_number, route_reflector_cluster_id; extra: documents as they are. Raises InvalidInput for unknown keys and double
+    names.
     """
     problems: list[InvalidInput] = []
     made: list[Document] = []

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import select
@@ -25,7 +26,7 @@ _SO_TIMESTAMPNS = 35  # asm-generic/socket.h; an answer's own time of arrival, h
 
 @dataclass
 class Target:
-    """An address to ping, and what came of it: sent and received packets, round-trip times in ms, encapsulations seen."""
+    """An address to ping, and what came of it: packets sent, round-trip times in ms, encapsulations seen."""
 
     name: str
     address: str
@@ -64,10 +65,8 @@ class Pinger:
         self._watch = self._open_watch(device)
         with namespace(netns):
             self._sockets = {4: self._open(socket.AF_INET, socket.IPPROTO_ICMP)}
-            try:
+            with contextlib.suppress(OSError):  # a kernel without IPv6 has no IPv6 targets either
                 self._sockets[6] = self._open(socket.AF_INET6, socket.IPPROTO_ICMPV6)
-            except OSError:  # a kernel without IPv6 has no IPv6 targets either
-                pass
         self._sent: dict[tuple[str, int], float] = {}
         self._sequence = 0
 
@@ -106,7 +105,7 @@ class Pinger:
             waiting -= {target.address for target in round_ if target.times}
 
     def measure(self, targets: t.Sequence[Target], *, count: int, interval: float, timeout: float) -> None:
-        """Send count echo requests to each target, one round an interval (s), and wait timeout (s) for the last answers."""
+        """Send count requests to each target, one round an interval (s), and wait timeout (s) for the last answers."""
         by_address = {target.address: target for target in targets}
         outstanding = 0
         for __ in range(count):
