@@ -58,7 +58,7 @@ def _blind(host: str, variables: t.Mapping[str, t.Any]) -> InvalidInput:
 
 
 def leaving(hostvars: HostVars, hosts: t.Sequence[str], group: t.Sequence[str], **resources: t.Any) -> dict[str, t.Any]:
-    """Return nodes (names) and resources (documents) that go when hosts leave; with the whole group, everything goes."""
+    """Return nodes (names) and resources (documents) that go when hosts leave; everything goes with the whole group."""
     names = [hostvars[host].get("calico_node_name") or host for host in hosts]
     nodes = [{"apiVersion": API_VERSION, "kind": "Node", "metadata": {"name": name}} for name in names]
     rest = documents(**resources) if set(group) <= set(hosts) else []

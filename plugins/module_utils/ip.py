@@ -16,12 +16,12 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 def contains(outer: Network, inner: Network) -> bool:
     """Tell whether the inner network lies in the outer one; networks of different families never do."""
-    return outer.version == inner.version and inner.subnet_of(outer)
+    return outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type]
 
 
 def overlaps(one: Network, other: Network) -> bool:
     """Tell whether two networks share an address; networks of different families never do."""
-    return one.version == other.version and one.overlaps(other)  # type: ignore[arg-type]
+    return one.version == other.version and one.overlaps(other)
 
 
 def block_count(pool: Network, block_size: int) -> int:

@@ -109,7 +109,7 @@ def explained(what: str) -> t.Iterator[None]:
         text = os.strerror(code)
         raise KernelError(f"{what}: {text}", remedy=_REMEDIES.get(code, ""), errno=code) from error
     except OSError as error:
-        raise KernelError(f"{what}: {error.strerror}", remedy=_REMEDIES.get(error.errno, "")) from error
+        raise KernelError(f"{what}: {error.strerror}", remedy=_REMEDIES.get(error.errno or 0, "")) from error
 
 
 def canonical_mac(text: str) -> str:

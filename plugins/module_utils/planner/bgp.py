@@ -43,7 +43,7 @@ def bgp_of(cluster: Cluster, node: Node) -> Bgp | None:
         ),
         cluster_id=node.route_reflector_cluster_id,
         listen_port=cluster.bgp.listen_port,
-        debug={"None": "", "Debug": "all"}.get(cluster.bgp.log_severity_screen, "states"),
+        debug={"None": "", "Debug": "all"}.get(cluster.bgp.log, "states"),
     )
 
 
@@ -64,7 +64,7 @@ def _rule(pool: t.Any) -> PoolRule:
 
 def _mesh(cluster: Cluster, node: Node) -> t.Iterator[Session]:
     """Yield the sessions of the full mesh, in which nodes with a route reflector's cluster ID take no part (Calico)."""
-    if not cluster.bgp.node_to_node_mesh_enabled or node.route_reflector_cluster_id:
+    if not cluster.bgp.mesh or node.route_reflector_cluster_id:
         return
     for name, other in sorted(cluster.nodes.items()):
         if name != node.name and other.ipv4_address is not None and not other.route_reflector_cluster_id:

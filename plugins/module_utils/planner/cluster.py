@@ -34,6 +34,16 @@ class Block:
 
 
 @dataclasses.dataclass(frozen=True)
+class BgpDefaults:
+    """What the BGPConfiguration "default" says for all nodes; log is a severity."""
+
+    as_number: int
+    listen_port: int
+    mesh: bool
+    log: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Cluster:
     """The resources of a cluster. probes: node to (pool name, address)."""
 
@@ -42,7 +52,7 @@ class Cluster:
     blocks: tuple[Block, ...]
     probes: dict[str, tuple[tuple[str, Address], ...]]
     peers: tuple[BGPPeer, ...]
-    bgp: BGPConfiguration
+    bgp: BgpDefaults
 
     def owned(self, node: str) -> list[Block]:
         """Return the blocks of a node, in the order of their addresses."""
@@ -62,7 +72,7 @@ def read(snapshot: Snapshot) -> Cluster:
         blocks=tuple(blocks),
         probes=probes,
         peers=tuple(BGPPeer.from_document(document) for document in by_kind.get("BGPPeer", [])),
-        bgp=BGPConfiguration.from_document(snapshot.get(("BGPConfiguration", "default"), _NO_CONFIGURATION)),
+        bgp=_bgp_defaults(snapshot.get(("BGPConfiguration", "default"), _NO_CONFIGURATION)),
     )
 
 
@@ -72,6 +82,12 @@ _NO_CONFIGURATION = {
     "metadata": {"name": "default"},
     "spec": {},
 }
+
+
+def _bgp_defaults(document: dict[str, t.Any]) -> BgpDefaults:
+    """Return the defaults of all nodes; the model fills in Calico's own for a document of that name."""
+    spec = BGPConfiguration.from_document(document).to_document()["spec"]
+    return BgpDefaults(spec["asNumber"], spec["listenPort"], spec["nodeToNodeMeshEnabled"], spec["logSeverityScreen"])
 
 
 def vtep_mac(node: str, version: int = 4) -> str:

@@ -40,7 +40,7 @@ def checksum(data: bytes) -> int:
     """Return the Internet checksum (RFC 1071)."""
     if len(data) % 2:
         data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     total = (total >> 16) + (total & 0xFFFF)
     return ~(total + (total >> 16)) & 0xFFFF
 
@@ -83,7 +83,7 @@ def unwrap(data: bytes) -> tuple[str, Packet] | None:
         inner = parse_ip(outer.payload)
         return ("IPIP", inner) if inner else None
     if outer.protocol == 17 and len(outer.payload) > 30:
-        port = struct.unpack_from("!H", outer.payload, 2)[0]
+        (port,) = struct.unpack_from("!H", outer.payload, 2)
         frame = outer.payload[16:]  # after UDP and VXLAN headers
         if port == VXLAN_PORT and struct.unpack_from("!H", frame, 12)[0] in _ETHERTYPES:
             inner = parse_ip(frame[14:])
