@@ -75,7 +75,7 @@ class Monitor:
 
     def __init__(self, host: Namespace) -> None:
         self._host = host
-        command = ["nsenter", f"--net={host.path}", "timeout", "30", "ip", "monitor", "route"]
+        command = ["nsenter", f"--net={host.path}", "ip", "monitor", "route"]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
         self._output = self._process.stdout

@@ -32,6 +32,7 @@ ON_THE_CONTROLLER: t.Final = {
     "ansible.builtin.include_tasks",
     "ansible.builtin.set_fact",
     "ansible.builtin.set_stats",
+    "ansible.builtin.validate_argument_spec",
 }
 # copy looks at the file on the node (stat), then puts it there or corrects its mode (file).
 MODULE_CALLS: t.Final = {"ansible.builtin.copy": 2}

@@ -53,7 +53,7 @@ CASES: t.Final = {
     ),
     "IPIP and VXLAN in one pool": (
         _both_modes,
-        ['spec.ipipMode "Always" contradicts vxlanMode CrossSubnet', "Set ipipMode or vxlanMode to Never"],
+        ['IPPool "main": ipip_mode "Always" contradicts vxlan_mode "CrossSubnet"', "Set one of them to"],
     ),
     "an address that no interface has": (
         _node("node2", calico_node_address="203.0.113.9/24"),
@@ -74,7 +74,7 @@ CASES: t.Final = {
     ),
     "more nodes than blocks": (
         _pools(_pool(cidr="10.244.0.0/26")),
-        ['IPPool "main"', "10.244.0.0/26", "no free block", "larger"],
+        ['block for node "node2" of pool "main" (10.244.0.0/26, 1 blocks of /26): no block is free', "Add a pool"],
     ),
     "a selector that is none": (
         _pools(_pool(node_selector="rack = 'r1'")),

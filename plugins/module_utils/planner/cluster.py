@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.ip import contains
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
-from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import PROBE_TYPE, pools_of
+from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam_ledger import PROBE_TYPE, pools_of
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import BGPConfiguration
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_peer import BGPPeer
 from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
