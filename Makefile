@@ -37,9 +37,9 @@ lab-down: root
 	@tests/lab/bootstrap.sh remove
 
 test: root
-	@tests/lab/bootstrap.sh install
+	@tests/lab/bootstrap.sh test
 	@.venv/bin/nox -s test
 
 test-ipip: root
-	@tests/lab/bootstrap.sh install
+	@tests/lab/bootstrap.sh test
 	@.venv/bin/nox -s ipip

@@ -7,6 +7,7 @@
 #
 #   bootstrap.sh install [record]   install the missing packages of packages.txt without starting any service, create
 #                                   .venv, link the checkout as a collection; with "record", note the new packages
+#   bootstrap.sh test               the same, and the packages of ../packages.txt
 #   bootstrap.sh remove             purge exactly the packages that were noted
 #
 # PYTHON (default /usr/bin/python3) makes the virtual environment. The log is .lab/bootstrap.log.
@@ -19,6 +20,7 @@ record=/var/lib/podnet-lab/packages
 policy=/usr/sbin/policy-rc.d
 policy_kept=$policy.before-podnet-lab
 python=${PYTHON:-/usr/bin/python3}
+lists=$here/packages.txt
 work=
 
 say() {
@@ -41,7 +43,8 @@ installed_packages() { dpkg-query -W -f '${db:Status-Status} ${binary:Package}\n
 enabled_services() { find /etc/systemd/system -path '*.wants/*.service' 2>/dev/null | sed 's|.*/||' | sort -u; }
 
 missing_packages() {
-    sed 's/#.*//' "$here/packages.txt" | while read -r package; do
+    # shellcheck disable=SC2086  # a list of files
+    sed 's/#.*//' $lists | while read -r package; do
         [ -n "$package" ] || continue
         status=$(dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | head -n 1) || status=
         [ "$status" = installed ] || printf '%s\n' "$package"
@@ -148,7 +151,7 @@ remove_packages() {
 }
 
 usage() {
-    printf 'usage: %s install [record] | remove\n' "$0" >&2
+    printf 'usage: %s install [record] | test | remove\n' "$0" >&2
     exit 2
 }
 
@@ -158,7 +161,8 @@ if [ "$(id -u)" != 0 ]; then
 fi
 mkdir -p "$(dirname "$log")"
 case "${1:-} ${2:-}" in
-    'install ' | 'install record')
+    'install ' | 'install record' | 'test ')
+        if [ "$1" = test ]; then lists="$lists $here/../packages.txt"; fi
         install_packages "${2:-}"
         make_environment
         link_collection

@@ -154,7 +154,7 @@ def run(guest: Guest, sink: t.BinaryIO) -> int:
     share, when the guest does not start, and when it ends without a status.
     """
     if shutil.which(KERNEL) is None:
-        raise GuestError(f"starting {KERNEL}: it is not installed; install the packages in tests/uml/packages.txt")
+        raise GuestError(f"starting {KERNEL}: it is not installed; install the packages in tests/packages.txt")
     guest.share.mkdir(parents=True, exist_ok=True)
     with (guest.share / "lock").open("w") as lock:
         try:

@@ -1,0 +1,193 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Module calico_tunnel against this kernel; the oracle is `ip` and `bridge`."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
+from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
+
+PEER2 = {"node": "node2", "address": "10.244.1.0", "mac": "66:00:00:00:00:02", "underlay": "192.0.2.12"}
+PEER3 = {"node": "node3", "address": "10.244.2.0", "mac": "66:00:00:00:00:03", "underlay": "192.0.2.13"}
+VXLAN: Result = {
+    **{"kind": "vxlan", "name": "vxlan.calico", "address": "10.244.0.1/32", "mtu": 1450},
+    **{"local": "192.0.2.11", "parent": "eth0", "mac": "66:00:00:00:00:01", "vni": 4096, "port": 4789},
+    "peers": [PEER2],
+}
+NAME = "vxlan.calico"
+
+
+def tunnels(**changed: t.Any) -> Result:
+    return {"tunnels": [{**VXLAN, **changed}]}
+
+
+def view(host: Namespace) -> Result:
+    """Return the tunnel in the words of the module's options, as `ip` and `bridge` see it."""
+    link = host.link(NAME)
+    data = link["linkinfo"]["info_data"]
+    addresses = host.show(f"addr show dev {NAME} scope global")
+    local = [f"{address['local']}/{address['prefixlen']}" for row in addresses for address in row.get("addr_info", [])]
+    neighbours = {row["dst"]: row["lladdr"] for row in host.show(f"neigh show dev {NAME} nud permanent")}
+    return {
+        **{"address": local, "mtu": link["mtu"], "local": data["local"], "parent": data["link"], "port": data["port"]},
+        **{"mac": link["address"], "vni": data["id"], "learning": data["learning"], "up": "UP" in link["flags"]},
+        "neighbours": neighbours,
+        "fdb": host.fdb(NAME),
+    }
+
+
+def expected(**changed: t.Any) -> Result:
+    wanted = {**VXLAN, **changed}
+    fields = ("mtu", "local", "parent", "port", "mac", "vni")
+    return {
+        **{field: wanted[field] for field in fields},
+        **{"address": [wanted["address"]], "learning": False, "up": True},
+        "neighbours": {peer["address"]: peer["mac"] for peer in wanted["peers"]},
+        "fdb": {peer["mac"]: peer["underlay"] for peer in wanted["peers"]},
+    }
+
+
+def test_life_of_a_vxlan(host: Namespace, converge: RunModule) -> None:
+    before = host.state()
+    done = converge("calico_tunnel", tunnels())
+    assert done["changes"] == [{"action": "create", "kind": "tunnel", "name": NAME}]
+    assert view(host) == expected()
+    assert host.link(NAME)["ifalias"] == "podnet.calico tunnel"
+    converge("calico_tunnel", {**tunnels(), "state": "absent"})
+    assert host.state() == before
+
+
+IN_PLACE: dict[str, Result] = {
+    "peer added": {"peers": [PEER2, PEER3]},
+    "peers removed": {"peers": []},
+    "peer replaced": {"peers": [PEER3]},
+    "peer's MAC": {"peers": [{**PEER2, "mac": "66:00:00:00:00:99"}]},
+    "peer's underlay": {"peers": [{**PEER2, "underlay": "192.0.2.99"}]},
+    "peer's tunnel address": {"peers": [{**PEER2, "address": "10.244.1.9"}]},
+    "address": {"address": "10.244.0.9/32"},
+    "mtu": {"mtu": 1400},
+}
+
+
+@pytest.mark.parametrize("changed", IN_PLACE.values(), ids=IN_PLACE)
+def test_changed_in_place(host: Namespace, run_module: RunModule, converge: RunModule, changed: Result) -> None:
+    run_module("calico_tunnel", tunnels())
+    index = host.link(NAME)["ifindex"]
+    done = converge("calico_tunnel", tunnels(**changed))
+    assert [change["action"] for change in done["changes"]] == ["replace"]
+    assert "made anew" not in done["diff"]["before"]
+    assert view(host) == expected(**changed)
+    assert host.link(NAME)["ifindex"] == index
+
+
+ANEW: dict[str, Result] = {
+    "mac": {"mac": "66:00:00:00:00:0a"},
+    "vni": {"vni": 4097},
+    "port": {"port": 8472},
+    "local": {"local": "192.0.2.10"},
+    "parent": {"parent": "eth1"},
+}
+
+
+@pytest.mark.parametrize("field", ANEW)
+def test_made_anew_where_the_kernel_cannot_change(
+    host: Namespace, run_module: RunModule, converge: RunModule, field: str
+) -> None:
+    run_module("calico_tunnel", tunnels())
+    index = host.link(NAME)["ifindex"]
+    done = converge("calico_tunnel", tunnels(**ANEW[field]))
+    assert f'device: "deleted and made anew: {field}"' in done["diff"]["before"]
+    assert view(host) == expected(**ANEW[field])
+    assert host.link(NAME)["ifindex"] != index
+
+
+@pytest.mark.parametrize("check", [True, False], ids=["check mode", "run"])
+def test_a_device_of_another_kind_is_refused(host: Namespace, run_module: RunModule, check: bool) -> None:
+    host.ip(f"link add {NAME} type bridge")
+    before = host.state()
+    failed = run_module("calico_tunnel", tunnels(), check=check)
+    assert failed["msg"] == (
+        f"configure tunnel {NAME}: a device of that name exists, of kind bridge. Remove or rename it"
+    )
+    assert host.state() == before
+
+
+@pytest.mark.parametrize(("learning", "adopted"), [("nolearning", True), ("learning", False)])
+def test_a_vxlan_made_by_hand_is_adopted(
+    host: Namespace, converge: RunModule, learning: str, adopted: bool
+) -> None:
+    host.ip(
+        f"link add {NAME} address {VXLAN['mac']} type vxlan id 4096 dstport 4789 dev eth0 local 192.0.2.11 {learning}"
+    )
+    index = host.link(NAME)["ifindex"]
+    converge("calico_tunnel", tunnels())
+    assert view(host) == expected()
+    assert (host.link(NAME)["ifindex"] == index) == adopted
+    assert host.link(NAME)["ifalias"] == "podnet.calico tunnel"
+
+
+DRIFTS = {
+    "address removed": "ip addr del 10.244.0.1/32 dev vxlan.calico",
+    "second address": "ip addr add 10.244.0.77/32 dev vxlan.calico",
+    "forwarding entry deleted": "bridge fdb del 66:00:00:00:00:02 dev vxlan.calico dst 192.0.2.12",
+    "forwarding entry too many": "bridge fdb add 66:00:00:00:00:77 dev vxlan.calico dst 192.0.2.77",
+    "neighbour deleted": "ip neigh del 10.244.1.0 dev vxlan.calico",
+    "link down": "ip link set vxlan.calico down",
+    "MTU": "ip link set vxlan.calico mtu 1300",
+    "device deleted": "ip link del vxlan.calico",
+}
+
+
+@pytest.mark.parametrize("drift", DRIFTS.values(), ids=DRIFTS)
+def test_drift_is_repaired(host: Namespace, run_module: RunModule, converge: RunModule, drift: str) -> None:
+    run_module("calico_tunnel", tunnels())
+    host.run(drift)
+    assert converge("calico_tunnel", tunnels())["changed"] is True
+    assert view(host) == expected()
+
+
+def test_exclusive_removes_only_ours(host: Namespace, run_module: RunModule, converge: RunModule) -> None:
+    host.ip("link add other type vxlan id 7 dstport 9999 dev eth1")
+    second = {**VXLAN, "name": "vxlan-v6.calico", "vni": 4099, "address": "10.244.0.3/32"}
+    run_module("calico_tunnel", {"tunnels": [VXLAN, second]})
+    assert run_module("calico_tunnel", tunnels())["surplus"] == ["vxlan-v6.calico"]
+    done = converge("calico_tunnel", {**tunnels(), "exclusive": True})
+    assert done["changes"] == [{"action": "delete", "kind": "tunnel", "name": "vxlan-v6.calico"}]
+    assert {link["ifname"] for link in host.show("link show type vxlan")} == {"other", NAME}
+
+
+def test_ipv6_in_any_spelling(host: Namespace, converge: RunModule) -> None:
+    peer = {"address": "FD00:0:0::2", "mac": "66-00-00-00-00-0B", "underlay": "2001:DB8:0:0::12"}
+    converge("calico_tunnel", tunnels(address="FD00::1/128", local="2001:DB8:0::11", mtu=1430, peers=[peer]))
+    assert host.fdb(NAME) == {"66:00:00:00:00:0b": "2001:db8::12"}
+    assert [row["dst"] for row in host.show(f"neigh show dev {NAME} nud permanent")] == ["fd00::2"]
+
+
+INVALID: dict[str, tuple[Result, str]] = {
+    "address": ({"address": "10.244.0.300/32"}, 'tunnel vxlan.calico: address "10.244.0.300/32" is not an address'),
+    "mac": ({"mac": "66:zz"}, 'tunnel vxlan.calico: mac "66:zz" is not a MAC'),
+    "no vni": ({"vni": None}, "a vxlan needs the option vni"),
+    "peer": ({"peers": [{**PEER2, "underlay": "node2"}]}, 'peers.underlay "node2" is not an address'),
+}
+
+
+@pytest.mark.parametrize(("changed", "text"), INVALID.values(), ids=INVALID)
+def test_invalid_input_touches_nothing(host: Namespace, run_module: RunModule, changed: Result, text: str) -> None:
+    before = host.state()
+    failed = run_module("calico_tunnel", {"tunnels": [{**VXLAN, "name": "good"}, {**VXLAN, **changed}]})
+    assert failed["failure"]["kind"] == "InvalidInput"
+    assert text in failed["msg"]
+    assert host.state() == before
+
+
+@pytest.mark.skipif(Path("/sys/module/ipip").exists(), reason="this kernel has ipip; the lab with IPIP tests it")
+def test_a_kernel_without_ipip_is_named(run_module: RunModule) -> None:
+    tunnel = {"kind": "ipip", "name": "tunl0", "address": "10.244.0.1/32", "mtu": 1480}
+    failed = run_module("calico_tunnel", {"tunnels": [tunnel]})
+    assert failed["msg"].startswith("create tunnel tunl0: ")
+    assert "This kernel lacks the feature" in failed["msg"]
