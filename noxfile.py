@@ -114,6 +114,8 @@ def sanity(session: nox.Session) -> None:
         if (ROOT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name)
+    # ansible-test asks git for the files; of this repository, the copy is an ignored folder without any.
+    session.run("git", "init", "--quiet", str(copy), external=True)
     _provide_pip()
     version = session.run(
         "python", "-c", "import sys; print('%d.%d' % sys.version_info[:2])", silent=True, env=_environment()

@@ -16,7 +16,7 @@ ROOT: t.Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / "lab"), str(ROOT / "molecule" / "shared" / "tests")]
 os.environ.setdefault("PODNET_LAB_NAME", "molecule")
 
-import cluster  # noqa: E402 (found on the path that was just set)
+import cluster
 
 
 @pytest.fixture(scope="session")
@@ -27,5 +27,5 @@ def nodes() -> list[cluster.Node]:
 
 @pytest.fixture(scope="session")
 def pod_mtu() -> int:
-    """Return the MTU that pods shall have: the underlay's 1500 less 50 where VXLAN is in use, and all of it elsewhere."""
+    """Return the MTU that pods shall have: the underlay's 1500 bytes, less 50 where VXLAN is in use."""
     return {"vxlan": 1450, "crosssubnet": 1450, "none": 1500}[os.environ["MOLECULE_SCENARIO_NAME"]]

@@ -22,7 +22,9 @@ extends_documentation_fragment:
   - podnet.calico.attributes
 options:
   bgp:
-    description: The part RV(podnet.calico.calico_plan#module:plans) C(.bgp) of the node's plan. Needed for O(state=present).
+    description:
+      - The part C(bgp) of the node's plan, one of RV(podnet.calico.calico_plan#module:plans).
+      - Needed for O(state=present).
     type: dict
   state:
     description: V(absent) has BIRD take its routes out of the kernel and end our sessions, and removes the file.
@@ -51,6 +53,7 @@ running:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.podnet.calico.plugins.module_utils.bird import daemon
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render import render
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome

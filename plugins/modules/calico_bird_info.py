@@ -42,6 +42,7 @@ sessions:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.podnet.calico.plugins.module_utils.bird.daemon import inform
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run

@@ -15,7 +15,7 @@ description:
   - Returns the node's address with the prefix length of its interface, the device that carries the routes to the other
     nodes and its MTU, and the encapsulations that the kernel has.
   - The device is found by asking the kernel for the route to the peers, not by its name. Changes nothing.
-  - Where Python's netlink library is missing, it says so in RV(missing) instead of failing, so that it can be installed.
+  - Where Python's netlink library is missing, it says so in RV(missing) instead of failing, for it to be installed.
 extends_documentation_fragment:
   - podnet.calico.attributes.info
 options:
@@ -74,6 +74,7 @@ host:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.host import missing_packages, observe
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import open_netlink

@@ -27,8 +27,8 @@ options:
     required: true
   resources:
     description:
-      - Documents to take as stored already. With the documents that M(podnet.calico.calico_resources) stores in the same
-        play, check mode predicts what the run does.
+      - Documents to take as stored already. With the documents that M(podnet.calico.calico_resources) stores in the
+        same play, check mode predicts what the run does.
     type: list
     elements: dict
     default: []
@@ -62,6 +62,7 @@ changes:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put

@@ -12,15 +12,17 @@ version_added: 1.0.0
 author:
   - podnet.calico contributors (!UNKNOWN)
 description:
-  - Reads all resources once and returns for each host asked for the whole plan of its part of the pod network, with tunnels,
-    routes, BGP sessions, MTU, address ranges of pods, and what it requires of its surroundings.
+  - Reads all resources once and returns for each host asked for the whole plan of its part of the pod network, with
+    tunnels, routes, BGP sessions, MTU, address ranges of pods, and what it requires of its surroundings.
   - Refuses what cannot work, naming every problem and its remedy. Changes nothing.
 extends_documentation_fragment:
   - podnet.calico.attributes.info
   - podnet.calico.datastore
 options:
   hosts:
-    description: Node name to what M(podnet.calico.calico_host_info) returned as RV(podnet.calico.calico_host_info#module:host).
+    description:
+      - Node name to what M(podnet.calico.calico_host_info) saw on the host,
+        RV(podnet.calico.calico_host_info#module:host).
     type: dict
     required: true
   resources:
@@ -58,6 +60,7 @@ plans:
 import time
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put

@@ -45,6 +45,7 @@ changes:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.sysctls import ensure
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run

@@ -130,6 +130,7 @@ surplus:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnels import ensure
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run

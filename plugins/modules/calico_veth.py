@@ -95,6 +95,7 @@ endpoints:
 """
 
 from ansible.module_utils.basic import AnsibleModule
+
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoints import ensure
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run

@@ -19,6 +19,9 @@ from ansible_collections.podnet.calico.tests.kernel.net import (
     debian_site,
     unique,
 )
+from ansible_collections.podnet.calico.tests.unit.conftest import golden
+
+__all__ = ["golden"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -31,7 +31,7 @@ def view(host: Namespace) -> Result:
     link = host.link(NAME)
     data = link["linkinfo"]["info_data"]
     addresses = host.show(f"addr show dev {NAME} scope global")
-    local = [f"{address['local']}/{address['prefixlen']}" for row in addresses for address in row.get("addr_info", [])]
+    local = [f"{address['local']}/{address['prefixlen']}" for row in addresses for address in row["addr_info"] if address]
     neighbours = {row["dst"]: row["lladdr"] for row in host.show(f"neigh show dev {NAME} nud permanent")}
     return {
         **{"address": local, "mtu": link["mtu"], "local": data["local"], "parent": data["link"], "port": data["port"]},

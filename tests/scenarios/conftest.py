@@ -15,7 +15,7 @@ import pytest
 HERE: t.Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "lab"), str(HERE)]
 
-from stage import Stage  # noqa: E402 (found beside this file)
+from stage import Stage
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,9 +17,18 @@ if t.TYPE_CHECKING:
 
 Snapshot = t.Dict[str, t.Dict[str, t.Any]]
 
-FOLDERS: t.Final = ("etc", "var/lib/cni", "run/podnet.calico", "run/netns", "usr/lib/sysctl.d", "usr/lib/systemd/system")
+FOLDERS: t.Final = (
+    "etc",
+    "var/lib/cni",
+    "run/podnet.calico",
+    "run/netns",
+    "usr/lib/sysctl.d",
+    "usr/lib/systemd/system",
+)
 SYSCTLS: t.Final = r"^net\.ipv4\.(ip_forward$|conf\.)|^net\.ipv6\.conf\.(all|default|eth0)\."
-SHOWN: t.Final = "ip -j -d link; ip -j addr; ip -j -d route show table all; ip -j -d -6 route show table all; ip -j rule"
+SHOWN: t.Final = (
+    "ip -j -d link; ip -j addr; ip -j -d route show table all; ip -j -d -6 route show table all; ip -j rule"
+)
 
 
 def take(stage: Stage) -> dict[str, Snapshot]:
@@ -38,8 +47,8 @@ def _node(stage: Stage, name: str) -> Snapshot:
         "addresses": {link["ifname"]: [_address(a) for a in link["addr_info"]] for link in addresses},
         "routes": {json.dumps(route, sort_keys=True): True for route in (*routes, *routes6)},
         "rules": {json.dumps(rule, sort_keys=True): True for rule in rules},
-        "neighbours": {line: True for line in stage.lines(name, "ip neigh show nud permanent; bridge fdb show")},
-        "nft": {line: True for line in stage.lines(name, "nft list ruleset")},
+        "neighbours": dict.fromkeys(stage.lines(name, "ip neigh show nud permanent; bridge fdb show"), True),
+        "nft": dict.fromkeys(stage.lines(name, "nft list ruleset"), True),
         "sysctls": dict(
             line.split(" = ", 1) for line in stage.lines(name, f"sysctl -a -r '{SYSCTLS}' 2>/dev/null") if " = " in line
         ),
@@ -59,8 +68,10 @@ def _json_lines(text: str) -> list[str]:
 
 
 def _link(link: dict[str, t.Any]) -> dict[str, t.Any]:
-    kept = ("mtu", "operstate", "address", "ifalias", "master", "linkinfo", "flags", "link_type")
-    return {key: link[key] for key in kept if key in link}
+    kept = ("mtu", "operstate", "address", "ifalias", "master", "flags", "link_type")
+    info = link.get("linkinfo", {})
+    settings = {key: value for key, value in info.get("info_data", {}).items() if not key.endswith("_timer")}
+    return {**{key: link[key] for key in kept if key in link}, "kind": info.get("info_kind"), "settings": settings}
 
 
 def _address(address: dict[str, t.Any]) -> str:
@@ -75,7 +86,7 @@ def _files(root: Path, folder: str) -> t.Iterator[tuple[str, str]]:
             status = path.lstat()
             owner = f"{status.st_mode:o} {status.st_uid}:{status.st_gid}"
             if path.is_symlink():
-                what = f"link to {os.readlink(path)}"  # noqa: PTH115 (a Path would be normalised)
+                what = f"link to {os.readlink(path)}"
             elif folder == "run/netns":
                 what = "namespace"
             elif path.is_file():

@@ -145,7 +145,7 @@ class Stage:
         return played
 
     def play_until(self, name: str, task: str, *arguments: str) -> Played:
-        """Run podnet.calico.NAME and kill it, with all its processes, as soon as the first result of a task is there."""
+        """Run podnet.calico.NAME and kill it, with all its processes, when the first result of a task is there."""
         with self._start(name, arguments, None, False) as child:
             while task not in [result.task.partition(" : ")[2] for result in self._results()]:
                 assert child.poll() is None, f"{name} ended before {task}"

@@ -78,7 +78,7 @@ CASES: t.Final = {
     ),
     "a selector that is none": (
         _pools(_pool(node_selector="rack = 'r1'")),
-        ['spec.nodeSelector "rack = \'r1\'" is not a selector', 'Compare with two signs: label == "value"'],
+        ["spec.nodeSelector \"rack = 'r1'\" is not a selector", 'Compare with two signs: label == "value"'],
     ),
     "IPIP on a kernel without it": (
         _pools(_pool(encapsulation="IPIP")),

@@ -13,6 +13,9 @@ from cni_runtime import Container, PluginError
 from snapshot import differences, take
 from stage import Stage
 
+# CHECK of bandwidth 1.1.1 (Debian 12) ends with a nil pointer when the runtime asked for no limit.
+UNABLE_TO_CHECK = ("bandwidth",)
+
 
 @pytest.fixture(scope="module")
 def nodes(stage: Stage) -> Stage:
@@ -30,6 +33,7 @@ def containers(nodes: Stage) -> t.Iterator[list[Container]]:
         container.start()
     yield made
     for container in made:
+        container.delete()
         container.stop()
 
 
@@ -52,7 +56,7 @@ def test_containers_of_two_nodes_reach_each_other_and_leave_nothing(nodes: Stage
         block = container.network["plugins"][0]["ipam"]["ranges"][0][0]["subnet"]
         assert ipaddress.ip_address(given) in ipaddress.ip_network(block)
         assert leases(nodes, container.node) == [given]
-        container.check()
+        container.check(without=UNABLE_TO_CHECK)
     (one, _), (ours, theirs) = containers, addresses
     inside = f"ip netns exec {one.name}"
     assert " 0% packet loss" in nodes.ask("node1", f"{inside} ping -c 3 -i 0.2 -W 2 {theirs}")
@@ -79,7 +83,7 @@ def test_plugins_notice_what_is_missing_and_delete_twice(nodes: Stage, container
     container.add()
     nodes.ask("node1", f"ip netns exec {container.name} ip link del eth0")
     with pytest.raises(PluginError):
-        container.check()
+        container.check(without=UNABLE_TO_CHECK)
     container.delete()
     container.delete()
     assert leases(nodes, "node1") == []
@@ -89,10 +93,16 @@ def test_capabilities_of_the_runtime_reach_portmap_and_bandwidth(nodes: Stage, c
     container = containers[0]
     container.capabilities = {
         "portMappings": [{"hostPort": 8088, "containerPort": 8080, "protocol": "tcp"}],
-        "bandwidth": {"ingressRate": 8_000_000, "ingressBurst": 800_000, "egressRate": 4_000_000, "egressBurst": 400_000},
+        "bandwidth": {
+            "ingressRate": 8_000_000,
+            "ingressBurst": 800_000,
+            "egressRate": 4_000_000,
+            "egressBurst": 400_000,
+        },
     }
     container.add()
-    container.check()
+    # CHECK of portmap 1.1.1 (Debian 12) wants rules for IPv6 of a container that has IPv4 alone.
+    container.check(without=("portmap",))
     fetch = "import urllib.request as r; print(r.urlopen('http://192.0.2.11:8088/', timeout=10).status)"
     assert nodes.ask("node2", f'python3 -c "{fetch}"') == "200\n"
     limited = [line for line in nodes.lines("node1", "tc qdisc show") if line.startswith("qdisc tbf")]

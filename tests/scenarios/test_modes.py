@@ -25,15 +25,21 @@ def routes(stage: Stage, node: str) -> set[str]:
     return {line for line in stage.lines(node, "ip route") if "10.244." in line}
 
 
-def expected(blocks: dict[str, str], node: str, encapsulation: str) -> set[str]:
+def vtep(stage: Stage, node: str) -> str:
+    """Return the address of a node's VXLAN device; a new one gets the next of the block, as in Calico."""
+    shown = stage.ask(node, "ip -4 -o addr show dev vxlan.calico")
+    return re.findall(r"inet (\S+)/32 ", shown)[0]
+
+
+def expected(stage: Stage, blocks: dict[str, str], node: str, encapsulation: str) -> set[str]:
     """Return the routes that a node shall have."""
     found = set()
     for index, (name, block) in enumerate(blocks.items(), start=11):
-        through = f"via {block.partition('/')[0]} dev vxlan.calico proto podnet onlink"
-        direct = f"via 192.0.2.{index} dev eth0 proto bird metric 32"
-        own = "proto podnet" if encapsulation == "VXLAN" else "proto bird metric 32"
-        other = f"{block} {through if encapsulation == 'VXLAN' else direct}"
-        found.add(f"blackhole {block} {own}" if name == node else other)
+        if encapsulation == "VXLAN":
+            own, path = "proto podnet", f"via {vtep(stage, name)} dev vxlan.calico proto podnet onlink"
+        else:
+            own, path = "proto bird metric 32", f"via 192.0.2.{index} dev eth0 proto bird metric 32"
+        found.add(f"blackhole {block} {own}" if name == node else f"{block} {path}")
     return found
 
 
@@ -41,7 +47,7 @@ def check(stage: Stage, blocks: dict[str, str], encapsulation: str) -> None:
     """Compare routes, tunnels and daemons of all nodes with what the encapsulation asks for, and nothing of another."""
     vxlan = encapsulation == "VXLAN"
     for name in stage.names:
-        assert routes(stage, name) == expected(blocks, name, encapsulation)
+        assert routes(stage, name) == expected(stage, blocks, name, encapsulation)
         assert ("vxlan.calico" in stage.ask(name, "ip -o link show type vxlan")) == vxlan
         assert (stage.run(name, "pgrep -x bird").returncode == 0) != vxlan
         files = stage.run(name, "ls /etc/bird/podnet-calico.conf /etc/systemd/system/bird.service.d/*").stdout.split()

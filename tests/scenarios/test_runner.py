@@ -45,8 +45,12 @@ def private(stage: Stage) -> Path:
     return folder
 
 
-def run(private: Path, playbook: str, ident: str, *arguments: str) -> list[dict[str, t.Any]]:
-    """Run a playbook of the project without a terminal and return the events of the job; it has to succeed."""
+def run(private: Path, playbook: str, ident: str, *, cmdline: str = "") -> list[dict[str, t.Any]]:
+    """Run a playbook of the project without a terminal and return the events of the job; it has to succeed.
+
+    cmdline: what AWX makes of a job's type and of its switch for differences.
+    """
+    (private / "env" / "cmdline").write_text(cmdline)
     command = [sys.executable, "-m", "ansible_runner", "run", str(private), "-p", f"{playbook}.yml", "--ident", ident]
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -55,7 +59,7 @@ def run(private: Path, playbook: str, ident: str, *arguments: str) -> list[dict[
         "ANSIBLE_CONFIG": "",
     }
     answer = subprocess.run(
-        [*command, *arguments],
+        command,
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -81,12 +85,13 @@ def _stats(events: list[dict[str, t.Any]]) -> dict[str, t.Any]:
 
 def test_job_of_type_check_changes_nothing(stage: Stage, private: Path) -> None:
     before = take(stage)
-    assert set(changed(run(private, "deploy", "check", "--cmdline", "--check --diff"))) == {"node1", "node2"}
+    assert set(changed(run(private, "deploy", "check", cmdline="--check --diff"))) == {"node1", "node2"}
     assert differences(before, take(stage)) == []
 
 
-def test_job_deploys_once(private: Path) -> None:
+def test_job_deploys_once(stage: Stage, private: Path) -> None:
     assert set(changed(run(private, "deploy", "first"))) == {"node1", "node2"}
+    assert "dev vxlan.calico" in stage.ask("node2", "ip route")
     assert changed(run(private, "deploy", "second")) == {}
 
 

@@ -73,7 +73,7 @@ def others(node: Node, everyone: t.Sequence[Node]) -> list[Node]:
 
 
 def tunnel_entries(node: Node) -> tuple[list[str], list[str]]:
-    """Return the forwarding entries and the neighbours of a node's VXLAN device, as bridge and ip print them, sorted."""
+    """Return the forwarding entries and the neighbours of a node's VXLAN device, as bridge and ip print them."""
     forwarding = sorted(node.lines("bridge fdb show dev vxlan.calico"))
     neighbours = sorted(node.lines("ip neigh show dev vxlan.calico"))
     return forwarding, neighbours

@@ -43,7 +43,10 @@ def ask(node: Node, module: str, **options: t.Any) -> dict[str, t.Any]:
     program = Path(sys.executable).parent / "ansible"
     command = [str(program), "-i", str(current_lab().files / "inventory.yml"), node.name]
     command += ["-m", f"podnet.calico.{module}", "-a", json.dumps(options)]
-    environment = os.environ | {"ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"), "ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
+    environment = os.environ | {
+        "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
+        "ANSIBLE_CALLBACK_RESULT_FORMAT": "json",
+    }
     environment |= {"ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_COLOR": "0"}
     answer = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stdout + answer.stderr

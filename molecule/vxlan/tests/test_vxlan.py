@@ -26,7 +26,9 @@ def test_tunnel_is_the_one_that_calico_makes(nodes: list[Node]) -> None:
         assert f"vxlan id 4096 local {node.address} dev eth0" in link
         assert "dstport 4789 nolearning" in link
         assert "mtu 1450 " in link
-        assert f"inet {node.vtep}/32 scope global vxlan.calico" in node.host.check_output("ip -o -4 addr show vxlan.calico")
+        assert f"inet {node.vtep}/32 scope global vxlan.calico" in node.host.check_output(
+            "ip -o -4 addr show vxlan.calico"
+        )
 
 
 def test_bird_does_not_run(nodes: list[Node]) -> None:

@@ -10,6 +10,7 @@ it work on a host without a default route as well, where proxy ARP stays silent 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import ipaddress
@@ -297,6 +298,8 @@ def _make_namespace(netns: str) -> None:
 def _remove_namespace(netns: str) -> None:
     if os.path.exists(_marker(netns)):
         os.unlink(_marker(netns))
+        with contextlib.suppress(OSError):  # others are left
+            os.removedirs(os.path.dirname(_marker(netns)))
         with explained(f"delete network namespace {netns}"):
             netns_library.remove(netns)
 

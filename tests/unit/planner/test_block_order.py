@@ -14,6 +14,7 @@ HASHES and INDEXES were printed by go1.26.8 linux/amd64, for every name and coun
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.planner import block_order, block_order_words
 from ansible_collections.podnet.calico.plugins.module_utils.planner.block_order import fnv1_32, start_index

@@ -16,8 +16,8 @@ name: task_results
 type: notification
 short_description: one JSON line per result of a task
 description:
-  - Appends to the file that E(TASK_RESULTS) names. Lines have host, delegate (where the module ran, if elsewhere), task, action,
-    status (ok, skipped, failed, unreachable, stats), changed and message.
+  - Appends to the file that E(TASK_RESULTS) names. Lines have host, delegate (where the module ran), task, action,
+    status (ok, skipped, failed, unreachable), changed and message.
 author: podnet.calico contributors
 options: {}
 """
@@ -46,7 +46,7 @@ class CallbackModule(CallbackBase):
         self._append(line)
 
     def _append(self, line: dict[str, t.Any]) -> None:
-        with open(os.environ["TASK_RESULTS"], "a") as file:  # noqa: PTH123
+        with open(os.environ["TASK_RESULTS"], "a") as file:
             file.write(json.dumps(line) + "\n")
 
     def v2_runner_on_ok(self, result: t.Any) -> None:
