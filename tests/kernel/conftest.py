@@ -11,6 +11,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.podnet.calico.tests.kernel.net import (
     PYTHONS,
     Modules,
@@ -62,13 +63,10 @@ def new_namespace() -> t.Iterator[t.Callable[[str], Namespace]]:
 def host(new_namespace: t.Callable[[str], Namespace]) -> Namespace:
     """Return a host with eth0 (192.0.2.11/24, 2001:db8::11/64) and eth1, and no default route."""
     host, far = new_namespace("host"), new_namespace("far")
-    for device in ("eth0", "eth1"):
-        host.ip(f"link add {device} type veth peer name {device} netns {far.name}")
-        host.ip(f"link set {device} addrgenmode none up")
-        far.ip(f"link set {device} up")
-    host.ip("addr add 192.0.2.11/24 dev eth0")
-    host.ip("addr add 2001:db8::11/64 dev eth0 nodad")
-    far.ip("addr add 192.0.2.12/24 dev eth0")
+    up = [f"link set {device} addrgenmode none up" for device in ("eth0", "eth1")]
+    pairs = [f"link add {device} type veth peer name {device} netns {far.name}" for device in ("eth0", "eth1")]
+    host.batch(*pairs, *up, "addr add 192.0.2.11/24 dev eth0", "addr add 2001:db8::11/64 dev eth0 nodad")
+    far.batch(*up, "addr add 192.0.2.12/24 dev eth0")
     return host
 
 
@@ -87,7 +85,7 @@ def run_module(modules: Modules, host: Namespace) -> RunModule:
 
 @pytest.fixture
 def converge(run_module: RunModule) -> RunModule:
-    """Return a function that runs a module as every run has to be: check mode predicts it, a second run is unchanged."""
+    """Return a function that runs a module as it has to be: check mode predicts it, a second run is unchanged."""
 
     def run(name: str, params: Result) -> Result:
         predicted = run_module(name, params, check=True)

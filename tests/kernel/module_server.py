@@ -50,7 +50,7 @@ def _answer(request: dict[str, t.Any]) -> str:
         os.dup2(writing, 2)
         _run(request)
     os.close(writing)
-    with open(reading) as pipe:  # noqa: PTH123 (a descriptor)
+    with open(reading) as pipe:
         output = pipe.read()
     os.waitpid(child, 0)
     return output

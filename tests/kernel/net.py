@@ -42,6 +42,11 @@ class Namespace:
         done = self.run(f"ip {command}", check=False)
         assert done.returncode == 0, f"ip {command}: {done.stderr}"
 
+    def batch(self, *commands: str) -> None:
+        """Run several commands of `ip` inside, by one process."""
+        lines = "\n".join(commands)
+        subprocess.run(["ip", "-n", self.name, "-batch", "-"], input=lines, text=True, check=True)
+
     def show(self, command: str) -> list[Result]:
         """Return what `ip` shows, as data."""
         text = self.run(f"ip -j -d {command}").stdout

@@ -11,6 +11,7 @@ import subprocess
 import typing as t
 
 import pytest
+
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
 from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
 

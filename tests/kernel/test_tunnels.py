@@ -9,14 +9,22 @@ import typing as t
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
 from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
 
 PEER2 = {"node": "node2", "address": "10.244.1.0", "mac": "66:00:00:00:00:02", "underlay": "192.0.2.12"}
 PEER3 = {"node": "node3", "address": "10.244.2.0", "mac": "66:00:00:00:00:03", "underlay": "192.0.2.13"}
 VXLAN: Result = {
-    **{"kind": "vxlan", "name": "vxlan.calico", "address": "10.244.0.1/32", "mtu": 1450},
-    **{"local": "192.0.2.11", "parent": "eth0", "mac": "66:00:00:00:00:01", "vni": 4096, "port": 4789},
+    "kind": "vxlan",
+    "name": "vxlan.calico",
+    "address": "10.244.0.1/32",
+    "mtu": 1450,
+    "local": "192.0.2.11",
+    "parent": "eth0",
+    "mac": "66:00:00:00:00:01",
+    "vni": 4096,
+    "port": 4789,
     "peers": [PEER2],
 }
 NAME = "vxlan.calico"
@@ -31,11 +39,20 @@ def view(host: Namespace) -> Result:
     link = host.link(NAME)
     data = link["linkinfo"]["info_data"]
     addresses = host.show(f"addr show dev {NAME} scope global")
-    local = [f"{address['local']}/{address['prefixlen']}" for row in addresses for address in row["addr_info"] if address]
+    local = [
+        f"{address['local']}/{address['prefixlen']}" for row in addresses for address in row["addr_info"] if address
+    ]
     neighbours = {row["dst"]: row["lladdr"] for row in host.show(f"neigh show dev {NAME} nud permanent")}
     return {
-        **{"address": local, "mtu": link["mtu"], "local": data["local"], "parent": data["link"], "port": data["port"]},
-        **{"mac": link["address"], "vni": data["id"], "learning": data["learning"], "up": "UP" in link["flags"]},
+        "address": local,
+        "mtu": link["mtu"],
+        "local": data["local"],
+        "parent": data["link"],
+        "port": data["port"],
+        "mac": link["address"],
+        "vni": data["id"],
+        "learning": data["learning"],
+        "up": "UP" in link["flags"],
         "neighbours": neighbours,
         "fdb": host.fdb(NAME),
     }
@@ -46,7 +63,9 @@ def expected(**changed: t.Any) -> Result:
     fields = ("mtu", "local", "parent", "port", "mac", "vni")
     return {
         **{field: wanted[field] for field in fields},
-        **{"address": [wanted["address"]], "learning": False, "up": True},
+        "address": [wanted["address"]],
+        "learning": False,
+        "up": True,
         "neighbours": {peer["address"]: peer["mac"] for peer in wanted["peers"]},
         "fdb": {peer["mac"]: peer["underlay"] for peer in wanted["peers"]},
     }
@@ -118,9 +137,7 @@ def test_a_device_of_another_kind_is_refused(host: Namespace, run_module: RunMod
 
 
 @pytest.mark.parametrize(("learning", "adopted"), [("nolearning", True), ("learning", False)])
-def test_a_vxlan_made_by_hand_is_adopted(
-    host: Namespace, converge: RunModule, learning: str, adopted: bool
-) -> None:
+def test_a_vxlan_made_by_hand_is_adopted(host: Namespace, converge: RunModule, learning: str, adopted: bool) -> None:
     host.ip(
         f"link add {NAME} address {VXLAN['mac']} type vxlan id 4096 dstport 4789 dev eth0 local 192.0.2.11 {learning}"
     )

@@ -10,6 +10,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
 from ansible_collections.podnet.calico.tests.kernel.net import HERE, Namespace, Result
 
@@ -54,7 +55,10 @@ def test_inside_of_a_pod(run_module: RunModule, pod: Result) -> None:
     inside = Namespace(pod["netns"])
     assert (inside.link("eth0")["address"], inside.link("eth0")["mtu"]) == ("02:00:00:00:00:05", 1450)
     addresses = [row["addr_info"] for row in inside.show("addr show dev eth0 scope global")]
-    assert sorted(f"{a['local']}/{a['prefixlen']}" for a in sum(addresses, []) if a) == ["10.244.0.5/32", "fd00::5/128"]
+    assert sorted(f"{a['local']}/{a['prefixlen']}" for row in addresses for a in row if a) == [
+        "10.244.0.5/32",
+        "fd00::5/128",
+    ]
     assert inside.show("-4 route show default")[0]["gateway"] == "169.254.1.1"
     assert inside.show("-6 route show default")[0]["gateway"] == "fe80::ecee:eeff:feee:eeee"
 

@@ -14,8 +14,8 @@ from stage import Stage
 
 @pytest.fixture(scope="module")
 def blocks(stage: Stage) -> dict[str, str]:
-    """Have three nodes with VXLAN and return their blocks."""
-    stage.fresh(3)
+    """Have two nodes with VXLAN and return their blocks."""
+    stage.fresh(2)
     stage.succeed("deploy")
     return {name: re.findall(r"blackhole (\S+)", stage.ask(name, "ip route"))[0] for name in stage.names}
 
@@ -58,7 +58,7 @@ def check(stage: Stage, blocks: dict[str, str], encapsulation: str) -> None:
 def test_another_encapsulation_leaves_nothing_of_the_one_before(
     stage: Stage, blocks: dict[str, str], encapsulation: str
 ) -> None:
-    stage.up(3, encapsulation)
+    stage.up(2, encapsulation)
     stage.succeed("deploy")
     check(stage, blocks, encapsulation)
     stage.succeed("verify")
@@ -71,7 +71,7 @@ def test_another_encapsulation_leaves_nothing_of_the_one_before(
 def test_killed_deployment_is_repaired_by_the_next_one(
     stage: Stage, blocks: dict[str, str], encapsulation: str, task: str
 ) -> None:
-    stage.up(3, encapsulation)
+    stage.up(2, encapsulation)
     killed = stage.play_until("deploy", task)
     assert killed.status == -9
     stage.succeed("deploy")

@@ -17,9 +17,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Kernel
 PYROUTE2_ERROR: str | None = None
 try:
     from pyroute2 import IPRoute
-    from pyroute2 import (
-        netns as netns_library,  # pylint: disable=unused-import  # kernel/endpoints.py takes it from here
-    )
+    from pyroute2 import netns as netns_library  # pylint: disable=unused-import  # endpoints.py takes it from here
     from pyroute2.netlink.exceptions import NetlinkError
     from pyroute2.netns import setns
 except ImportError:

@@ -1,0 +1,119 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Plans of nodes: golden per encapsulation, MTU, routes without BIRD, IPv6."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+
+from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import THREE_NODES, cluster, document, plans, pool
+
+Golden = t.Callable[[str, str], None]
+ROUTER = document("BGPPeer", "router", peerIP="192.0.2.1", asNumber=64513)
+
+
+def as_text(plan: dict[str, t.Any]) -> str:
+    return json.dumps(plan, indent=2, sort_keys=True)
+
+
+@pytest.mark.parametrize("encapsulation", ENCAPSULATIONS)
+def test_plan_of_a_node(encapsulation: str, golden: Golden) -> None:
+    extra = [ROUTER] if encapsulation == "None" else []
+    made = plans(cluster(pool(encapsulation=encapsulation, natOutgoing=True), extra=extra))
+    golden(f"plans/{encapsulation}.json", as_text(made["node1"]))
+
+
+# By encapsulation: how node1 reaches node2 in its own subnet and node3 in another, without BIRD.
+WAYS = {
+    "IPIP": (("192.0.2.12", "tunl0"), ("198.51.100.13", "tunl0")),
+    "IPIPCrossSubnet": (("192.0.2.12", "eth0"), ("198.51.100.13", "tunl0")),
+    "VXLAN": (("vtep", "vxlan.calico"), ("vtep", "vxlan.calico")),
+    "VXLANCrossSubnet": (("192.0.2.12", "eth0"), ("vtep", "vxlan.calico")),
+}
+
+
+@pytest.mark.parametrize("encapsulation", WAYS)
+def test_ways_to_other_nodes_without_bird(encapsulation: str) -> None:
+    stored = cluster(pool(encapsulation=encapsulation))
+    made = plans(stored, bgp="disabled")
+    by_destination = {route["destination"]: route for route in made["node1"]["routes"]}
+    for other, (gateway, device) in zip(("node2", "node3"), WAYS[encapsulation]):
+        route = by_destination[made[other]["blocks"][0]]
+        vtep = stored["Node", other]["spec"].get("ipv4VXLANTunnelAddr")
+        assert (route["gateway"], route["device"], route["onlink"]) == (
+            vtep if gateway == "vtep" else gateway,
+            device,
+            True,
+        )
+    assert by_destination[made["node1"]["blocks"][0]]["type"] == "blackhole"
+    assert made["node1"]["bgp"] is None
+
+
+def test_one_subnet_needs_no_tunnel_and_no_bird_when_it_is_disabled() -> None:
+    nodes = {name: THREE_NODES[name] for name in ("node1", "node2")}
+    made = plans(cluster(pool(encapsulation="None"), nodes=nodes), nodes, bgp="disabled")["node1"]
+    assert made["tunnels"] == []
+    assert [route["device"] for route in made["routes"] if route["gateway"]] == ["eth0"]
+
+
+def test_with_bird_only_vxlan_routes_are_ours() -> None:
+    made = plans(cluster(pool("a", "10.1.0.0/16", "IPIP"), pool("b", "10.2.0.0/16", "VXLAN")))["node1"]
+    assert {route["destination"].split(".")[1] for route in made["routes"]} == {"2", "254"}
+    assert {tunnel["name"] for tunnel in made["tunnels"]} == {"tunl0", "vxlan.calico"}
+
+
+MTU = {
+    1500: (1500, 1480, 1450, 1430),
+    9000: (9000, 8980, 8950, 8930),
+    9001: (9001, 8981, 8951, 8931),
+    1460: (1460, 1440, 1410, 1390),
+    1450: (1450, 1430, 1400, 1380),
+}
+
+
+@pytest.mark.parametrize("underlay", MTU)
+def test_mtu_of_pods_and_tunnels(underlay: int) -> None:
+    nodes = {"node1": "192.0.2.11/24", "node2": "192.0.2.12/24"}
+    for encapsulation, expected in zip(("None", "IPIP", "VXLAN"), MTU[underlay]):
+        made = plans(cluster(pool(encapsulation=encapsulation), nodes=nodes), nodes, mtu=underlay)["node1"]
+        assert made["cni"]["mtu"] == expected
+        assert all(tunnel["mtu"] == expected for tunnel in made["tunnels"])
+    six = {"node1": "2001:db8::11/64", "node2": "2001:db8::12/64"}
+    made = plans(cluster(pool(cidr="fd00::/64"), nodes=six), six, mtu=underlay)["node1"]
+    assert (made["cni"]["mtu"], made["tunnels"][0]["mtu"]) == (MTU[underlay][3], MTU[underlay][3])
+
+
+def test_several_encapsulations_take_the_smallest_mtu() -> None:
+    made = plans(cluster(pool("a", "10.1.0.0/16", "IPIP"), pool("b", "10.2.0.0/16", "VXLAN")))["node1"]
+    assert made["cni"]["mtu"] == 1450
+
+
+@pytest.mark.parametrize("encapsulation", ["None", "VXLAN", "VXLANCrossSubnet"])
+def test_ipv6(encapsulation: str) -> None:
+    nodes = {"node1": "2001:db8::11/64", "node2": "2001:db8::12/64"}
+    made = plans(cluster(pool(cidr="fd00::/64", encapsulation=encapsulation), nodes=nodes), nodes)["node1"]
+    assert [tunnel["name"] for tunnel in made["tunnels"]] == ([] if encapsulation == "None" else ["vxlan-v6.calico"])
+    assert made["bgp"] is None
+    assert made["requirements"]["sysctls"] == {"net.ipv6.conf.all.forwarding": "1"}
+    for tunnel in made["tunnels"]:
+        assert tunnel["peers"][0]["underlay"] == "2001:db8::12"
+        assert tunnel["mac"].startswith("66:")
+
+
+def test_ipv6_pool_beside_ipv4_does_not_reach_birds_configuration() -> None:
+    pools = (pool(encapsulation="IPIP"), pool("six", "fd00::/64"))
+    made = plans(cluster(*pools))["node1"]
+    assert [rule["cidr"] for rule in made["bgp"]["pools"]] == ["10.244.0.0/16"]
+
+
+def test_a_borrowed_tunnel_address_has_its_own_route() -> None:
+    nodes = {name: THREE_NODES[name] for name in ("node1", "node2")}
+    tunnels = pool("tunnels", "10.9.0.0/26", allowedUses=["Tunnel"])
+    made = plans(cluster(tunnels, nodes=nodes), nodes)
+    found = [route for route in made["node1"]["routes"] if route["destination"] == "10.9.0.1/32"]
+    assert [(route["device"], route["gateway"], route["scope"]) for route in found] == [("vxlan.calico", None, "link")]

@@ -1,0 +1,101 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From inventory variables to documents: the filter and the function behind it."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.podnet.calico.plugins.filter import steps
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import documents
+
+POOL = {"name": "main", "cidr": "10.244.0.0/16", "encapsulation": "VXLANCrossSubnet"}
+
+
+def seen(address: str, **variables: t.Any) -> dict[str, t.Any]:
+    host = {"address": address, "device": "eth0", "mtu": 1500, "encapsulations": ["vxlan"], "programs": {}}
+    return {"plan_host": {"host": host}, **variables}
+
+
+HOSTVARS = {
+    "h1": seen("192.0.2.11/24", calico_node_labels={"rack": "r1"}, ansible_host="192.0.2.11"),
+    "h2": seen("192.0.2.12/24", calico_node_name="node-two", calico_node_as_number=64513),
+    "h3": seen("2001:db8::13/64", calico_node_address="198.51.100.13/24"),
+}
+
+
+def test_cluster_of_an_inventory() -> None:
+    made = steps.cluster(HOSTVARS, list(HOSTVARS), pools=[POOL])
+    stored = put({}, made["resources"])
+    assert stored["IPPool", "main"]["spec"]["vxlanMode"] == "CrossSubnet"
+    assert stored["Node", "h1"]["metadata"]["labels"]["rack"] == "r1"
+    assert stored["Node", "node-two"]["spec"]["bgp"] == {"asNumber": 64513, "ipv4Address": "192.0.2.12/24"}
+    assert stored["Node", "h3"]["spec"]["bgp"] == {"ipv6Address": "2001:db8::13/64"}
+    expected = {"address": "192.0.2.12/24", "device": "eth0", "mtu": 1500, "encapsulations": ["vxlan"]}
+    assert made["hosts"]["node-two"] == expected
+
+
+def test_all_kinds_of_documents() -> None:
+    peers = [{"name": "tor", "peer_ip": "192.0.2.1", "as_number": 64513}]
+    extra = [{"apiVersion": "projectcalico.org/v3", "kind": "IPAMConfiguration", "metadata": {"name": "default"}}]
+    made = documents(pools=[POOL], peers=peers, bgp_configuration={"as_number": 65000}, extra=extra)
+    assert [document["kind"] for document in made] == ["IPPool", "BGPPeer", "BGPConfiguration", "IPAMConfiguration"]
+
+
+TYPOS: dict[str, tuple[dict[str, t.Any], str]] = {
+    "pool": (
+        {"pools": [{**POOL, "nat_outgoin": True}]},
+        'calico_ip_pools[0]: there is no option "nat_outgoin". Do you mean nat_outgoing?',
+    ),
+    "peer": (
+        {"peers": [{"name": "tor", "peerip": "192.0.2.1"}]},
+        'calico_bgp_peers[0]: there is no option "peerip". Do you mean peer_ip?',
+    ),
+    "configuration": (
+        {"bgp_configuration": {"as_nmber": 1}},
+        'calico_bgp_configuration: there is no option "as_nmber". Do you mean as_number?',
+    ),
+    "encapsulation": (
+        {"pools": [{**POOL, "encapsulation": "VXLan"}]},
+        'calico_ip_pools[0]: encapsulation "VXLan" does not exist. '
+        "Use one of None, IPIP, IPIPCrossSubnet, VXLAN, VXLANCrossSubnet",
+    ),
+    "no name": ({"pools": [{"cidr": "10.0.0.0/16"}]}, "calico_ip_pools[0] has no name. Give it one"),
+}
+
+
+@pytest.mark.parametrize(("arguments", "text"), TYPOS.values(), ids=TYPOS)
+def test_typos_are_refused_with_the_near_name(arguments: dict[str, t.Any], text: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        documents(**arguments)
+    assert str(caught.value) == text
+
+
+def test_all_problems_at_once_through_the_filter() -> None:
+    with pytest.raises(AnsibleFilterError, match="2 problems"):
+        steps.cluster(HOSTVARS, ["h1"], pools=[{**POOL, "a_b": 1, "encapsulation": "GRE"}])
+
+
+def test_two_hosts_with_one_node_name(golden: t.Callable[[str, str], None]) -> None:
+    hostvars = {**HOSTVARS, "h1": seen("192.0.2.11/24", calico_node_name="node-two")}
+    with pytest.raises(AnsibleFilterError) as caught:
+        steps.cluster(hostvars, ["h1", "h2"], pools=[POOL])
+    golden("errors/two-nodes-with-one-name.txt", str(caught.value))
+
+
+def test_addresses_known_before_anything_is_looked_at() -> None:
+    assert steps.node_addresses(HOSTVARS, ["h1", "h2", "h3"]) == ["192.0.2.11", "198.51.100.13"]
+
+
+def test_leaving_hosts() -> None:
+    some = steps.leaving(HOSTVARS, ["h2"], ["h1", "h2"], pools=[POOL])
+    assert some["nodes"] == ["node-two"]
+    assert [document["kind"] for document in some["resources"]] == ["Node"]
+    everyone = steps.leaving(HOSTVARS, ["h1", "h2"], ["h1", "h2"], pools=[POOL])
+    assert [document["kind"] for document in everyone["resources"]] == ["Node", "Node", "IPPool"]
