@@ -43,7 +43,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
 OVERHEAD = {("ipip", 4): 20, ("vxlan", 4): 50, ("vxlan", 6): 70}
 
 # The address that every pod uses as its IPv4 gateway and that the host answers for by proxy ARP.
-POD_GATEWAY = "169.254.1.1"
+POD_GATEWAY = "169.254.1.1/32"
 
 
 def uses_bird(cluster: Cluster, bgp: str) -> bool:
@@ -179,7 +179,7 @@ def _routes(cluster: Cluster, node: Node, host: Host, bird: bool) -> tuple[Route
     """
     routes: list[Route] = []
     for block in cluster.blocks:
-        if bird and block.pool.vxlan_mode == "Never":
+        if bird and block.pool.vxlan_mode == "Never" and block.cidr.version == 4:  # BIRD carries IPv4 only
             continue
         holders = [(block.cidr, block.node)] if block.node else []
         for destination, holder in [*holders, *((address, owner) for address, owner in block.borrowed)]:
@@ -191,13 +191,8 @@ def _routes(cluster: Cluster, node: Node, host: Host, bird: bool) -> tuple[Route
             if route is not None:
                 routes.append(route)
     if any(pool.cidr.version == 4 for pool in cluster.pools):
-        routes.append(Route(host_prefix_text(POD_GATEWAY), device="lo", scope="link"))
+        routes.append(Route(POD_GATEWAY, device="lo", scope="link"))
     return tuple(routes)
-
-
-def host_prefix_text(address: str) -> str:
-    """Return an IPv4 address in text as a network of one."""
-    return f"{address}/32"
 
 
 def _own(text: str, is_block: bool) -> Route | None:
