@@ -71,6 +71,12 @@ class Bird:
             self._process.terminate()
             self._process.wait(10)
 
+    def kill(self) -> None:
+        """End BIRD as a crash does: its socket stays, and so do its routes."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+
 
 def wait_for(condition: t.Callable[[], t.Any], seconds: float = 20) -> None:
     """Wait until something is so; what is not in time fails."""
@@ -220,6 +226,19 @@ def test_absent_withdraws_the_routes(birds: tuple[Bird, Bird, Bird]) -> None:
     assert first.kernel_routes() == {}
     assert not first.config.exists()
     assert first.module("calico_bird", {"state": "absent"})["changed"] is False
+
+
+def test_absent_deletes_what_a_stopped_bird_left(birds: tuple[Bird, Bird, Bird]) -> None:
+    start_mesh(birds, planned())
+    first = birds[0]
+    wait_for(lambda: len(first.kernel_routes()) == 2)
+    first.host.ip("route add 203.0.113.0/24 via 192.0.2.13 proto bird")
+    first.kill()
+    assert len(first.kernel_routes()) == 3
+    predicted = first.module("calico_bird", {"state": "absent"}, check=True)
+    done = first.module("calico_bird", {"state": "absent"})
+    assert done["changes"] == predicted["changes"]
+    assert list(first.kernel_routes()) == ["203.0.113.0/24"]
 
 
 def test_a_session_that_does_not_come_up_is_named(birds: tuple[Bird, Bird, Bird]) -> None:

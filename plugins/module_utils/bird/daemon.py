@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import subprocess
@@ -16,8 +17,11 @@ from ansible_collections.podnet.calico.plugins.module_utils import owned_file
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render import DIGEST, render_empty
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, DaemonError
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import routes
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import open_netlink
 
 CONFIG_PATH = "/etc/bird/podnet-calico.conf"
+_ROUTE_PROTOCOL = 12  # RTPROT_BIRD (linux/rtnetlink.h)
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 # Protocols that carry somebody's routes: a BIRD that runs them under another configuration is not ours to take over.
 _ROUTING = {"BGP", "OSPF", "RIP", "Babel"}
@@ -161,24 +165,40 @@ def remove(*, check_mode: bool, path: str = CONFIG_PATH) -> Outcome:
     ours = bool(running) and running != digest(empty)
     if ours:
         changes.append(Change("bird", "running configuration", {"digest": running}, {"digest": digest(empty)}))
-    if not check_mode:
-        if ours:
-            install_config(empty, path)
-            reconfigure(path)
-            _wait_withdrawn()
-        if before or ours:
-            os.unlink(path)
+    if not check_mode and ours:
+        install_config(empty, path)
+        reconfigure(path)
+        _wait_withdrawn(before)
+    if before and running is None:
+        changes += _delete_left_behind(before, check_mode)
+    if not check_mode and (before or ours):
+        os.unlink(path)
     return Outcome(changes, {"running": running is not None})
 
 
-def _wait_withdrawn(seconds: float = 5) -> None:
-    """Give BIRD the moment that it needs to take its routes out of the kernel."""
+def _left_behind(ipr: t.Any, config: str) -> list[Change]:
+    """Return the deletions of BIRD's routes that are in the kernel for the pools of a configuration."""
+    pools = [ipaddress.ip_network(cidr) for cidr in re.findall(r"(\d+\.\d+\.\d+\.\d+/\d+)\{", config)]
+    return routes.left_behind(ipr, _ROUTE_PROTOCOL, pools)
+
+
+def _wait_withdrawn(config: str, seconds: float = 10) -> None:
+    """Wait until BIRD has taken its routes out of the kernel, which it does in its own time."""
     deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if "0 of 0 routes" in (ask("show route count") or "") or not sessions():
-            time.sleep(0.2)
-            return
-        time.sleep(0.1)
+    with open_netlink() as ipr:
+        while _left_behind(ipr, config):
+            if time.monotonic() > deadline:
+                raise DaemonError(f"wait {seconds:g} s for BIRD to take its routes out of the kernel: some are left")
+            time.sleep(0.1)
+
+
+def _delete_left_behind(config: str, check_mode: bool) -> list[Change]:
+    """Delete the routes that a BIRD which does not run any more left in the kernel, as it does on purpose."""
+    with open_netlink() as ipr:
+        changes = _left_behind(ipr, config)
+        if not check_mode:
+            routes.apply(ipr, changes, _ROUTE_PROTOCOL)
+    return changes
 
 
 def inform(names: t.Iterable[str], wait: float) -> Outcome:

@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.ip import contains
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import (
     explained,
     is_ours,
@@ -193,14 +194,24 @@ def describe(entry: Entry) -> str:
     return " ".join(words + (["onlink"] if entry.get("onlink") else []))
 
 
-def apply(ipr: t.Any, changes: t.Iterable[Change]) -> None:
+def left_behind(ipr: t.Any, protocol: int, networks: t.Collection[t.Any]) -> list[Change]:
+    """Return the deletions of what a daemon left in the kernel: routes of its protocol number inside some networks."""
+    found = (entry for number, entry in read(ipr).values() if number == protocol)
+    return [
+        Change("route", name(entry), before=entry)
+        for entry in found
+        if any(contains(network, ipaddress.ip_network(entry["destination"])) for network in networks)
+    ]
+
+
+def apply(ipr: t.Any, changes: t.Iterable[Change], protocol: int = ROUTE_PROTOCOL) -> None:
     """Make the changes; a replacement is one message to the kernel, so the destination is never without a route."""
     devices = {link_name: link["index"] for link_name, link in links(ipr).items()}
     for change in changes:
         entry = change.after if change.after is not None else change.before
         command = {"create": "add", "replace": "replace", "delete": "del"}[change.action]
         with explained(f"{change.action} route {describe(entry)}"):
-            ipr.route(command, **_message(entry, devices))
+            ipr.route(command, **_message(entry, devices), proto=protocol)
 
 
 def _message(entry: Entry, devices: t.Mapping[str, int]) -> dict[str, t.Any]:
@@ -209,7 +220,6 @@ def _message(entry: Entry, devices: t.Mapping[str, int]) -> dict[str, t.Any]:
         "family": _FAMILIES[destination.version],
         "dst": entry["destination"],
         "type": entry["type"],
-        "proto": ROUTE_PROTOCOL,
         "table": entry["table"],
         "scope": 253 if entry.get("scope") == "link" else 0,
     }
