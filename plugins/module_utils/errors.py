@@ -53,6 +53,15 @@ class MissingLibrary(PodnetError):
         self.trace = trace
 
 
+def refuse_twice(option: str, names: t.Iterable[str]) -> None:
+    """Raise InvalidInput if a list that an option gives names something more than once."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise InvalidInput(f"{option}: {name} is listed twice", remedy="List it once")
+        seen.add(name)
+
+
 def raise_all(problems: t.Sequence[InvalidInput]) -> None:
     """Raise nothing for no problem, the problem for one, and one error that lists them all for several."""
     if not problems:

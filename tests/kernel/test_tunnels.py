@@ -189,6 +189,7 @@ INVALID: dict[str, tuple[Result, str]] = {
     "address": ({"address": "10.244.0.300/32"}, 'tunnel vxlan.calico: address "10.244.0.300/32" is not an address'),
     "mac": ({"mac": "66:zz"}, 'tunnel vxlan.calico: mac "66:zz" is not a MAC'),
     "no vni": ({"vni": None}, "a vxlan needs the option vni"),
+    "twice": ({"name": "good"}, "tunnels: good is listed twice"),
     "peer": ({"peers": [{**PEER2, "underlay": "node2"}]}, 'peers.underlay "node2" is not an address'),
 }
 

@@ -170,6 +170,7 @@ def test_exclusive_removes_other_pods_of_ours(
 INVALID: dict[str, tuple[Result, str]] = {
     "prefix length": ({"addresses": ["10.244.0.5/26"]}, "A pod's address stands alone: write 10.244.0.5/32"),
     "address": ({"addresses": ["web"]}, '"web" is not an address'),
+    "twice": ({"name": "first.good"}, "is listed twice"),
     "mac": ({"mac": "02:zz"}, 'mac "02:zz" is not a MAC'),
     "host_interface": ({"host_interface": "a-name-of-17-char"}, "longer than 15 characters"),
 }

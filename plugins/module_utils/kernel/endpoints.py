@@ -19,7 +19,12 @@ import socket
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
-from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.errors import (
+    Conflict,
+    InvalidInput,
+    KernelError,
+    refuse_twice,
+)
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import sysctls
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import (
@@ -330,6 +335,7 @@ def _configure_pod(ipr: t.Any, entry: Entry) -> None:
 
 def ensure(endpoints: t.Sequence[t.Mapping[str, t.Any]], *, state: str, exclusive: bool, check_mode: bool) -> Outcome:
     """Bring the endpoints of ours in line with a list; all input is checked before anything is touched."""
+    refuse_twice("endpoints", (host_interface(entry) for entry in endpoints))
     wanted = {host_interface(entry): normalise(entry) for entry in endpoints}
     with open_netlink() as ipr:
         changes = plan(read(ipr, wanted), wanted, present=state == "present", exclusive=exclusive)

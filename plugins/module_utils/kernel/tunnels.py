@@ -11,7 +11,12 @@ import socket
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
-from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.errors import (
+    Conflict,
+    InvalidInput,
+    KernelError,
+    refuse_twice,
+)
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import (
     NetlinkError,
     alias,
@@ -259,6 +264,7 @@ def _forward(ipr: t.Any, command: str, index: int, mac: str, underlay: str) -> N
 
 def ensure(tunnels: t.Sequence[t.Mapping[str, t.Any]], *, state: str, exclusive: bool, check_mode: bool) -> Outcome:
     """Bring the tunnels of ours in line with a list; all input is checked before anything is touched."""
+    refuse_twice("tunnels", (entry["name"] for entry in tunnels))
     wanted = {entry["name"]: normalise(entry) for entry in tunnels}
     with open_netlink() as ipr:
         actual = read(ipr, wanted)
