@@ -13,6 +13,7 @@ import os
 import shutil
 import time
 import typing as t
+from pathlib import Path
 
 import commands
 import fabric
@@ -23,6 +24,8 @@ import ssh
 from settings import Lab, LabError, Shape
 
 UNMOUNT_SECONDS: t.Final = 5.0
+NAMES: t.Final = Path("/run/netns")
+NAMES_MADE: t.Final = "netns-made"
 
 
 @contextlib.contextmanager
@@ -97,6 +100,7 @@ def down(lab: Lab) -> bool:
     nodes.stop(lab)
     fabric.delete(lab)
     neighbours.restore(lab)
+    _remove_names(lab)
     _unmount(lab)
     inventory.remove(lab)
     ssh.remove(lab)
@@ -108,6 +112,8 @@ def _build(lab: Lab, shape: Shape) -> None:
     try:
         lab.run_dir.mkdir()
         commands.run("mount", "-t", "tmpfs", "-o", "mode=755", f"{lab.name}-lab", str(lab.run_dir))
+        if not NAMES.is_mount():
+            (lab.run_dir / NAMES_MADE).touch()
         neighbours.make_room(lab, shape.nodes)
         nodes.start(lab, shape.names, fabric.hosts_file(shape))
         fabric.create(lab, shape)
@@ -116,6 +122,15 @@ def _build(lab: Lab, shape: Shape) -> None:
     except BaseException:
         down(lab)
         raise
+
+
+def _remove_names(lab: Lab) -> None:
+    """Take back the mount that iproute2 makes with the first named namespace, if nobody else has named one since."""
+    if (lab.run_dir / NAMES_MADE).exists() and NAMES.is_dir() and not any(NAMES.iterdir()):
+        while NAMES.is_mount() and commands.succeeds("umount", str(NAMES)):
+            pass
+        with contextlib.suppress(OSError):
+            NAMES.rmdir()
 
 
 def _unmount(lab: Lab) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import uml
 
-NODES: t.Final = {f"node{number}": f"192.0.2.{10 + number}" for number in (1, 2, 3)}
+NODES: t.Final = {f"node{number}": f"192.0.2.{10 + number}" for number in (1, 2)}
 PODS: t.Final = ipaddress.IPv4Network("10.244.0.0/16")
 PACKET: t.Final = re.compile(r"IP (\S+) > (\S+): IP (\S+) > (\S+): ICMP echo (request|reply)")
 SCRIPT: t.Final = "tests/uml/ipip-lab.sh"

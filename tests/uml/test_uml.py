@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import re
+import time
 import typing as t
 from pathlib import Path
 
@@ -61,6 +63,21 @@ def run_in_guest(share: Path, *command: str, **options: t.Any) -> tuple[int, str
     return status, output.getvalue().decode()
 
 
+def wait_for_none(word: str, seconds: float = 10) -> None:
+    """Wait until no process has a word in its command line: one that is being killed still has its own for a moment."""
+    deadline = time.monotonic() + seconds
+    while any(word.encode() in command for command in command_lines()):
+        assert time.monotonic() < deadline, f"a process with {word} is left"
+        time.sleep(0.1)
+
+
+def command_lines() -> t.Iterator[bytes]:
+    """Yield the command lines of all processes."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it has ended
+            yield path.read_bytes()
+
+
 def test_status_and_output_of_the_command_come_back(share: Path) -> None:
     status, output = run_in_guest(share, "sh", "-c", "echo one; echo two >&2; id -u; pwd; exit 7")
     assert (status, output) == (7, f"one\ntwo\n0\n{uml.CHECKOUT}\n")
@@ -95,8 +112,7 @@ def test_a_daemon_left_behind_does_not_keep_the_guest(share: Path) -> None:
 def test_a_hanging_command_is_ended_with_its_guest(share: Path) -> None:
     status, output = run_in_guest(share, "sh", "-c", "echo before; sleep infinity", timeout=5)
     assert (status, output) == (uml.TIMED_OUT, "before\n")
-    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")]
-    assert not [command for command in commands if f"UML_SHARE={share}".encode() in command]
+    wait_for_none(f"UML_SHARE={share}")
     assert "Run /" in (share / "console.log").read_text(encoding="utf-8")
 
 
