@@ -70,7 +70,17 @@ def start(lab: Lab, names: t.Sequence[str], hosts: str) -> None:
         pid = process(lab, name)
         if pid is None:
             raise LabError(f"Starting {name} failed: it left no record in {folder(lab, name)}.")
+        _check_apart(lab, name)
         commands.run("ip", "netns", "attach", lab.namespace(name), str(pid.pid))
+
+
+def _check_apart(lab: Lab, name: str) -> None:
+    """Raise LabError if who enters a node lands on this machine's own files: then nothing may be run in it.
+
+    That is so where the lab is started in a chroot: entering a mount namespace leads to its root, not to the chroot.
+    """
+    if not commands.succeeds(*enter(lab, name, "test", "-d", "/run/lab")):
+        raise LabError(f"{name} cannot be told apart from this machine. A chroot? Start the lab outside of it.")
 
 
 def stop(lab: Lab) -> None:

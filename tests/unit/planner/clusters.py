@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import types
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
@@ -17,7 +18,9 @@ Snapshot = t.Dict[t.Tuple[str, str], Document]
 NOW = 1_700_000_000_000_000_000
 
 # Two nodes in one subnet and one in another, each with the default route of its subnet.
-THREE_NODES = {"node1": "192.0.2.11/24", "node2": "192.0.2.12/24", "node3": "198.51.100.13/24"}
+THREE_NODES: t.Mapping[str, str] = types.MappingProxyType(
+    {"node1": "192.0.2.11/24", "node2": "192.0.2.12/24", "node3": "198.51.100.13/24"}
+)
 
 
 def document(kind: str, name: str, /, labels: dict[str, str] | None = None, **spec: t.Any) -> Document:

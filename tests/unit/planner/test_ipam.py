@@ -35,7 +35,7 @@ SMALL = "10.244.0.0/24"  # four blocks of /26
 def blocks(stored: Snapshot) -> dict[str, list[str]]:
     """Return the blocks of each owner; the owner of a block that nobody owns is None."""
     found: dict[str, list[str]] = {}
-    for (kind, _), block in sorted(stored.items()):
+    for (kind, __), block in sorted(stored.items()):
         if kind == "IPAMBlock":
             found.setdefault(str(ipam_records.owner(block)), []).append(block["spec"]["cidr"])
     return found
@@ -45,7 +45,7 @@ def addresses(stored: Snapshot) -> dict[str, str]:
     """Return who holds each allocated address."""
     return {
         str(address): entry["handle_id"]
-        for (kind, _), block in stored.items()
+        for (kind, __), block in stored.items()
         if kind == "IPAMBlock"
         for address, entry in ipam_records.allocations(block)
     }
@@ -274,8 +274,8 @@ def test_any_cluster_converges_and_shares_nothing(drawn: tuple[Snapshot, list[st
     flat = [cidr for cidrs in owned.values() for cidr in cidrs]
     assert len(flat) == len(set(flat))
     assert {name: len(owned[name]) for name in names} == dict.fromkeys(
-        names, sum(kind == "IPPool" for kind, _ in before)
+        names, sum(kind == "IPPool" for kind, __ in before)
     )
-    count = sum(len(list(ipam_records.allocations(b))) for (kind, _), b in stored.items() if kind == "IPAMBlock")
+    count = sum(len(list(ipam_records.allocations(b))) for (kind, __), b in stored.items() if kind == "IPAMBlock")
     assert len(addresses(stored)) == count
     assert ipam.give_up(stored, names, now=NOW) == before
