@@ -112,7 +112,7 @@ def _build(lab: Lab, shape: Shape) -> None:
     try:
         lab.run_dir.mkdir()
         commands.run("mount", "-t", "tmpfs", "-o", "mode=755", f"{lab.name}-lab", str(lab.run_dir))
-        if not NAMES.is_mount():
+        if not _is_mounted(NAMES):
             (lab.run_dir / NAMES_MADE).touch()
         neighbours.make_room(lab, shape.nodes)
         nodes.start(lab, shape.names, fabric.hosts_file(shape))
@@ -127,10 +127,15 @@ def _build(lab: Lab, shape: Shape) -> None:
 def _remove_names(lab: Lab) -> None:
     """Take back the mount that iproute2 makes with the first named namespace, if nobody else has named one since."""
     if (lab.run_dir / NAMES_MADE).exists() and NAMES.is_dir() and not any(NAMES.iterdir()):
-        while NAMES.is_mount() and commands.succeeds("umount", str(NAMES)):
+        while _is_mounted(NAMES) and commands.succeeds("umount", str(NAMES)):
             pass
         with contextlib.suppress(OSError):
             NAMES.rmdir()
+
+
+def _is_mounted(path: Path) -> bool:
+    """Tell whether something is mounted on a path, a bind mount of the same file system included."""
+    return any(line.split()[4] == str(path) for line in Path("/proc/self/mountinfo").read_text().splitlines())
 
 
 def _unmount(lab: Lab) -> None:
