@@ -175,10 +175,18 @@ class NodePlan:
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the plan as plain data that survives JSON."""
-        return t.cast("dict[str, t.Any]", _plain(dataclasses.asdict(self)))
+        return t.cast("dict[str, t.Any]", _plain(self))
+
+
+_ATOMS = (str, int, bool, type(None))
 
 
 def _plain(value: t.Any) -> t.Any:
+    """Return dataclasses and tuples as mappings and lists; dataclasses.asdict would copy every text on the way."""
+    if isinstance(value, _ATOMS):
+        return value
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
