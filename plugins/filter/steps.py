@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 from ansible.errors import AnsibleFilterError
@@ -21,7 +22,16 @@ HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 def node_addresses(hostvars: HostVars, hosts: t.Sequence[str]) -> list[str]:
     """Return the addresses of hosts as far as the inventory has them, without prefix lengths."""
     known = (hostvars[host].get("calico_node_address") or hostvars[host].get("ansible_host") for host in hosts)
-    return [address.partition("/")[0] for address in known if address and address[0].isdigit()]
+    return [address for address in ((text or "").partition("/")[0] for text in known) if _is_address(address)]
+
+
+def _is_address(text: str) -> bool:
+    """Tell an IP address from a host's name."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def cluster(hostvars: HostVars, hosts: t.Sequence[str], **resources: t.Any) -> dict[str, t.Any]:

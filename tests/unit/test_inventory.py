@@ -93,6 +93,11 @@ def test_addresses_known_before_anything_is_looked_at() -> None:
     assert steps.node_addresses(HOSTVARS, ["h1", "h2", "h3"]) == ["192.0.2.11", "198.51.100.13"]
 
 
+def test_addresses_are_told_from_names() -> None:
+    hosts = {"v6": {"ansible_host": "fd00::11"}, "name": {"ansible_host": "1host.example.com"}, "none": {}}
+    assert steps.node_addresses(hosts, list(hosts)) == ["fd00::11"]
+
+
 def test_leaving_hosts() -> None:
     some = steps.leaving(HOSTVARS, ["h2"], ["h1", "h2"], pools=[POOL])
     assert some["nodes"] == ["node-two"]
