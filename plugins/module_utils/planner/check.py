@@ -33,7 +33,7 @@ _PEER_FIELDS = (
 
 def refuse_unusable(cluster: Cluster, hosts: t.Mapping[str, Host], bird: bool) -> None:
     """Raise InvalidInput with every problem that would leave the nodes of hosts without a working pod network."""
-    resources = (*_nodes(cluster, hosts), *_underlay(cluster), *_peers(cluster))
+    resources = (*_nodes(cluster, hosts), *_families(cluster, hosts), *_underlay(cluster), *_peers(cluster))
     raise_all((*resources, *_kernels(cluster, hosts), *_subnets(cluster, bird)))
 
 
@@ -52,6 +52,20 @@ def _nodes(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidI
             yield InvalidInput(
                 f'plan node "{name}": spec.bgp.ipv4Address is {node.ipv4_address}, but the host has {host.address}',
                 remedy="Run deploy so that the Node follows the host, or correct calico_node_address",
+            )
+
+
+def _families(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidInput]:
+    """A pool of an IP version that a node has no address of cannot be reached there."""
+    for pool in cluster.pools:
+        version = pool.cidr.version
+        nodes = [node for name, node in sorted(cluster.nodes.items()) if name in hosts]
+        lacking = [node.name for node in nodes if node_interface(node, version) is None]
+        if lacking and not pool.disabled:
+            yield InvalidInput(
+                f'IPPool "{pool.name}": spec.cidr {pool.cidr} is IPv{version}, but {", ".join(lacking)} '
+                f"have no IPv{version} address on the underlay",
+                remedy=f"Set calico_node_address to an IPv{version} address, or use a pool of the nodes' IP version",
             )
 
 

@@ -10,8 +10,18 @@ import typing as t
 
 import pytest
 
+from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS
-from ansible_collections.podnet.calico.tests.unit.planner.clusters import THREE_NODES, cluster, document, plans, pool
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
+    NOW,
+    THREE_NODES,
+    cluster,
+    document,
+    node,
+    plans,
+    pool,
+    snapshot,
+)
 
 Golden = t.Callable[[str, str], None]
 ROUTER = document("BGPPeer", "router", peerIP="192.0.2.1", asNumber=64513)
@@ -107,7 +117,9 @@ def test_ipv6(encapsulation: str) -> None:
 
 def test_ipv6_pool_beside_ipv4_does_not_reach_birds_configuration() -> None:
     pools = (pool(encapsulation="IPIP"), pool("six", "fd00::/64"))
-    made = plans(cluster(*pools))["node1"]
+    dual = [node(name, THREE_NODES[name], ipv6Address=f"2001:db8::{name[-1]}/64") for name in THREE_NODES]
+    stored = claim(snapshot(*pools, *dual), THREE_NODES, now=NOW)
+    made = plans(stored)["node1"]
     assert [rule["cidr"] for rule in made["bgp"]["pools"]] == ["10.244.0.0/16"]
 
 

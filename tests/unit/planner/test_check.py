@@ -69,5 +69,11 @@ def test_fields_of_peers_that_would_be_lost(field: str) -> None:
     assert f'BGPPeer "router": spec.{field} cannot be put into BIRD' in text
 
 
+def test_a_pool_of_an_ip_version_that_nodes_lack() -> None:
+    text = refusal(cluster(pool(), pool("six", "fd00::/64")), seen())
+    assert 'IPPool "six": spec.cidr fd00::/64 is IPv6, but node1, node2, node3 have no IPv6 address' in text
+    assert "Set calico_node_address to an IPv6 address" in text
+
+
 def test_good_clusters_pass() -> None:
     assert set(plan_all(cluster(pool(encapsulation="IPIPCrossSubnet")), seen(), "auto")) == set(THREE_NODES)
