@@ -46,7 +46,6 @@ def host_prefix(address: Address) -> str:
     return f"{address}/{address.max_prefixlen}"
 
 
-def sort_key(text: str) -> tuple[int, int, int]:
-    """Return a key that sorts CIDRs by family, address and prefix length."""
-    network = ipaddress.ip_network(text)
-    return (network.version, int(network.network_address), network.prefixlen)
+def order(network: Network) -> tuple[int, int]:
+    """Return a key that sorts networks by family and address."""
+    return (network.version, int(network.network_address))

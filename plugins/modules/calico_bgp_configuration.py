@@ -206,8 +206,7 @@ SPEC = {
 
 def work(module: AnsibleModule) -> Outcome:
     """Make the configuration present or absent."""
-    changes, resource = converge_one(module, options.bgp_configuration(module.params))
-    return Outcome(changes, {"resource": resource})
+    return converge_one(module, options.bgp_configuration(module.params))
 
 
 def main() -> None:

@@ -165,8 +165,7 @@ SPEC = {
 
 def work(module: AnsibleModule) -> Outcome:
     """Make the peer present or absent."""
-    changes, resource = converge_one(module, options.bgp_peer(module.params))
-    return Outcome(changes, {"resource": resource})
+    return converge_one(module, options.bgp_peer(module.params))
 
 
 def main() -> None:

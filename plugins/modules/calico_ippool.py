@@ -146,8 +146,7 @@ SPEC = {
 
 def work(module: AnsibleModule) -> Outcome:
     """Make the pool present or absent."""
-    changes, resource = converge_one(module, options.ippool(module.params))
-    return Outcome(changes, {"resource": resource})
+    return converge_one(module, options.ippool(module.params))
 
 
 def main() -> None:

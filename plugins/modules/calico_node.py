@@ -122,8 +122,7 @@ SPEC = {
 
 def work(module: AnsibleModule) -> Outcome:
     """Make the node present or absent."""
-    changes, resource = converge_one(module, options.node(module.params))
-    return Outcome(changes, {"resource": resource})
+    return converge_one(module, options.node(module.params))
 
 
 def main() -> None:

@@ -103,8 +103,7 @@ SPEC = {
 
 def work(module: AnsibleModule) -> Outcome:
     """Make the documents present or absent."""
-    changes, resources = converge_many(module)
-    return Outcome(changes, {"resources": resources})
+    return converge_many(module)
 
 
 def main() -> None:

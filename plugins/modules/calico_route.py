@@ -110,6 +110,7 @@ surplus:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.listing import converge, listing
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.routes import ensure
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
@@ -129,18 +130,12 @@ ROUTE = {
 
 def work(module: AnsibleModule) -> Outcome:
     """Bring the routes in line with the options."""
-    options = {name: module.params[name] for name in ("state", "exclusive")}
-    return ensure(module.params["routes"], check_mode=module.check_mode, **options)
+    return converge(module, "routes", ensure)
 
 
 def main() -> None:
     """Run the module."""
-    spec = {
-        "routes": {"type": "list", "elements": "dict", "required": True, "options": ROUTE},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "exclusive": {"type": "bool", "default": False},
-    }
-    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
+    run(AnsibleModule(argument_spec=listing("routes", ROUTE), supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

@@ -132,6 +132,7 @@ surplus:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.listing import converge, listing
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnels import ensure
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
@@ -157,18 +158,12 @@ TUNNEL = {
 
 def work(module: AnsibleModule) -> Outcome:
     """Bring the tunnels in line with the options."""
-    options = {name: module.params[name] for name in ("state", "exclusive")}
-    return ensure(module.params["tunnels"], check_mode=module.check_mode, **options)
+    return converge(module, "tunnels", ensure)
 
 
 def main() -> None:
     """Run the module."""
-    spec = {
-        "tunnels": {"type": "list", "elements": "dict", "required": True, "options": TUNNEL},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "exclusive": {"type": "bool", "default": False},
-    }
-    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
+    run(AnsibleModule(argument_spec=listing("tunnels", TUNNEL), supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

@@ -98,6 +98,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoints import ensure
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.listing import converge, listing
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 ENDPOINT = {
@@ -113,18 +114,12 @@ ENDPOINT = {
 
 def work(module: AnsibleModule) -> Outcome:
     """Bring the endpoints in line with the options."""
-    options = {name: module.params[name] for name in ("state", "exclusive")}
-    return ensure(module.params["endpoints"], check_mode=module.check_mode, **options)
+    return converge(module, "endpoints", ensure)
 
 
 def main() -> None:
     """Run the module."""
-    spec = {
-        "endpoints": {"type": "list", "elements": "dict", "required": True, "options": ENDPOINT},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-        "exclusive": {"type": "bool", "default": False},
-    }
-    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
+    run(AnsibleModule(argument_spec=listing("endpoints", ENDPOINT), supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

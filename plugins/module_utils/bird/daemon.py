@@ -81,9 +81,12 @@ def running_digest() -> str | None:
     return answer.strip() if re.fullmatch(r"[0-9a-f]{64}", answer.strip()) else ""
 
 
-def refuse_foreign() -> None:
-    """Raise Conflict if the running BIRD serves somebody else: its sessions would end with our configuration."""
-    if running_digest() != "":
+def refuse_foreign(running: str | None) -> None:
+    """Raise Conflict if the running BIRD serves somebody else: its sessions would end with our configuration.
+
+    running: what running_digest returned.
+    """
+    if running != "":
         return
     foreign = sorted(p.name for p in protocols().values() if p.kind in _ROUTING and not p.name.startswith("podnet_"))
     if foreign:
@@ -142,9 +145,9 @@ def wait_established(names: t.Iterable[str], seconds: float) -> dict[str, Protoc
 def ensure(text: str, *, check_mode: bool, path: str = CONFIG_PATH) -> Outcome:
     """Put a configuration in place and have a running BIRD follow it; a BIRD that does not run is not started."""
     before = owned_file.read(path)
-    refuse_foreign()
-    changes = compare("file", {path: before} if before else {}, {path: text})
     running = running_digest()
+    refuse_foreign(running)
+    changes = compare("file", {path: before} if before else {}, {path: text})
     stale = running is not None and running != digest(text)
     if stale:
         changes.append(Change("bird", "running configuration", {"digest": running}, {"digest": digest(text)}))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import mark, put, remove, remove_all
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import (
@@ -40,10 +41,10 @@ def converge(module: AnsibleModule, change: t.Callable[[Snapshot], Snapshot]) ->
     return changes, after
 
 
-def converge_one(module: AnsibleModule, document: Document) -> tuple[list[Change], Document | None]:
+def converge_one(module: AnsibleModule, document: Document) -> Outcome:
     """Make one object present, by merging a document into it, or absent, as the option state says.
 
-    Returns the changes and the object after them, None if it is absent.
+    The outcome has the object after the changes as resource, None if it is absent.
     """
     kind, name = document["kind"], document["metadata"]["name"]
 
@@ -53,14 +54,14 @@ def converge_one(module: AnsibleModule, document: Document) -> tuple[list[Change
         return put(before, [document], merge=True)
 
     changes, after = converge(module, change)
-    return changes, after.get((kind, name))
+    return Outcome(changes, {"resource": after.get((kind, name))})
 
 
-def converge_many(module: AnsibleModule) -> tuple[list[Change], list[Document]]:
+def converge_many(module: AnsibleModule) -> Outcome:
     """Make the objects of the option documents present, each replaced as a whole, or absent, as state says.
 
     With prune, present objects get the managed label, and objects that carry it and are not named go.
-    Returns the changes and the named objects after them.
+    The outcome has the named objects after the changes as resources.
     """
     documents, pruned = module.params["documents"], module.params["prune"]
     absent = module.params["state"] == "absent"
@@ -74,7 +75,7 @@ def converge_many(module: AnsibleModule) -> tuple[list[Change], list[Document]]:
         return put(before, [mark(document) if pruned else document for document in documents], pruned=pruned)
 
     changes, after = converge(module, change)
-    return changes, [after[key] for key in keys if key in after]
+    return Outcome(changes, {"resources": [after[key] for key in keys if key in after]})
 
 
 def _named(document: Document, index: int) -> Key:

@@ -10,7 +10,7 @@ import hashlib
 import ipaddress
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.ip import contains
+from ansible_collections.podnet.calico.plugins.module_utils.ip import contains, order
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam_ledger import PROBE_TYPE, pools_of
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import BGPConfiguration
@@ -116,7 +116,7 @@ def _blocks(
             if entry["secondary"].get("type") == PROBE_TYPE:
                 probes[holder] = (*probes.get(holder, ()), (pool.name, address))
         blocks.append(Block(cidr, owner, pool, tuple(borrowed)))
-    blocks.sort(key=lambda block: (block.cidr.version, int(block.cidr.network_address)))
+    blocks.sort(key=lambda block: order(block.cidr))
     return blocks, probes
 
 

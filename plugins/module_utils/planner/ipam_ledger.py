@@ -15,6 +15,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.ip import (
     block_index,
     contains,
     nth_block,
+    order,
     overlaps,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
@@ -108,7 +109,7 @@ class Ledger:
         document = self._node(node)
         for cidr in self._affine(node):
             self._confirm(cidr, node)
-        for cidr in sorted(self._owned.get(node, set()) - self._affinities.get(node, set()), key=_order):
+        for cidr in sorted(self._owned.get(node, set()) - self._affinities.get(node, set()), key=order):
             self._put(records.new_affinity(cidr, node))
         for pool in self._pools:
             if "Workload" in pool.allowed_uses and pool_selects(pool, document) and not self._own(node, pool):
@@ -124,7 +125,7 @@ class Ledger:
         return document
 
     def _affine(self, node: str) -> list[Network]:
-        return sorted(self._affinities.get(node, ()), key=_order)
+        return sorted(self._affinities.get(node, ()), key=order)
 
     def _confirm(self, cidr: Network, node: str) -> None:
         if cidr not in self._blocks:
@@ -138,7 +139,7 @@ class Ledger:
             self.snapshot[key]["spec"]["state"] = "confirmed"
 
     def _own(self, node: str, pool: IPPool) -> list[Network]:
-        return sorted((cidr for cidr in self._owned.get(node, ()) if contains(pool.cidr, cidr)), key=_order)
+        return sorted((cidr for cidr in self._owned.get(node, ()) if contains(pool.cidr, cidr)), key=order)
 
     def _claim_new(self, node: str, pool: IPPool) -> None:
         if not self._allocate:
@@ -290,7 +291,7 @@ class Ledger:
         self._release(handles)
         for cidr in self._affine(node):
             self._drop_affinity(cidr, node)
-        for cidr in sorted(self._owned.pop(node, ()), key=_order):
+        for cidr in sorted(self._owned.pop(node, ()), key=order):
             block = copy.deepcopy(self._block(cidr))
             if _is_empty(block):
                 self._drop_block(cidr)
@@ -344,10 +345,6 @@ class Ledger:
 
 def _is_empty(block: Document) -> bool:
     return all(index is None for index in block["spec"]["allocations"])
-
-
-def _order(cidr: Network) -> tuple[int, int]:
-    return (cidr.version, int(cidr.network_address))
 
 
 def note_of(data: t.Mapping[str, t.Any], path: t.Sequence[str]) -> t.Any:

@@ -11,7 +11,6 @@ import typing as t
 
 ECHO_REQUEST = {4: 8, 6: 128}
 ECHO_REPLY = {4: 0, 6: 129}
-PROTOCOL = {4: 1, 6: 58}
 VXLAN_PORT = 4789
 _HEADER = struct.Struct("!BBHHH")
 _ETHERTYPES = {0x0800: 4, 0x86DD: 6}
