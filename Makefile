@@ -12,7 +12,7 @@ export PATH := /usr/sbin:/sbin:$(PATH)
 LAB = tests/lab/lab.py
 SHAPE = --nodes '$(NODES)' --encapsulation '$(ENCAPSULATION)' $(if $(SSH),--ssh)
 
-.PHONY: help lab lab-down test test-ipip root
+.PHONY: help lab lab-down test test-ipip bench root
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,9 @@ help:
 	@echo 'sudo make lab-down    remove the lab and the packages that it installed'
 	@echo 'sudo make test        everything that continuous integration runs'
 	@echo 'sudo make test-ipip   the lab with IPIP inside User-mode Linux, for kernels without ipip'
+	@echo 'sudo make bench       measure, print a table, write tests/benchmarks/results.json'
+	@echo '                        BENCH=kernel         one group, or the beginning of the ids to measure'
+	@echo '                        QUICK=1              small and short, to try the cases; writes nothing'
 
 root:
 	@[ "$$(id -u)" = 0 ] || { echo 'This needs root (packages, network namespaces): use `sudo make $(firstword $(MAKECMDGOALS))`.' >&2; exit 1; }
@@ -43,3 +46,7 @@ test: root
 test-ipip: root
 	@tests/lab/bootstrap.sh test
 	@.venv/bin/nox -s ipip
+
+bench: root
+	@tests/lab/bootstrap.sh test
+	@PYTHONPATH=.cache/collections .venv/bin/python -m ansible_collections.podnet.calico.tests.benchmarks.run $(if $(QUICK),--quick) '$(BENCH)'

@@ -26,7 +26,14 @@ PARTS = ("lint", "units", "kernel", "lab", "molecule", "scenarios", "ipip", "san
 
 # ansible-test does not judge these: programs that run on the machine of a developer, some with an interpreter of their
 # own in the first line, and tests that need root. ruff sees them like everything else.
-NOT_FOR_ANSIBLE_TEST = ("tests/kernel/", "tests/lab/", "tests/scenarios/", "tests/uml/", "molecule/")
+NOT_FOR_ANSIBLE_TEST = (
+    "tests/benchmarks/",
+    "tests/kernel/",
+    "tests/lab/",
+    "tests/scenarios/",
+    "tests/uml/",
+    "molecule/",
+)
 
 # ansible-test makes virtual environments without pip and fetches pip's installer from its own place; this does the same
 # from Python's own copy of pip and the package index.

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import typing as t
-from dataclasses import dataclass, field
+
+LISTED = 100  # how many changes a result lists; its summary counts all, and its diff shows all
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(t.NamedTuple):
     """One object that is to be created (no before), deleted (no after) or replaced.
 
     kind and name identify the object, for example "route" and "10.0.0.0/26"; before and after are plain data.
@@ -34,17 +35,38 @@ class Change:
         return {"action": self.action, "kind": self.kind, "name": self.name}
 
 
-@dataclass
+class Changes(t.Protocol):
+    """A plan of changes, in the order in which they are made; a list of them, or what makes them as it is read."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> t.Iterator[Change]: ...
+
+
 class Outcome:
-    """What a module did, or would do in check mode: the changes and the facts to return."""
+    """What a module did, or would do in check mode: the changes and the facts to return.
 
-    changes: list[Change] = field(default_factory=list)
-    facts: dict[str, t.Any] = field(default_factory=dict)
+    summary: how many changes there are by action, from whoever can tell without making them.
+    """
 
-    def result(self) -> dict[str, t.Any]:
-        """Return the arguments for exit_json."""
-        listed = [change.as_dict() for change in self.changes]
-        return {"changed": bool(self.changes), "changes": listed, "diff": diff(self.changes), **self.facts}
+    def __init__(
+        self, changes: Changes | None = None, facts: t.Any = None, summary: dict[str, int] | None = None
+    ) -> None:
+        self.changes: Changes = [] if changes is None else changes
+        self.facts: dict[str, t.Any] = facts or {}
+        self._summary = summary
+
+    def result(self, *, with_diff: bool = True) -> dict[str, t.Any]:
+        """Return the arguments for exit_json; the diff of many changes takes its time, so only if it is wanted."""
+        listed = [change.as_dict() for change in itertools.islice(self.changes, LISTED)]
+        result = {"changed": bool(listed), "changes": listed, "summary": self._summary or summary(self.changes)}
+        return {**result, **({"diff": diff(self.changes)} if with_diff else {}), **self.facts}
+
+
+def summary(changes: t.Iterable[Change]) -> dict[str, int]:
+    """Return how many changes there are by action."""
+    actions = [change.action for change in changes]
+    return {action: actions.count(action) for action in ("create", "replace", "delete")}
 
 
 def compare(kind: str, before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]) -> list[Change]:
@@ -69,7 +91,7 @@ def diff(changes: t.Iterable[Change]) -> dict[str, str]:
 
 def _render(data: t.Any) -> str:
     if isinstance(data, str):
-        return "\n" + data.rstrip("\n")
+        return f" {data}".rstrip() if "\n" not in data else "\n" + data.rstrip("\n")
     if isinstance(data, dict):
         return "".join(f"\n  {key}: {json.dumps(value, sort_keys=True)}" for key, value in sorted(data.items()))
     return f" {json.dumps(data, sort_keys=True)}"

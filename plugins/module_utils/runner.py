@@ -10,6 +10,8 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
 
+_LONG = 100
+
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible.module_utils.basic import AnsibleModule
 
@@ -23,4 +25,14 @@ def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], Outcome]) -> No
     except PodnetError as error:
         trace = getattr(error, "trace", None) or traceback.format_exc()
         module.fail_json(msg=str(error), failure=error.as_dict(), exception=trace)
-    module.exit_json(**outcome.result())
+    # Ansible would send all arguments back; a list of ten thousand routes takes it longer than the kernel.
+    module.exit_json(**outcome.result(with_diff=module._diff), invocation={"module_args": brief(module.params)})
+
+
+def brief(value: t.Any) -> t.Any:
+    """Return arguments with a word instead of each list of more than a hundred items."""
+    if isinstance(value, dict):
+        return {key: brief(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return f"{len(value)} items" if len(value) > _LONG else [brief(item) for item in value]
+    return value

@@ -70,14 +70,14 @@ host:
     programs:
       description: Which of the programs that roles install are there.
       type: dict
-      sample: {bird: true, cni: true}
+      sample: {bird: true, cni: true, nft: true}
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.host import missing_packages, observe
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import open_netlink
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.library import open_netlink
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 

@@ -90,6 +90,12 @@ options:
     description: Remove all tunnels of ours that are not listed.
     type: bool
     default: false
+  checksum_offload:
+    description:
+      - Whether the checksums of what goes into the tunnels are left to the network card. Some cards and drivers damage
+        those of encapsulated packets, so that ping works while TCP and UDP do not; V(false) is the remedy.
+      - By default it is switched off on kernels before 5.8, as Calico does, and left as it is on others.
+    type: bool
 """
 
 EXAMPLES = r"""
@@ -132,7 +138,7 @@ surplus:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.listing import converge, listing
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.listing import listing
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnels import ensure
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
@@ -158,12 +164,20 @@ TUNNEL = {
 
 def work(module: AnsibleModule) -> Outcome:
     """Bring the tunnels in line with the options."""
-    return converge(module, "tunnels", ensure)
+    params = module.params
+    return ensure(
+        params["tunnels"],
+        state=params["state"],
+        exclusive=params["exclusive"],
+        checksum_offload=params["checksum_offload"],
+        check_mode=module.check_mode,
+    )
 
 
 def main() -> None:
     """Run the module."""
-    run(AnsibleModule(argument_spec=listing("tunnels", TUNNEL), supports_check_mode=True), work)
+    spec = {**listing("tunnels", TUNNEL), "checksum_offload": {"type": "bool"}}
+    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

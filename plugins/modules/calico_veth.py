@@ -16,8 +16,10 @@ description:
     ee:ee:ee:ee:ee:ee, proxy ARP and a route to the pod's address; in the pod a default route leads through 169.254.1.1.
   - A permanent neighbour entry in the pod makes it work on hosts without a default route too.
   - An endpoint that cannot be finished is removed again. Endpoints of ours carry a link alias.
+  - What differs is repaired in place, so that the pod's connections live on; an endpoint is made anew only if one of
+    its ends is missing or belongs elsewhere.
 requirements:
-  - pyroute2 >= 0.7.2 on the target (Debian package python3-pyroute2)
+  - Linux 4.20 or later; no library beside Python's own
 extends_documentation_fragment:
   - podnet.calico.attributes
 options:
@@ -33,9 +35,12 @@ options:
         required: true
       netns:
         description:
-          - Name or path of the pod's network namespace. The default is O(endpoints[].name).
+          - Name or whole path of the pod's network namespace. The default is O(endpoints[].name).
           - A named namespace that does not exist is made, and removed with the endpoint.
         type: str
+      pid:
+        description: Number of a process that lives in the pod's network namespace, instead of O(endpoints[].netns).
+        type: int
       addresses:
         description: Addresses of the pod, IPv4 and IPv6.
         type: list
@@ -76,16 +81,34 @@ EXAMPLES = r"""
 - name: Connect the namespace of a running process
   podnet.calico.calico_veth:
     endpoints:
-      - {name: lab.server, netns: /proc/4711/ns/net, addresses: [10.244.0.7]}
+      - {name: lab.server, pid: 4711, addresses: [10.244.0.7, "fd00::7"]}
+
+- name: Namespaces to test with, reachable from this host, without anything else of this collection
+  podnet.calico.calico_veth:
+    endpoints:
+      - {name: test.client, addresses: [198.51.100.1]}
+      - {name: test.server, addresses: [198.51.100.2]}
+
+- name: Take them away again, with their namespaces
+  podnet.calico.calico_veth:
+    endpoints:
+      - {name: test.client}
+      - {name: test.server}
+    state: absent
 """
 
 RETURN = r"""
 changes:
-  description: What was changed, or would be in check mode.
+  description: What was changed, or would be in check mode; the first 100.
   returned: success
   type: list
   elements: dict
   sample: [{action: create, kind: endpoint, name: calia4fc3c48bd8}]
+summary:
+  description: How many changes there are.
+  returned: success
+  type: dict
+  sample: {create: 1, replace: 0, delete: 0}
 endpoints:
   description: The endpoints asked for, with the name of the host's end.
   returned: success
@@ -104,6 +127,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 ENDPOINT = {
     "name": {"type": "str", "required": True},
     "netns": {"type": "str"},
+    "pid": {"type": "int"},
     "addresses": {"type": "list", "elements": "str", "default": []},
     "mtu": {"type": "int", "default": 1500},
     "interface": {"type": "str", "default": "eth0"},

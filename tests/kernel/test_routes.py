@@ -124,7 +124,7 @@ def test_a_foreign_route_is_refused(host: Namespace, run_module: RunModule, chec
     failed = run_module("calico_route", {"routes": [route]}, check=check)
     assert failed["msg"] == (
         f"create route {BLOCK}: one exists that is not ours: {BLOCK} via 192.0.2.99 dev eth0 proto static. "
-        "Remove it, or give ours another metric"
+        "Remove it, give ours another metric, or take it over (take_over: true)"
     )
     assert failed["failure"]["kind"] == "Conflict"
     assert host.state() == before
@@ -180,7 +180,7 @@ def test_a_refusal_of_the_kernel_says_what_was_attempted(run_module: RunModule) 
     route = {"destination": BLOCK, "gateway": "198.51.100.9", "device": "eth0"}
     failed = run_module("calico_route", {"routes": [route]})
     assert failed["msg"] == (
-        f"create route {BLOCK} via 198.51.100.9 dev eth0: Network is unreachable. "
+        f"create route {BLOCK} via 198.51.100.9 dev eth0: Network is unreachable (Nexthop has invalid gateway). "
         "The gateway is not reachable through that device; set onlink if it is meant so"
     )
 

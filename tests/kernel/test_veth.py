@@ -99,11 +99,15 @@ def test_a_foreign_link_is_refused(host: Namespace, run_module: RunModule, pod: 
     assert not Path("/run/netns", pod["netns"]).exists()
 
 
-def test_a_route_in_the_way_leaves_nothing_half_made(host: Namespace, run_module: RunModule, pod: Result) -> None:
+@pytest.mark.parametrize("check", [True, False], ids=["check mode", "run"])
+def test_a_route_in_the_way_is_refused(host: Namespace, run_module: RunModule, pod: Result, check: bool) -> None:
     host.ip("route add 10.244.0.5/32 dev eth1 proto static")
     before = host.state()
-    failed = run_module("calico_veth", {"endpoints": [pod]})
-    assert failed["msg"].startswith(f"create endpoint {WORKLOAD}: File exists")
+    failed = run_module("calico_veth", {"endpoints": [pod]}, check=check)
+    assert failed["msg"] == (
+        f"create endpoint {WORKLOAD}: there is a route to 10.244.0.5/32 already: 10.244.0.5/32 dev eth1 scope link "
+        "proto static. Remove it, or give the endpoint another address"
+    )
     assert host.state() == before
     assert not Path("/run/netns", pod["netns"]).exists()
 

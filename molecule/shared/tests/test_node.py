@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 
 import yaml
 from cluster import POOL, Node
@@ -38,6 +39,20 @@ def test_runtime_gets_addresses_of_the_own_block_and_the_right_mtu(nodes: list[N
         assert list(plugins) == ["ptp", "portmap", "bandwidth"]
         assert plugins["ptp"]["mtu"] == pod_mtu
         assert plugins["ptp"]["ipam"]["ranges"] == [[{"subnet": node.block}]]
+
+
+def test_what_pods_send_to_the_outside_is_masqueraded(nodes: list[Node]) -> None:
+    for node in nodes:
+        lines = node.lines("nft list table inet podnet_calico")
+        rules = [line for line in lines if " masquerade " in line]
+        assert rules[0].startswith("ip saddr @masquerade4 ip daddr != @pools4 masquerade fully-random")
+        assert lines.count(f"elements = {{ {POOL} }}") == 2
+        tunnels = re.findall(
+            r"^\d+: (vxlan\.calico|tunl0)[@:].* alias podnet\.calico",
+            node.host.check_output("ip -o link"),
+            re.MULTILINE,
+        )
+        assert [rule.split()[1] for rule in rules[1:]] == [f'"{name}"' for name in tunnels]
 
 
 def test_datastore_is_on_the_first_node_only_and_readable(nodes: list[Node]) -> None:

@@ -89,3 +89,8 @@ def test_host_answers_arp_for_the_gateway(nodes: list[Node], address: str) -> No
 def test_every_node_reaches_the_pod(nodes: list[Node], address: str) -> None:
     for node in others(nodes[0], nodes):
         assert " 0% packet loss" in node.host.check_output(f"ping -c 2 -i 0.2 -W 2 {address}")
+
+
+def test_pod_reaches_the_router_which_knows_no_way_to_pods(nodes: list[Node], address: str) -> None:
+    router = nodes[0].interface.network[254]
+    assert " 0% packet loss" in nodes[0].host.check_output(f"ip netns exec {POD} ping -c 2 -i 0.2 -W 2 {router}")

@@ -18,7 +18,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.bird.render import D
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, DaemonError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import routes
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import open_netlink
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 
 CONFIG_PATH = "/etc/bird/podnet-calico.conf"
 _ROUTE_PROTOCOL = 12  # RTPROT_BIRD (linux/rtnetlink.h)
@@ -179,17 +179,17 @@ def remove(*, check_mode: bool, path: str = CONFIG_PATH) -> Outcome:
     return Outcome(changes, {"running": running is not None})
 
 
-def _left_behind(ipr: t.Any, config: str) -> list[Change]:
+def _left_behind(netlink: Netlink, config: str) -> routes.Plan:
     """Return the deletions of BIRD's routes that are in the kernel for the pools of a configuration."""
     pools = [ipaddress.ip_network(cidr) for cidr in re.findall(r"(\d+\.\d+\.\d+\.\d+/\d+)\{", config)]
-    return routes.left_behind(ipr, _ROUTE_PROTOCOL, pools)
+    return routes.left_behind(netlink, _ROUTE_PROTOCOL, pools)
 
 
 def _wait_withdrawn(config: str, seconds: float = 10) -> None:
     """Wait until BIRD has taken its routes out of the kernel, which it does in its own time."""
     deadline = time.monotonic() + seconds
-    with open_netlink() as ipr:
-        while _left_behind(ipr, config):
+    with Netlink() as netlink:
+        while _left_behind(netlink, config):
             if time.monotonic() > deadline:
                 raise DaemonError(f"wait {seconds:g} s for BIRD to take its routes out of the kernel: some are left")
             time.sleep(0.1)
@@ -197,11 +197,11 @@ def _wait_withdrawn(config: str, seconds: float = 10) -> None:
 
 def _delete_left_behind(config: str, check_mode: bool) -> list[Change]:
     """Delete the routes that a BIRD which does not run any more left in the kernel, as it does on purpose."""
-    with open_netlink() as ipr:
-        changes = _left_behind(ipr, config)
+    with Netlink() as netlink:
+        changes = _left_behind(netlink, config)
         if not check_mode:
-            routes.apply(ipr, changes, _ROUTE_PROTOCOL)
-    return changes
+            routes.apply(netlink, changes)
+    return list(changes)
 
 
 def inform(names: t.Iterable[str], wait: float) -> Outcome:

@@ -11,11 +11,15 @@ import os
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import NetlinkError, links
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.library import NetlinkError, links
 
 KINDS = ("ipip", "vxlan")
 LIBRARIES = {"pyroute2": "python3-pyroute2", "yaml": "python3-yaml"}
-PROGRAMS = {"bird": ("/usr/sbin/bird", "/usr/bin/bird"), "cni": ("/usr/lib/cni/ptp", "/opt/cni/bin/ptp")}
+PROGRAMS = {
+    "bird": ("/usr/sbin/bird", "/usr/bin/bird"),
+    "cni": ("/usr/lib/cni/ptp", "/opt/cni/bin/ptp"),
+    "nft": ("/usr/sbin/nft", "/usr/bin/nft"),
+}
 
 
 def missing_packages() -> list[str]:

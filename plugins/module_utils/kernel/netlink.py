@@ -1,58 +1,211 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A netlink socket through pyroute2, here or in another network namespace, and what the kernel's answers mean."""
+"""A netlink socket for bulk work: filtered dumps, batches of requests, and which request the kernel refused and why."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
-import re
-import traceback
+import socket
+import struct
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError, MissingLibrary
-
-PYROUTE2_ERROR: str | None = None
-try:
-    from pyroute2 import IPRoute
-    from pyroute2 import netns as netns_library  # pylint: disable=unused-import  # endpoints.py takes it from here
-    from pyroute2.netlink.exceptions import NetlinkError
-    from pyroute2.netns import setns
-except ImportError:
-    PYROUTE2_ERROR = traceback.format_exc()
-    netns_library = None
-
-    class NetlinkError(Exception):  # type: ignore[no-redef]
-        """Stands in for pyroute2's error so that this file imports without it; never raised."""
-
-        code = 0
-
+from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
+    HEADER,
+    NLM_F_ACK,
+    NLM_F_DUMP,
+    NLM_F_DUMP_INTR,
+    NLM_F_REQUEST,
+    NLMSG_DONE,
+    NLMSG_ERROR,
+    as_text,
+    attributes,
+)
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from types import TracebackType
 
 NETNS_DIRECTORY = "/run/netns"
-ALIAS_PREFIX = "podnet.calico"
+CLONE_NEWNET = 0x40000000
+_SOL_NETLINK = 270
+_EXT_ACK, _STRICT_CHECK = 11, 12
+_RECEIVE_BUFFER = 4 << 20  # bytes; a batch of which every request is refused must fit
+_CHUNK = 16 << 10  # bytes sent at once
+_FLAG_TLVS = 0x200  # NLM_F_ACK_TLVS: attributes with the kernel's explanation follow
+_ERROR_MESSAGE = 1  # NLMSGERR_ATTR_MSG
+_DUMP_TRIES = 20
+_LENGTH_TYPE_FLAGS = struct.Struct("=IHH")
+_CODE = struct.Struct("=i")
 
 # What to do about the answers that users meet most.
-_REMEDIES = {
+REMEDIES = {
     errno.EPERM: "Run as root (become: true)",
     errno.EOPNOTSUPP: "This kernel lacks the feature; load its module or use another encapsulation",
     errno.ENETUNREACH: "The gateway is not reachable through that device; set onlink if it is meant so",
     errno.EHOSTUNREACH: "The gateway is not reachable through that device; set onlink if it is meant so",
+    errno.ENETDOWN: "The device is down; bring it up first",
     errno.EEXIST: "Something of that name or destination is there already and is not ours; remove it first",
     errno.ENODEV: "The device does not exist (any more); create it first",
 }
 
+Request = t.Tuple[int, int, bytes]  # type, flags (without NLM_F_REQUEST), body
 
-def open_netlink() -> t.Any:
-    """Return pyroute2's IPRoute for the current network namespace; close it, or use it in a with statement."""
-    if PYROUTE2_ERROR is not None:
-        message = "talk to the kernel: Python's pyroute2 is not installed. Install it (Debian: python3-pyroute2)"
-        raise MissingLibrary(message, PYROUTE2_ERROR)
-    return IPRoute()
+
+class Refusal(t.NamedTuple):
+    """A request that the kernel refused: its place in the batch, the error number, the kernel's explanation or ""."""
+
+    place: int
+    errno: int
+    explanation: str
+
+    def as_error(self, what: str) -> KernelError:
+        """Return the error that says what was attempted and what to do."""
+        reason = os.strerror(self.errno) + (f" ({self.explanation})" if self.explanation else "")
+        return KernelError(f"{what}: {reason}", remedy=REMEDIES.get(self.errno, ""), errno=self.errno)
+
+
+class Netlink:
+    """A socket to the kernel's rtnetlink in the current network namespace; use it in a with statement."""
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        for option in (_EXT_ACK, _STRICT_CHECK):
+            with contextlib.suppress(OSError):  # without strict checks (Linux 4.20) the kernel does not filter dumps
+                self._socket.setsockopt(_SOL_NETLINK, option, 1)
+        with contextlib.suppress(OSError):  # SO_RCVBUFFORCE needs a privilege
+            self._socket.setsockopt(socket.SOL_SOCKET, 33, _RECEIVE_BUFFER)
+
+    def __enter__(self) -> Netlink:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+    def dump(self, kind: int, body: bytes) -> list[bytes]:
+        """Return the bodies of all objects that a request selects; a kernel without strict checks returns all.
+
+        A dump during which something changed is asked for again (NLM_F_DUMP_INTR). Raises KernelError.
+        """
+        for __ in range(_DUMP_TRIES):
+            self._socket.send(HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST | NLM_F_DUMP, 0, 0) + body)
+            found, whole = self._read_dump()
+            if whole:
+                return found
+        raise KernelError("read the kernel's state: it changes all the time", remedy="Run again when it is quiet")
+
+    def _read_dump(self) -> tuple[list[bytes], bool]:
+        found: list[bytes] = []
+        interrupted = 0
+        unpack, size = _LENGTH_TYPE_FLAGS.unpack_from, HEADER.size
+        while True:
+            data = self._socket.recv(1 << 18)
+            start, end = 0, len(data)
+            length, kind, flags = unpack(data)
+            if kind not in (NLMSG_DONE, NLMSG_ERROR) and _is_uniform(data, length):
+                found += [body for (body,) in struct.iter_unpack(f"{size}x{length - size}s", data)]
+                interrupted |= flags & NLM_F_DUMP_INTR
+                continue
+            while start < end:
+                length, kind, flags = unpack(data, start)
+                interrupted |= flags & NLM_F_DUMP_INTR
+                if kind in (NLMSG_DONE, NLMSG_ERROR):
+                    code = -_CODE.unpack_from(data, start + size)[0] if length >= size + 4 else 0
+                    if code and code != errno.ENOENT:  # no such table: nothing
+                        raise Refusal(0, code, "").as_error("read the kernel's state")
+                    return found, not interrupted
+                found.append(data[start + size : start + length])
+                start += (length + 3) & ~3
+
+    def get(self, kind: int, body: bytes) -> bytes | None:
+        """Return the body of the one object that a request selects, or None if there is none."""
+        self._socket.send(HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST, 0, 0) + body)
+        data = self._socket.recv(1 << 18)
+        length, answer, __ = _LENGTH_TYPE_FLAGS.unpack_from(data)
+        return None if answer == NLMSG_ERROR else data[HEADER.size : length]
+
+    def send(self, requests: t.Iterable[Request]) -> list[Refusal]:
+        """Send requests, in order and as few system calls as sensible; return those that the kernel refused.
+
+        The kernel goes on after a refusal, and says so even for requests that ask for no acknowledgement. Only the
+        last request of a chunk asks for one, which also says that the chunk is done.
+        """
+        refused: list[Refusal] = []
+        chunk: list[bytes] = []
+        filled = place = 0
+        for place, (kind, flags, body) in enumerate(requests):
+            length = HEADER.size + len(body)
+            if filled + length > _CHUNK and chunk:
+                refused += self._finish(chunk, place - 1)
+                chunk, filled = [], 0
+            chunk += (HEADER.pack(length, kind, flags | NLM_F_REQUEST, place, 0), body)
+            filled += length
+        return refused + self._finish(chunk, place) if chunk else refused
+
+    def _finish(self, chunk: list[bytes], last: int) -> list[Refusal]:
+        chunk[-2] = _with_acknowledgement(chunk[-2])
+        self._socket.send(b"".join(chunk))
+        return [Refusal(place, code, text) for place, code, text, __ in self._answers(last)]
+
+    def send_alike(self, kind: int, flags: int, bodies: t.Sequence[bytes]) -> list[Refusal]:
+        """Send requests of one type and length, as fast as they can be put together; see send.
+
+        All have the same header, so a refused one is known by its body, which the kernel sends back.
+        """
+        lengths = {len(body) for body in bodies}
+        if len(lengths) != 1:
+            return self.send((kind, flags, body) for body in bodies)
+        length = HEADER.size + lengths.pop()
+        header = HEADER.pack(length, kind, flags | NLM_F_REQUEST, 0, 0)
+        final = _with_acknowledgement(HEADER.pack(length, kind, flags | NLM_F_REQUEST, 1, 0))
+        step = _CHUNK // length
+        refused: list[Refusal] = []
+        for start in range(0, len(bodies), step):
+            chunk = bodies[start : start + step]
+            self._socket.send(header.join([b"", *chunk[:-1], b""])[: -len(header)] + final + chunk[-1])
+            answers = self._answers(1)
+            refused += [Refusal(start + chunk.index(body), code, text) for __, code, text, body in answers]
+        return refused
+
+    def _answers(self, last: int) -> list[tuple[int, int, str, bytes]]:
+        """Return sequence number, error number, explanation and body of refused requests, up to a last one's answer."""
+        found: list[tuple[int, int, str, bytes]] = []
+        while True:
+            data = self._socket.recv(1 << 18)
+            start = 0
+            while start < len(data):
+                length, kind, flags, __, __ = HEADER.unpack_from(data, start)
+                if kind == NLMSG_ERROR:
+                    code = -_CODE.unpack_from(data, start + HEADER.size)[0]
+                    size, __, __, sequence, __ = HEADER.unpack_from(data, start + HEADER.size + 4)
+                    if code:
+                        request = data[start + HEADER.size + 4 : start + HEADER.size + 4 + size]
+                        text = _explanation(data[start + HEADER.size + 4 + size : start + length], flags)
+                        found.append((sequence, code, text, request[HEADER.size :]))
+                    if sequence == last:
+                        return found
+                start += (length + 3) & ~3
+
+
+def _with_acknowledgement(header: bytes) -> bytes:
+    length, kind, flags, sequence, port = HEADER.unpack(header)
+    return HEADER.pack(length, kind, flags | NLM_F_ACK, sequence, port)
+
+
+def _is_uniform(data: bytes, length: int) -> bool:
+    """Tell whether all messages are of one length, type and flags, as those of most routes are; they are cut faster."""
+    count, rest = divmod(len(data), length)
+    return not rest and not length & 3 and all(data[i::length] == data[i : i + 1] * count for i in range(8))
+
+
+def _explanation(data: bytes, flags: int) -> str:
+    """Return the kernel's own words about an error (extended acknowledgement), if it gave any."""
+    return as_text(attributes(data).get(_ERROR_MESSAGE)) if flags & _FLAG_TLVS else ""
 
 
 class namespace:
@@ -69,79 +222,46 @@ class namespace:
         self._back = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             target = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                setns(target)
+            finally:
+                os.close(target)
         except OSError as error:
             os.close(self._back)
+            reason = "it is no network namespace (any more)" if error.errno == errno.EINVAL else error.strerror
             raise KernelError(
-                f"enter network namespace {self._path}: {error.strerror}", remedy="Create it first, or correct its name"
+                f"enter network namespace {self._path}: {reason}", remedy="Create it first, or correct its name"
             ) from error
-        with contextlib.closing(_Descriptor(target)):
-            setns(target)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.closing(_Descriptor(self._back)):
+        try:
             setns(self._back)
+        finally:
+            os.close(self._back)
 
 
-class _Descriptor:
-    def __init__(self, number: int) -> None:
-        self._number = number
+_libc = ctypes.CDLL(None, use_errno=True)
 
-    def close(self) -> None:
-        os.close(self._number)
+
+def setns(descriptor: int) -> None:
+    """Move this thread into a network namespace given by an open file of it (setns(2)); raises OSError."""
+    succeed(_libc.setns(descriptor, CLONE_NEWNET))
+
+
+def succeed(status: int) -> None:
+    """Raise OSError for the status of a failed call of the C library."""
+    if status:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def libc() -> ctypes.CDLL:
+    """Return the C library, for what Python has no function for."""
+    return _libc
 
 
 def namespace_path(name: str) -> str:
     """Return the path of a network namespace given by name or path."""
     return name if "/" in name else f"{NETNS_DIRECTORY}/{name}"
-
-
-@contextlib.contextmanager
-def explained(what: str) -> t.Iterator[None]:
-    """Turn the kernel's refusal of what the body does into a KernelError that says what was attempted."""
-    try:
-        yield
-    except NetlinkError as error:
-        code = abs(int(error.code))
-        text = os.strerror(code)
-        raise KernelError(f"{what}: {text}", remedy=_REMEDIES.get(code, ""), errno=code) from error
-    except OSError as error:
-        raise KernelError(f"{what}: {error.strerror}", remedy=_REMEDIES.get(error.errno or 0, "")) from error
-
-
-def canonical_mac(text: str) -> str:
-    """Return a MAC in its canonical spelling, lower case with colons; raises ValueError for what is none."""
-    if not re.fullmatch(r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}", text):
-        raise ValueError(text)
-    return text.lower().replace("-", ":")
-
-
-def alias(text: str) -> str:
-    """Return the link alias that marks a link as ours."""
-    return f"{ALIAS_PREFIX} {text}"[:255]
-
-
-def is_ours(link: t.Any) -> bool:
-    """Tell whether a link message carries our alias."""
-    return (link.get_attr("IFLA_IFALIAS") or "").startswith(ALIAS_PREFIX)
-
-
-def links(ipr: t.Any) -> dict[str, t.Any]:
-    """Return the link messages of a namespace by name."""
-    return {link.get_attr("IFLA_IFNAME"): link for link in ipr.get_links()}
-
-
-def attributes(message: t.Any, name: str) -> dict[str, t.Any]:
-    """Return a nested netlink attribute as a flat mapping; empty if it is not there."""
-    nested = message.get_attr(name)
-    if nested is None:
-        return {}
-    return dict(nested["attrs"])
-
-
-def link_info(link: t.Any) -> tuple[str, dict[str, t.Any]]:
-    """Return the kind of a link ("vxlan", "veth", "" for a plain device) and its kind's attributes."""
-    info = attributes(link, "IFLA_LINKINFO")
-    data = info.get("IFLA_INFO_DATA")
-    return info.get("IFLA_INFO_KIND") or "", dict(data["attrs"]) if hasattr(data, "__getitem__") and data else {}

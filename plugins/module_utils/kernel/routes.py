@@ -5,252 +5,236 @@
 
 from __future__ import annotations
 
-import ipaddress
+import errno
 import socket
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
-from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, KernelError
-from ansible_collections.podnet.calico.plugins.module_utils.ip import contains
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import (
-    explained,
-    is_ours,
-    link_info,
-    links,
-    open_netlink,
+from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import endpoint_indexes
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.lock import only_one
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink, Refusal
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import (
+    TABLE,
+    Route,
+    decode,
+    encode,
+    name,
+    stripped,
+    without_device,
+    words_with_owner,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import ROUTE_PROTOCOL
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REPLACE,
+    RTM_DELROUTE,
+    RTM_GETROUTE,
+    RTM_NEWROUTE,
+    RTMSG,
+    number,
+)
+from ansible_collections.podnet.calico.plugins.module_utils.marks import ROUTE_PROTOCOL
 
-MAIN_TABLE = 254
-RTNH_F_ONLINK = 4
-TYPES = {1: "unicast", 6: "blackhole", 7: "unreachable"}
-SCOPES = {0: "global", 253: "link", 254: "host"}
-PROTOCOLS = {2: "kernel", 3: "boot", 4: "static", 12: "bird", 16: "dhcp", 80: "80 (Calico's Felix)"}
-_FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+FAMILIES = (socket.AF_INET, socket.AF_INET6)
+_NAMED = 100  # how many routes a fact or an error names
 
-Entry = t.Dict[str, t.Any]
-Key = t.Tuple[int, str, int]  # table, destination, metric: what makes two routes the same to the kernel
+Key = t.Tuple[int, bytes, int, int]  # prefix length, destination, table, metric: what makes two routes one
 
 
-def normalise(entry: t.Mapping[str, t.Any]) -> Entry:
-    """Return a route in the canonical form in which wanted and actual routes are compared.
+class Plan:
+    """The changes to routes, as the bytes that the kernel gets; whoever looks at them sees Changes.
 
-    entry: destination (CIDR), type, gateway, device, onlink, source, metric, table, mtu, scope; None means unset.
-    Raises InvalidInput for a destination or gateway that is not one, and for combinations that the kernel would refuse.
+    create, replace (before and after) and delete are done in this order. surplus: routes of ours that are not wanted.
     """
-    destination = _network(entry["destination"])
-    kind = entry.get("type") or "unicast"
-    result: Entry = {"destination": str(destination), "type": kind}
-    for name in ("gateway", "source"):
-        if entry.get(name):
-            result[name] = _address(entry, name, destination)
-    if kind == "unicast":
-        if not entry.get("device") and "gateway" not in result:
-            raise InvalidInput(f"route {destination}: neither gateway nor device is given", remedy="Give one of them")
-        for name in ("device", "onlink", "mtu"):
-            if entry.get(name):
-                result[name] = entry[name]
-        if entry.get("scope") == "link" and "gateway" not in result and destination.version == 4:
-            result["scope"] = "link"
-    elif "gateway" in result or entry.get("device"):
-        raise InvalidInput(f"route {destination}: a {kind} route has no gateway and no device", remedy="Leave them out")
-    result["metric"] = entry.get("metric") or _default_metric(str(destination))
-    result["table"] = entry.get("table") or MAIN_TABLE
-    return result
+
+    def __init__(self, devices: Devices) -> None:
+        self.create: list[bytes] = []
+        self.replace: list[tuple[bytes, bytes]] = []
+        self.delete: list[bytes] = []
+        self.surplus: list[bytes] = []
+        self._devices = devices
+
+    def __len__(self) -> int:
+        return len(self.create) + len(self.replace) + len(self.delete)
+
+    def __iter__(self) -> t.Iterator[Change]:
+        for body in self.create:
+            yield Change("route", name(decode(body)), None, self.words(decode(body)))
+        for before, after in self.replace:
+            yield Change("route", name(decode(after)), self.words(decode(before)), self.words(decode(after)))
+        for body in self.delete:
+            yield Change("route", name(decode(body)), self.words(decode(body)), None)
+
+    def summary(self) -> dict[str, int]:
+        """Return how many changes there are by action."""
+        return {"create": len(self.create), "replace": len(self.replace), "delete": len(self.delete)}
+
+    def words(self, route: Route) -> str:
+        """Return all of a route but its name; who it belongs to, if it is not ours."""
+        return words_with_owner(route, self._devices.name)
 
 
-def _network(text: str) -> t.Any:
-    try:
-        return ipaddress.ip_network(text)
-    except ValueError as error:
-        message = f'route: destination "{text}" is not a network: {error}'
-        raise InvalidInput(message, remedy="Write it as 10.0.0.0/26") from error
-
-
-def _address(entry: t.Mapping[str, t.Any], name: str, destination: t.Any) -> str:
-    try:
-        address = ipaddress.ip_address(entry[name])
-    except ValueError as error:
-        raise InvalidInput(f'route {destination}: {name} "{entry[name]}" is not an address') from error
-    if address.version != destination.version:
-        raise InvalidInput(f"route {destination}: {name} {address} is of another IP version")
-    return str(address)
-
-
-def key(entry: Entry) -> Key:
-    """Return what identifies a route to the kernel."""
-    return (entry["table"], entry["destination"], entry["metric"])
-
-
-def name(entry: Entry) -> str:
-    """Return the name of a route in diffs and messages."""
-    table = f" table {entry['table']}" if entry["table"] != MAIN_TABLE else ""
-    metric = f" metric {entry['metric']}" if entry["metric"] != _default_metric(entry["destination"]) else ""
-    return f"{entry['destination']}{table}{metric}"
-
-
-def _default_metric(destination: str) -> int:
-    """Return the metric of routes that name none; the kernel gives IPv6 routes 1024 (net/ipv6/route.c)."""
-    return 1024 if ":" in destination else 0
-
-
-def read(ipr: t.Any) -> dict[Key, tuple[int, Entry]]:
-    """Return all routes that are not the kernel's local ones: protocol number and canonical entry by key."""
-    devices = {link["index"]: link_name for link_name, link in links(ipr).items()}
-    found: dict[Key, tuple[int, Entry]] = {}
-    for version, family in _FAMILIES.items():
-        for message in ipr.get_routes(family=family):
-            if message["type"] in TYPES:
-                entry = _entry(message, version, devices)
-                found.setdefault(key(entry), (message["proto"], entry))
+def read(netlink: Netlink, protocol: int = ROUTE_PROTOCOL) -> list[bytes]:
+    """Return the bodies of all routes with a protocol number; the kernel leaves out the others (Linux 4.20)."""
+    found: list[bytes] = []
+    for family in FAMILIES:
+        bodies = netlink.dump(RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, 0, protocol, 0, 0, 0))
+        if {body[0:6:5] for body in bodies} - {bytes((family, protocol))}:  # a kernel that does not filter
+            bodies = [body for body in bodies if body[0] == family and body[5] == protocol]
+        found += [stripped(body) for body in bodies] if family == socket.AF_INET6 else bodies
     return found
 
 
-def _entry(message: t.Any, version: int, devices: t.Mapping[int, str]) -> Entry:
-    attrs = dict(message["attrs"])
-    everything = "0.0.0.0" if version == 4 else "::"  # noqa: S104 (the default route's destination, nothing is bound)
-    entry: Entry = {
-        "destination": f"{attrs.get('RTA_DST', everything)}/{message['dst_len']}",
-        "type": TYPES[message["type"]],
-        "metric": attrs.get("RTA_PRIORITY", 0),
-        "table": attrs.get("RTA_TABLE", message["table"]),
-    }
-    for field, attribute in (("gateway", "RTA_GATEWAY"), ("source", "RTA_PREFSRC")):
-        if attrs.get(attribute):
-            entry[field] = attrs[attribute]
-    if entry["type"] != "unicast":
-        return entry
-    if "RTA_OIF" in attrs:
-        entry["device"] = devices.get(attrs["RTA_OIF"], str(attrs["RTA_OIF"]))
-    if message["flags"] & RTNH_F_ONLINK:
-        entry["onlink"] = True
-    if version == 4 and SCOPES.get(message["scope"]) == "link" and "gateway" not in entry:
-        entry["scope"] = "link"
-    metrics = dict(attrs["RTA_METRICS"]["attrs"]) if "RTA_METRICS" in attrs else {}
-    if metrics.get("RTAX_MTU"):
-        entry["mtu"] = metrics["RTAX_MTU"]
-    return entry
+def key(body: bytes) -> Key:
+    """Return what identifies a route to the kernel."""
+    route = decode(body)
+    return (route.length, route.destination, route.way.table, route.way.metric)
 
 
-def plan(
-    actual: t.Mapping[Key, tuple[int, Entry]],
-    wanted: t.Sequence[Entry],
-    *,
-    present: bool = True,
-    exclusive: bool = False,
-    keep: t.Container[str] = (),
-) -> list[Change]:
-    """Return the changes that make the wanted routes exist (or not): creations and replacements, then deletions.
+def plan(actual: t.Sequence[bytes], wanted: t.Mapping[bytes, None], devices: Devices, *, exclusive: bool) -> Plan:
+    """Return the changes that make the wanted routes exist among those of ours; exclusive deletes the rest."""
+    result = Plan(devices)
+    rest = [body for body in actual if body not in wanted]
+    if not rest and len(actual) == len(wanted):
+        return result
+    same = set(actual)
+    missing = {body: None for body in wanted if body not in same}
+    rest = [body for body in rest if not _matches(body, missing)] if missing else rest
+    changed = {key(body): body for body in missing} if rest else {}
+    for body in rest:
+        after = changed.pop(key(body), None) if changed else None
+        if after is not None:
+            result.replace.append((body, after))
+            del missing[after]
+        else:
+            result.surplus.append(body)
+    result.create = list(missing)
+    result.delete = result.surplus if exclusive else []
+    return result
 
-    exclusive: routes of ours that are not wanted are deleted, but for those through a device in keep (pods' routes).
-    Raises Conflict for a route of somebody else with the same destination, metric and table.
+
+def plan_absent(actual: t.Sequence[bytes], wanted: t.Iterable[bytes], devices: Devices) -> Plan:
+    """Return the deletions of those routes of ours that have destination, table and metric of a listed one."""
+    result = Plan(devices)
+    listed = {key(body) for body in wanted}
+    result.delete = [body for body in actual if key(body) in listed]
+    return result
+
+
+def _matches(body: bytes, missing: dict[bytes, None]) -> bool:
+    """Tell whether a route is a missing one after all, written in another way, and take that off the missing ones."""
+    route = decode(body)
+    for same in (encode(route), encode(without_device(route))):
+        if same in missing:
+            del missing[same]
+            return True
+    return False
+
+
+def settle_conflicts(netlink: Netlink, changes: Plan, tables: t.Iterable[tuple[int, int]], *, take_over: bool) -> None:
+    """Find the routes of others that are in the way of creations; they become replacements, if that is allowed.
+
+    Raises Conflict, which shows the first of them, if it is not.
     """
-    ours = {k: entry for k, (protocol, entry) in actual.items() if protocol == ROUTE_PROTOCOL}
-    listed = {key(entry): _completed(entry, ours.get(key(entry))) for entry in wanted}
-    for k, entry in listed.items():
-        if present and k in actual and k not in ours:
-            protocol, foreign = actual[k]
-            raise Conflict(
-                f"create route {name(entry)}: one exists that is not ours: {describe(foreign)} "
-                f"proto {PROTOCOLS.get(protocol, protocol)}",
-                remedy="Remove it, or give ours another metric",
-            )
-    if not present:
-        after = {k: entry for k, entry in ours.items() if k not in listed}
-    elif exclusive:
-        after = {**{k: entry for k, entry in ours.items() if entry.get("device") in keep}, **listed}
-    else:
-        after = {**ours, **listed}
-    changes = compare("route", {name(e): e for e in ours.values()}, {name(e): e for e in after.values()})
-    return sorted(changes, key=lambda change: change.action == "delete")
+    for family, table in tables if changes.create else ():
+        for foreign, ours in _in_the_way(netlink, family, table, changes.create):
+            if not take_over:
+                route = decode(foreign)
+                raise Conflict(
+                    f"create route {name(route)}: one exists that is not ours: {name(route)} {changes.words(route)}",
+                    remedy="Remove it, give ours another metric, or take it over (take_over: true)",
+                )
+            changes.replace.append((foreign, ours))
+    taken = {after for __, after in changes.replace}
+    changes.create = [body for body in changes.create if body not in taken] if taken else changes.create
 
 
-def _completed(entry: Entry, actual: Entry | None) -> Entry:
-    """Return a wanted route; where no device is asked for, with the one that the kernel found for the same gateway."""
-    if actual is None or "device" in entry or entry.get("gateway") != actual.get("gateway"):
-        return entry
-    return {**entry, "device": actual["device"]} if "device" in actual else entry
+def _in_the_way(netlink: Netlink, family: int, table: int, bodies: list[bytes]) -> list[tuple[bytes, bytes]]:
+    """Return routes of others in a table that have destination and metric of one of the bodies, each with that body.
+
+    The kernel writes table and destination first, so a look at these bytes passes over almost all.
+    """
+    found = netlink.dump(RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0) + number(TABLE, table))
+    foreign = [body for body in found if body[0] == family and body[5] != ROUTE_PROTOCOL and not body[3]]
+    end = 40 if family == socket.AF_INET6 else 28
+    heads = {body[12:end] for body in foreign}
+    close = {key(body): body for body in bodies if body[12:end] in heads or not body[1]}
+    return [(body, close[key(body)]) for body in foreign if key(body) in close] if close else []
 
 
-def _refuse_twice(entries: t.Iterable[Entry]) -> None:
-    """Raise InvalidInput for two different routes that are one to the kernel: the second would replace the first."""
-    seen: dict[Key, Entry] = {}
-    for entry in entries:
-        first = seen.setdefault(key(entry), entry)
-        if first != entry:
-            raise InvalidInput(
-                f"routes: {name(entry)} is listed twice, as {describe(first)} and as {describe(entry)}",
-                remedy="List it once, or give the two different metrics",
-            )
+def apply(netlink: Netlink, changes: Plan) -> None:
+    """Make the changes; a replacement is one message to the kernel, so the destination is never without a route.
+
+    Routes are deleted only if all others could be made. Raises KernelError that names what the kernel refused.
+    """
+    refused = netlink.send_alike(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, changes.create)
+    _raise(refused, "create", changes.create, changes)
+    after = [body for __, body in changes.replace]
+    _raise(netlink.send_alike(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, after), "replace", after, changes)
+    bodies = [_lasting(body) for body in changes.delete]
+    refused = netlink.send_alike(RTM_DELROUTE, 0, bodies)
+    _raise([each for each in refused if each.errno != errno.ESRCH], "delete", bodies, changes)
 
 
-def describe(entry: Entry) -> str:
-    """Return a route as `ip route` would show it."""
-    words = [entry["type"]] if entry["type"] != "unicast" else []
-    words.append(entry["destination"])
-    for field, word in (("gateway", "via"), ("device", "dev"), ("source", "src"), ("metric", "metric")):
-        if entry.get(field):
-            words += [word, str(entry[field])]
-    return " ".join(words + (["onlink"] if entry.get("onlink") else []))
+def _lasting(body: bytes) -> bytes:
+    """Return a body without what the kernel says of the moment, which it does not take back."""
+    return encode(decode(body))
 
 
-def left_behind(ipr: t.Any, protocol: int, networks: t.Collection[t.Any]) -> list[Change]:
+def _raise(refused: t.Sequence[Refusal], verb: str, bodies: t.Sequence[bytes], changes: Plan) -> None:
+    """Raise KernelError for refused requests, if there are any: the first in words, all of them as data."""
+    errors = []
+    for refusal in refused[:_NAMED]:
+        route = decode(bodies[refusal.place])
+        errors.append(refusal.as_error(f"{verb} route {name(route)} {changes.words(route)}"))
+    if errors:
+        more = f" (and {len(refused) - 1} more of {len(bodies)})" if len(refused) > 1 else ""
+        details = {"errno": refused[0].errno, "refused": [error.message for error in errors]}
+        raise KernelError(errors[0].message + more, remedy=errors[0].remedy, **details)
+
+
+def left_behind(netlink: Netlink, number_of_protocol: int, networks: t.Collection[t.Any]) -> Plan:
     """Return the deletions of what a daemon left in the kernel: routes of its protocol number inside some networks."""
-    found = (entry for number, entry in read(ipr).values() if number == protocol)
-    return [
-        Change("route", name(entry), before=entry)
-        for entry in found
-        if any(contains(network, ipaddress.ip_network(entry["destination"])) for network in networks)
-    ]
+    result = Plan(Devices())
+    for body in read(netlink, number_of_protocol):
+        route = decode(body)
+        if any(_inside(route, network) for network in networks):
+            result.delete.append(body)
+    return result
 
 
-def apply(ipr: t.Any, changes: t.Iterable[Change], protocol: int = ROUTE_PROTOCOL) -> None:
-    """Make the changes; a replacement is one message to the kernel, so the destination is never without a route."""
-    devices = {link_name: link["index"] for link_name, link in links(ipr).items()}
-    for change in changes:
-        entry = change.after if change.after is not None else change.before
-        command = {"create": "add", "replace": "replace", "delete": "del"}[change.action]
-        with explained(f"{change.action} route {describe(entry)}"):
-            ipr.route(command, **_message(entry, devices), proto=protocol)
+def _inside(route: Route, network: t.Any) -> bool:
+    """Tell whether a route's destination is part of an ipaddress network."""
+    if len(route.destination) * 8 != network.max_prefixlen or route.length < network.prefixlen:
+        return False
+    return int.from_bytes(route.destination, "big") & int(network.netmask) == int(network.network_address)
 
 
-def _message(entry: Entry, devices: t.Mapping[str, int]) -> dict[str, t.Any]:
-    destination = ipaddress.ip_network(entry["destination"])
-    message: dict[str, t.Any] = {
-        "family": _FAMILIES[destination.version],
-        "dst": entry["destination"],
-        "type": entry["type"],
-        "table": entry["table"],
-        "scope": 253 if entry.get("scope") == "link" else 0,
-    }
-    if entry["metric"]:
-        message["priority"] = entry["metric"]
-    if entry.get("gateway"):
-        message["gateway"] = entry["gateway"]
-    if entry.get("source"):
-        message["prefsrc"] = entry["source"]
-    if entry.get("device"):
-        if entry["device"] not in devices:
-            raise KernelError(
-                f"route {describe(entry)}: there is no device {entry['device']}", remedy="Create the device first"
-            )
-        message["oif"] = devices[entry["device"]]
-    if entry.get("onlink"):
-        message["flags"] = RTNH_F_ONLINK
-    if entry.get("mtu"):
-        message["metrics"] = {"mtu": entry["mtu"]}
-    return message
-
-
-def ensure(routes: t.Sequence[t.Mapping[str, t.Any]], *, state: str, exclusive: bool, check_mode: bool) -> Outcome:
+def ensure(entries: t.Any, *, state: str, exclusive: bool, check_mode: bool, take_over: bool = False) -> Outcome:
     """Bring the routes of ours in line with a list; all input is checked before anything is touched."""
-    wanted = [normalise(entry) for entry in routes]
-    _refuse_twice(wanted)
-    with open_netlink() as ipr:
-        pods = {link_name for link_name, link in links(ipr).items() if is_ours(link) and link_info(link)[0] == "veth"}
-        actual = read(ipr)
-        changes = plan(actual, wanted, present=state == "present", exclusive=exclusive, keep=pods)
+    devices = Devices(unborn=check_mode or state == "absent")
+    bodies, tables = parse(entries, devices)
+    with only_one(check_mode), Netlink() as netlink:
+        actual = read(netlink)
+        if state == "absent":
+            changes = plan_absent(actual, bodies, devices)
+        else:
+            actual = _without_pods(netlink, actual, bodies)
+            changes = plan(actual, bodies, devices, exclusive=exclusive)
+            settle_conflicts(netlink, changes, tables, take_over=take_over)
         if not check_mode:
-            apply(ipr, changes)
-    rest = [] if exclusive or state == "absent" else plan(actual, wanted, exclusive=True, keep=pods)
-    return Outcome(changes, {"surplus": [change.name for change in rest if change.action == "delete"]})
+            apply(netlink, changes)
+    surplus = [] if exclusive else changes.surplus[:_NAMED]
+    return Outcome(changes, {"surplus": [name(decode(body)) for body in surplus]}, changes.summary())
+
+
+def _without_pods(netlink: Netlink, actual: list[bytes], wanted: t.Mapping[bytes, None]) -> list[bytes]:
+    """Leave out the routes to pods that belong to an endpoint, unless they are listed here as well."""
+    unlisted = {body for body in actual if body not in wanted}
+    pods = endpoint_indexes(netlink) if unlisted else set()
+    if not pods:
+        return actual
+    return [b for b in actual if b not in unlisted or not any(hop.device in pods for hop in decode(b).way.hops)]

@@ -8,8 +8,6 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-# The route protocol number of everything we put into the kernel. It is not 80, which Calico's Felix claims as its own.
-ROUTE_PROTOCOL = 98
 IPIP_DEVICE = "tunl0"
 VXLAN_DEVICES = {4: "vxlan.calico", 6: "vxlan-v6.calico"}
 VXLAN_VNI = 4096

@@ -1,0 +1,131 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pods' endpoints as a user lists them, checked and in canonical form. Nothing is touched here."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, refuse_twice
+from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import alias, canonical_mac
+
+Entry = t.Dict[str, t.Any]
+
+_LONGEST_NAME = 15  # IFNAMSIZ with its zero byte is 16
+_LONGEST_ALIAS = 255  # IFALIASZ with its zero byte is 256
+_MTU = range(68, 65536)  # ETH_MIN_MTU and ETH_MAX_MTU of the kernel's veth
+
+
+def interface_name(workload: str) -> str:
+    """Return the name of a pod's link on the host: cali and 11 hex digits of SHA-1 of "namespace.pod" (Calico)."""
+    return "cali" + hashlib.sha1(workload.encode()).hexdigest()[:11]  # noqa: S324 (an identifier, not a secret)
+
+
+def parse(entries: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, Entry]:
+    """Return endpoints in canonical form, by the name of the host's end. Raises InvalidInput.
+
+    An entry has name (of the workload, "namespace.pod"), netns (name or path) or pid, addresses (without or with /32,
+    /128), mtu (bytes), interface (in the pod), host_interface and mac (both optional).
+    """
+    wanted: dict[str, Entry] = {}
+    for entry in entries:
+        normal = _normalise(entry)
+        refuse_twice("endpoints", [name for name in wanted if name == _host_interface(entry)] * 2)
+        wanted[_host_interface(entry)] = normal
+    _refuse_shared(wanted)
+    return wanted
+
+
+def alias_of(entry: Entry) -> str:
+    """Return the alias of the host's end: our mark, the workload and its network namespace."""
+    return alias(f"endpoint {entry['workload']} {entry['netns']}")
+
+
+def _normalise(entry: t.Mapping[str, t.Any]) -> Entry:
+    what = f"endpoint {entry['name']}"
+    netns = _netns(entry)
+    for option, value in (("name", entry["name"]), ("netns", netns)):
+        if not re.fullmatch(r"[^\s\x00-\x1f]+", value) or value in (".", ".."):
+            raise InvalidInput(f'{what}: {option} "{value}" is empty or has blanks', remedy=f"Correct {option}")
+    result: Entry = {
+        "workload": entry["name"],
+        "netns": netns,
+        "addresses": sorted({_address(what, text) for text in entry.get("addresses") or []}),
+        "mtu": entry.get("mtu") or 1500,
+        "interface": _interface(what, "interface", entry.get("interface") or "eth0"),
+    }
+    if result["mtu"] not in _MTU:
+        raise InvalidInput(f"{what}: mtu {result['mtu']} is not between {_MTU[0]} and {_MTU[-1]}", remedy="Correct mtu")
+    if len(alias_of(result).encode()) > _LONGEST_ALIAS:
+        raise InvalidInput(f"{what}: name and netns are too long for a link's alias", remedy="Shorten one of them")
+    if entry.get("mac"):
+        result["mac"] = _mac(what, entry["mac"])
+    return result
+
+
+def _netns(entry: t.Mapping[str, t.Any]) -> str:
+    if entry.get("netns") and entry.get("pid"):
+        raise InvalidInput(f"endpoint {entry['name']}: both netns and pid are given", remedy="Give one of them")
+    if entry.get("pid"):
+        return f"/proc/{entry['pid']}/ns/net"
+    netns = str(entry.get("netns") or entry["name"])
+    if "/" in netns and not netns.startswith("/"):
+        raise InvalidInput(
+            f'endpoint {entry["name"]}: netns "{netns}" is neither a name nor a whole path', remedy="Correct netns"
+        )
+    return netns
+
+
+def _address(what: str, text: str) -> str:
+    try:
+        address = ipaddress.ip_interface(text)
+    except ValueError as error:
+        raise InvalidInput(f'{what}: "{text}" is not an address', remedy="Correct addresses") from error
+    if address.network.prefixlen != address.max_prefixlen:
+        raise InvalidInput(
+            f'{what}: address "{text}" has a prefix length of its own',
+            remedy=f"A pod's address stands alone: write {host_prefix(address.ip)}",
+        )
+    return host_prefix(address.ip)
+
+
+def _mac(what: str, text: str) -> str:
+    try:
+        mac = canonical_mac(text)
+    except ValueError as error:
+        raise InvalidInput(f'{what}: mac "{text}" is not a MAC', remedy="Correct mac") from error
+    if int(mac[:2], 16) & 1 or mac == "00:00:00:00:00:00":
+        raise InvalidInput(f'{what}: mac "{text}" is not one of a single interface', remedy="Correct mac")
+    return mac
+
+
+def _host_interface(entry: t.Mapping[str, t.Any]) -> str:
+    """Return the name of the host's end: the given one, else Calico's."""
+    name = entry.get("host_interface") or interface_name(entry["name"])
+    return _interface(f"endpoint {entry['name']}", "host_interface", name)
+
+
+def _interface(what: str, option: str, name: str) -> str:
+    if len(name.encode()) > _LONGEST_NAME:
+        raise InvalidInput(f'{what}: {option} "{name}" is longer than 15 characters', remedy=f"Shorten {option}")
+    if not re.fullmatch(r"[^\s/:\x00-\x1f]+", name) or name in (".", "..", "lo", "all", "default"):
+        raise InvalidInput(f'{what}: {option} "{name}" is not the name of a device', remedy=f"Correct {option}")
+    return name
+
+
+def _refuse_shared(wanted: t.Mapping[str, Entry]) -> None:
+    """Raise InvalidInput for an address, or an interface in a namespace, that two endpoints want."""
+    holders: dict[str, str] = {}
+    for entry in wanted.values():
+        for thing in (*entry["addresses"], f"{entry['interface']} in namespace {entry['netns']}"):
+            if thing in holders:
+                raise InvalidInput(
+                    f"endpoints: {holders[thing]} and {entry['workload']} both want {thing}",
+                    remedy="Give each its own",
+                )
+            holders[thing] = entry["workload"]

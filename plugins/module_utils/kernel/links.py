@@ -1,0 +1,121 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Links of this network namespace, read in one dump that the kernel filters by kind."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
+    IFINFO,
+    RTM_GETLINK,
+    Attributes,
+    as_number,
+    as_text,
+    attribute,
+    attributes,
+    number,
+    text,
+)
+from ansible_collections.podnet.calico.plugins.module_utils.marks import ALIAS_PREFIX
+
+ADDRESS, NAME, MTU, LINK, LINKINFO, IFALIAS, AF_SPEC, EXT_MASK = 1, 3, 4, 5, 18, 20, 26, 29
+INFO_KIND, INFO_DATA = 1, 2
+IFF_UP = 1
+_SKIP_STATISTICS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
+
+
+class Link:
+    """A link: index, flags (IFF_UP…), and its attributes by number (IFLA_…)."""
+
+    def __init__(self, index: int, flags: int, found: Attributes) -> None:
+        self.index, self.flags, self.found = index, flags, found
+
+    @property
+    def name(self) -> str:
+        """Return the name."""
+        return as_text(self.found.get(NAME))
+
+    @property
+    def alias(self) -> str:
+        """Return the alias; empty for none."""
+        return as_text(self.found.get(IFALIAS))
+
+    @property
+    def ours(self) -> bool:
+        """Tell whether the alias is one of ours."""
+        return self.alias.startswith(ALIAS_PREFIX)
+
+    @property
+    def up(self) -> bool:
+        """Tell whether the link is up, as far as the administrator wants."""
+        return bool(self.flags & IFF_UP)
+
+    @property
+    def mtu(self) -> int:
+        """Return the MTU in bytes."""
+        return as_number(self.found.get(MTU))
+
+    @property
+    def mac(self) -> str:
+        """Return the MAC in its canonical spelling; empty for links without."""
+        return self.found.get(ADDRESS, b"").hex(":")
+
+    @property
+    def peer(self) -> int:
+        """Return the index of the link that this one stands on: of a veth the other end, of a VXLAN the parent."""
+        return as_number(self.found.get(LINK))
+
+    @property
+    def kind(self) -> str:
+        """Return the kind ("veth", "vxlan"); empty for a plain device."""
+        return as_text(attributes(self.found.get(LINKINFO, b"")).get(INFO_KIND))
+
+    @property
+    def data(self) -> Attributes:
+        """Return the attributes of the link's kind, by number (IFLA_VXLAN_…)."""
+        return attributes(attributes(self.found.get(LINKINFO, b"")).get(INFO_DATA, b""))
+
+
+def links(netlink: Netlink, kind: str = "") -> list[Link]:
+    """Return all links, or those of one kind."""
+    wanted = attribute(LINKINFO | 0x8000, text(INFO_KIND, kind)) if kind else b""
+    bodies = netlink.dump(RTM_GETLINK, IFINFO.pack(0, 0, 0, 0, 0) + number(EXT_MASK, _SKIP_STATISTICS) + wanted)
+    found = [link_of(body) for body in bodies]
+    return [link for link in found if link.kind == kind] if kind else found
+
+
+def link_of(body: bytes) -> Link:
+    """Return a link from the body of a message."""
+    __, __, index, flags, __ = IFINFO.unpack_from(body)
+    return Link(index, flags, attributes(body, IFINFO.size))
+
+
+def link_named(netlink: Netlink, name: str) -> Link | None:
+    """Return one link, or None."""
+    body = netlink.get(RTM_GETLINK, IFINFO.pack(0, 0, 0, 0, 0) + text(NAME, name))
+    return link_of(body) if body else None
+
+
+def endpoint_indexes(netlink: Netlink) -> set[int]:
+    """Return the indexes of the host's ends of all pods' links of ours."""
+    return {link.index for link in links(netlink, "veth") if link.alias.startswith(f"{ALIAS_PREFIX} endpoint")}
+
+
+def canonical_mac(value: str) -> str:
+    """Return a MAC in its canonical spelling, lower case with colons; raises ValueError for what is none."""
+    if not re.fullmatch(r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}", value):
+        raise ValueError(value)
+    return value.lower().replace("-", ":")
+
+
+def packed_mac(value: str) -> bytes:
+    """Return the six bytes of a MAC in canonical spelling."""
+    return bytes.fromhex(value.replace(":", ""))
+
+
+def alias(what: str) -> str:
+    """Return the link alias that marks a link as ours."""
+    return f"{ALIAS_PREFIX} {what}"

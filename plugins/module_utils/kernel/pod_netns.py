@@ -1,0 +1,118 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Named network namespaces that are made for pods, as `ip netns` has them, and go with them.
+
+A file per namespace notes that it is ours, and whose: it is written first and deleted last, so that whatever is left
+by a run that was killed is found.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import functools
+import os
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import (
+    CLONE_NEWNET,
+    NETNS_DIRECTORY,
+    libc,
+    setns,
+    succeed,
+)
+
+NOTES = "/run/podnet.calico/netns"
+_NS_GET_NSTYPE = 0xB703
+_MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 1 << 20
+_MNT_DETACH = 2
+
+
+def owner() -> str:
+    """Return what tells this host, a network namespace itself, from others that share its files."""
+    return str(os.stat("/proc/self/ns/net").st_ino)
+
+
+def notes() -> dict[str, tuple[str, str]]:
+    """Return the namespaces made for pods of this host: name to host's end and workload."""
+    found = {}
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(NOTES):
+            with contextlib.suppress(OSError, ValueError):  # it went in this moment, or is half written
+                with open(os.path.join(NOTES, name)) as file:
+                    host, interface, workload = file.read().split()
+                if host == owner():
+                    found[name] = (interface, workload)
+    return found
+
+
+def exists(path: str) -> bool:
+    """Tell whether a path leads to a live network namespace; the file of a dead one may still be there."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return fcntl.ioctl(descriptor, _NS_GET_NSTYPE) == CLONE_NEWNET
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def make(name: str, interface: str, workload: str) -> None:
+    """Make a named namespace unless it lives already, and note that it is ours. Raises KernelError."""
+    path = os.path.join(NETNS_DIRECTORY, name)
+    if exists(path):
+        return
+    if os.path.lexists(path) and not os.path.exists(os.path.join(NOTES, name)) and os.path.getsize(path):
+        raise KernelError(f"create network namespace {name}: {path} is a file of somebody else", remedy="Remove it")
+    try:
+        _share_directory()
+        os.makedirs(NOTES, exist_ok=True)
+        with open(os.path.join(NOTES, name), "w") as file:
+            file.write(f"{owner()} {interface} {workload}\n")
+        os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o444))
+        _make_at(path)
+    except OSError as error:
+        remove(name)
+        remedy = "Run as root (become: true)" if error.errno in (errno.EPERM, errno.EACCES) else ""
+        raise KernelError(f"create network namespace {name}: {error.strerror}", remedy=remedy) from error
+
+
+def _make_at(path: str) -> None:
+    back = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        succeed(libc().unshare(CLONE_NEWNET))
+        try:
+            succeed(libc().mount(b"/proc/self/ns/net", path.encode(), b"none", _MS_BIND, None))
+        finally:
+            setns(back)
+    finally:
+        os.close(back)
+
+
+@functools.cache
+def _share_directory() -> None:
+    """Make mounts below the directory seen by all, as `ip netns add` does (ip-netns(8)); once is enough."""
+    os.makedirs(NETNS_DIRECTORY, exist_ok=True)
+    directory = NETNS_DIRECTORY.encode()
+    if libc().mount(b"", directory, b"none", _MS_SHARED | _MS_REC, None):  # it is no mount yet
+        succeed(libc().mount(directory, directory, b"none", _MS_BIND | _MS_REC, None))
+        succeed(libc().mount(b"", directory, b"none", _MS_SHARED | _MS_REC, None))
+
+
+def remove(name: str) -> None:
+    """Remove a namespace that was made for a pod, dead or alive, and its note; any other stays."""
+    note = os.path.join(NOTES, name)
+    if "/" in name or not os.path.exists(note):
+        return
+    path = os.path.join(NETNS_DIRECTORY, name)
+    libc().umount2(path.encode(), _MNT_DETACH)  # not mounted: nothing to do
+    for file in (path, note):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(file)
+    with contextlib.suppress(OSError):  # others are left
+        os.removedirs(NOTES)

@@ -1,0 +1,99 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Making, changing and removing tunnel devices, through pyroute2: there are one or two of them on a host."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.library import NetlinkError, explained, open_netlink
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import alias
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_entries import IPIP_DEVICE, Entry
+
+__all__ = ["configure", "open_netlink", "remove"]
+
+_IPIP_MTU = 1480  # bytes; what the kernel gives its own tunl0
+_SCOPE_LINK = 253
+
+
+def remove(ipr: t.Any, name: str, what: str) -> None:
+    """Delete a device, or give the kernel's own tunl0 back as it was: without address, down, unmarked."""
+    index = socket.if_nametoindex(name)
+    with explained(what):
+        if name != IPIP_DEVICE:
+            ipr.link("del", index=index)
+            return
+        for address in _addresses(ipr, index):
+            _address(ipr, "del", index, address)
+        ipr.link("set", index=index, state="down", mtu=_IPIP_MTU, IFLA_IFALIAS="")
+
+
+def configure(ipr: t.Any, name: str, actual: Entry | None, wanted: Entry, what: str) -> int:
+    """Make a device if there is none (actual), and give it its attributes and its one address; return its index."""
+    with explained(what):
+        if actual is None:
+            _create(ipr, name, wanted, what)
+        index = socket.if_nametoindex(name)
+        ipr.link("set", index=index, mtu=wanted["mtu"], IFLA_IFALIAS=alias("tunnel"))
+        if actual and wanted.get("mac") and actual["mac"] != wanted["mac"]:
+            ipr.link("set", index=index, address=wanted["mac"])
+        if actual and actual.get("learning"):
+            ipr.link("set", index=index, kind="vxlan", vxlan_learning=0)
+        present = set(_addresses(ipr, index))
+        if wanted["address"] not in present:
+            _address(ipr, "add", index, wanted["address"])
+        for address in present - {wanted["address"]}:
+            _address(ipr, "del", index, address)
+        ipr.link("set", index=index, state="up")
+        return index
+
+
+def _create(ipr: t.Any, name: str, wanted: Entry, what: str) -> None:
+    if wanted["kind"] == "ipip":
+        _create_ipip(ipr, name)
+        return
+    try:
+        parent = socket.if_nametoindex(wanted["parent"])
+    except OSError as error:
+        message = f"{what}: there is no device {wanted['parent']}"
+        raise KernelError(message, remedy="Correct its parent") from error
+    version = ipaddress.ip_address(wanted["local"]).version
+    ipr.link(
+        "add",
+        ifname=name,
+        kind="vxlan",
+        address=wanted["mac"],
+        vxlan_id=wanted["vni"],
+        vxlan_port=wanted["port"],
+        vxlan_link=parent,
+        vxlan_learning=0,
+        **{"vxlan_local" if version == 4 else "vxlan_local6": wanted["local"]},
+    )
+
+
+def _create_ipip(ipr: t.Any, name: str) -> None:
+    """Make tunl0: the kernel makes it by itself when its module is loaded, which the request triggers."""
+    try:
+        ipr.link("add", ifname=name, kind="ipip")
+    except NetlinkError as error:
+        if error.code != errno.EEXIST:
+            raise
+        socket.if_nametoindex(name)
+
+
+def _addresses(ipr: t.Any, index: int) -> list[str]:
+    return [
+        f"{message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}"
+        for message in ipr.get_addr(index=index)
+        if message["index"] == index and message["scope"] != _SCOPE_LINK
+    ]
+
+
+def _address(ipr: t.Any, command: str, index: int, address: str) -> None:
+    interface = ipaddress.ip_interface(address)
+    ipr.addr(command, index=index, address=str(interface.ip), prefixlen=interface.network.prefixlen)

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a VXLAN device knows of the other nodes: permanent neighbours and forwarding entries (FDB), two for each."""
+
+from __future__ import annotations
+
+import socket
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import packed_mac
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink, Request
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
+    IFADDR,
+    NEIGHBOUR,
+    NLM_F_CREATE,
+    NLM_F_REPLACE,
+    RTM_DELNEIGH,
+    RTM_GETADDR,
+    RTM_GETNEIGH,
+    RTM_NEWNEIGH,
+    attribute,
+    attributes,
+    number,
+)
+
+AF_BRIDGE = 7
+NUD_PERMANENT, NTF_SELF = 0x80, 0x02
+_DST, _LLADDR, _IFINDEX = 1, 2, 8  # NDA_…
+_SCOPE_LINK = 253
+
+Table = t.Dict[str, str]
+
+
+def addresses(netlink: Netlink, index: int) -> list[str]:
+    """Return the addresses (CIDR) of a device, but for link-local ones."""
+    found = []
+    for body in netlink.dump(RTM_GETADDR, IFADDR.pack(0, 0, 0, 0, index)):
+        family, length, __, scope, of = IFADDR.unpack_from(body)
+        if of == index and scope != _SCOPE_LINK:
+            attrs = attributes(body, IFADDR.size)
+            found.append(f"{socket.inet_ntop(family, attrs.get(2) or attrs[1])}/{length}")  # IFA_LOCAL, IFA_ADDRESS
+    return sorted(found)
+
+
+def read(netlink: Netlink, index: int) -> tuple[Table, Table]:
+    """Return the permanent neighbours of a device (address to MAC) and its forwarding entries (MAC to underlay)."""
+    neighbours = {_text(dst): mac.hex(":") for dst, mac in _entries(netlink, 0, index) if mac}
+    fdb = {mac.hex(":"): _text(dst) for dst, mac in _entries(netlink, AF_BRIDGE, index) if dst}
+    return neighbours, fdb
+
+
+def _entries(netlink: Netlink, family: int, index: int) -> t.Iterator[tuple[bytes, bytes]]:
+    for body in netlink.dump(RTM_GETNEIGH, NEIGHBOUR.pack(family, 0, 0, 0, 0) + number(_IFINDEX, index)):
+        seen, of, state, __, __ = NEIGHBOUR.unpack_from(body)
+        if of == index and state & NUD_PERMANENT and (seen == AF_BRIDGE) == (family == AF_BRIDGE):
+            attrs = attributes(body, NEIGHBOUR.size)
+            yield attrs.get(_DST, b""), attrs.get(_LLADDR, b"")
+
+
+def _text(packed: bytes) -> str:
+    return socket.inet_ntop(socket.AF_INET6 if len(packed) == 16 else socket.AF_INET, packed)
+
+
+def converge(netlink: Netlink, index: int, wanted: t.Mapping[str, t.Any], what: str) -> None:
+    """Bring a device's tables in line: new and changed entries first, then what is left over. Raises KernelError."""
+    neighbours, fdb = read(netlink, index)
+    named = [*_requests(index, "neighbours", neighbours, wanted["neighbours"])]
+    named += _requests(index, "fdb", fdb, wanted["fdb"])
+    named.sort(key=lambda each: each[1][0] == RTM_DELNEIGH)
+    for refusal in netlink.send(request for __, request in named)[:1]:
+        raise refusal.as_error(f"{what}: {named[refusal.place][0]}")
+
+
+def _requests(index: int, kind: str, actual: Table, wanted: Table) -> t.Iterator[tuple[str, Request]]:
+    for key in [*wanted, *(key for key in actual if key not in wanted)]:
+        if actual.get(key) == wanted.get(key):
+            continue
+        value = wanted.get(key) or actual[key]
+        verb = RTM_NEWNEIGH if key in wanted else RTM_DELNEIGH
+        flags = NLM_F_CREATE | NLM_F_REPLACE if key in wanted else 0
+        mac, address = (value, key) if kind == "neighbours" else (key, value)
+        yield f"{kind} entry {key}", (verb, flags, _entry(index, kind, mac, address))
+
+
+def _entry(index: int, kind: str, mac: str, address: str) -> bytes:
+    packed = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+    family = socket.AF_INET6 if len(packed) == 16 else socket.AF_INET
+    if kind == "neighbours":
+        head = NEIGHBOUR.pack(family, index, NUD_PERMANENT, 0, 0)
+    else:
+        head = NEIGHBOUR.pack(AF_BRIDGE, index, NUD_PERMANENT, NTF_SELF, 0)
+    return head + attribute(_DST, packed) + attribute(_LLADDR, packed_mac(mac))

@@ -1,0 +1,10 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What marks the kernel's objects as ours; removal takes exactly what carries a mark."""
+
+from __future__ import annotations
+
+ROUTE_PROTOCOL = 98  # rtm_protocol of our routes; not 80, which Calico's Felix claims as its own
+ALIAS_PREFIX = "podnet.calico"  # what the alias of our links starts with
+NFT_TABLE = "podnet_calico"  # the one nftables table of ours, of family inet

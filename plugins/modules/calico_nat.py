@@ -1,0 +1,118 @@
+#!/usr/bin/python
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: calico_nat
+short_description: Masquerade what pods send to the outside
+version_added: 1.0.0
+author:
+  - podnet.calico contributors (!UNKNOWN)
+description:
+  - Gives packets that leave the pod network an address of the host as their source, as Calico does for pools with
+    C(natOutgoing). Packets between pods keep their addresses.
+  - All of it is one nftables table, C(inet podnet_calico), which is replaced in one transaction, so that there is no
+    moment without it. Other tables, those of iptables among them, are neither read nor changed.
+  - The table belongs to this module alone. What somebody else adds to it or takes from it is a difference, and goes.
+  - Where O(masquerade) is empty there is no table.
+requirements:
+  - C(nft) on the target (Debian package nftables); not for removing what is not there
+  - a kernel with nf_tables, nft_masq and nft_fib_inet
+extends_documentation_fragment:
+  - podnet.calico.attributes
+options:
+  masquerade:
+    description:
+      - Networks in CIDR notation, IPv4 and IPv6, whose packets are masqueraded when their destination is no pod.
+      - Needed for O(state=present). Each has to be within O(pools).
+    type: list
+    elements: str
+  pools:
+    description:
+      - Networks in CIDR notation that pods have addresses of; packets to them are never masqueraded.
+      - Needed for O(state=present).
+    type: list
+    elements: str
+  exclude:
+    description:
+      - Further networks or addresses, packets to which are not masqueraded.
+      - Without it, what pods send to addresses of other hosts is masqueraded, as in Calico; with the addresses of all
+        nodes it is Calico's C(natOutgoingExclusions=IPPoolsAndHostIPs).
+    type: list
+    elements: str
+    default: []
+  tunnels:
+    description:
+      - Names of tunnel devices. What the host itself sends through one of them with an address of another device is
+        masqueraded, so that the answer comes back through the tunnel.
+    type: list
+    elements: str
+    default: []
+  state:
+    description: V(absent) removes the table.
+    type: str
+    choices: [present, absent]
+    default: present
+seealso:
+  - module: podnet.calico.calico_ippool
+  - module: podnet.calico.calico_plan
+"""
+
+EXAMPLES = r"""
+- name: Let pods reach the outside with the host's address
+  podnet.calico.calico_nat:
+    masquerade: [10.244.0.0/16]
+    pools: [10.244.0.0/16, 10.245.0.0/16]
+    tunnels: [vxlan.calico]
+
+- name: Let containers of one range reach the outside, but the office's network with their own addresses
+  podnet.calico.calico_nat:
+    masquerade: [172.20.0.0/16, "2001:db8:20::/64"]
+    pools: [172.20.0.0/16, "2001:db8:20::/64"]
+    exclude: [198.51.100.0/24]
+
+- name: Remove the table
+  podnet.calico.calico_nat:
+    state: absent
+"""
+
+RETURN = r"""
+changes:
+  description: What was changed, or would be in check mode.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{action: create, kind: nat, name: masquerade 10.244.0.0/16}]
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat import NOTHING, ensure, parse
+from ansible_collections.podnet.calico.plugins.module_utils.runner import run
+
+
+def work(module: AnsibleModule) -> Outcome:
+    """Bring outgoing NAT in line with the options."""
+    nat = parse(module.params) if module.params["state"] == "present" else NOTHING
+    return ensure(nat, check_mode=module.check_mode)
+
+
+def main() -> None:
+    """Run the module."""
+    spec = {
+        "masquerade": {"type": "list", "elements": "str"},
+        "pools": {"type": "list", "elements": "str"},
+        "exclude": {"type": "list", "elements": "str", "default": []},
+        "tunnels": {"type": "list", "elements": "str", "default": []},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+    required = [("state", "present", ["masquerade", "pools"])]
+    run(AnsibleModule(argument_spec=spec, required_if=required, supports_check_mode=True), work)
+
+
+if __name__ == "__main__":
+    main()
