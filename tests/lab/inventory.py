@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
+import commands
 import fabric
 import ssh
 from settings import Lab, Shape
@@ -65,11 +66,14 @@ def _ssh_variables(lab: Lab) -> list[str]:
 
 
 def _pool(shape: Shape) -> list[str]:
+    """Return the one pool; it masquerades where the kernel can, which Debian's User-mode Linux cannot."""
+    probe = "add table inet probe; add chain inet probe c { type nat hook postrouting priority srcnat; }"
+    nat = "true" if commands.succeeds("unshare", "--net", "nft", probe) else "false  # this kernel has no NAT for nft"
     return [
         "calico_ip_pools:",
         "  - name: default-ipv4-ippool",
         f"    cidr: {POD_CIDR}",
         "    block_size: 26",
         f'    encapsulation: "{shape.encapsulation}"',
-        "    nat_outgoing: true",
+        f"    nat_outgoing: {nat}",
     ]

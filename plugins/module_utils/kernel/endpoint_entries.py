@@ -12,7 +12,11 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, refuse_twice
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import alias, canonical_mac
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import (
+    alias,
+    canonical_mac,
+    is_device_name,
+)
 
 Entry = t.Dict[str, t.Any]
 
@@ -32,11 +36,9 @@ def parse(entries: t.Sequence[t.Mapping[str, t.Any]]) -> dict[str, Entry]:
     An entry has name (of the workload, "namespace.pod"), netns (name or path) or pid, addresses (without or with /32,
     /128), mtu (bytes), interface (in the pod), host_interface and mac (both optional).
     """
-    wanted: dict[str, Entry] = {}
-    for entry in entries:
-        normal = _normalise(entry)
-        refuse_twice("endpoints", [name for name in wanted if name == _host_interface(entry)] * 2)
-        wanted[_host_interface(entry)] = normal
+    names = [_host_interface(entry) for entry in entries]
+    refuse_twice("endpoints", names)
+    wanted = dict(zip(names, map(_normalise, entries)))
     _refuse_shared(wanted)
     return wanted
 
@@ -48,10 +50,7 @@ def alias_of(entry: Entry) -> str:
 
 def _normalise(entry: t.Mapping[str, t.Any]) -> Entry:
     what = f"endpoint {entry['name']}"
-    netns = _netns(entry)
-    for option, value in (("name", entry["name"]), ("netns", netns)):
-        if not re.fullmatch(r"[^\s\x00-\x1f]+", value) or value in (".", ".."):
-            raise InvalidInput(f'{what}: {option} "{value}" is empty or has blanks', remedy=f"Correct {option}")
+    netns = _word(what, "netns", _netns(entry))
     result: Entry = {
         "workload": entry["name"],
         "netns": netns,
@@ -68,10 +67,19 @@ def _normalise(entry: t.Mapping[str, t.Any]) -> Entry:
     return result
 
 
+def _word(what: str, option: str, value: str) -> str:
+    """Return a value that can stand in an alias between blanks, and in a path."""
+    if not re.fullmatch(r"[^\s\x00-\x1f\ud800-\udfff]+", value) or value in (".", ".."):
+        raise InvalidInput(f'{what}: {option} "{value}" is empty or has blanks', remedy=f"Correct {option}")
+    return value
+
+
 def _netns(entry: t.Mapping[str, t.Any]) -> str:
     if entry.get("netns") and entry.get("pid"):
         raise InvalidInput(f"endpoint {entry['name']}: both netns and pid are given", remedy="Give one of them")
-    if entry.get("pid"):
+    if entry.get("pid") is not None:
+        if entry["pid"] < 1:  # what container engines say of a container that does not run
+            raise InvalidInput(f"endpoint {entry['name']}: pid {entry['pid']} is no process", remedy="Is it running?")
         return f"/proc/{entry['pid']}/ns/net"
     netns = str(entry.get("netns") or entry["name"])
     if "/" in netns and not netns.startswith("/"):
@@ -83,6 +91,8 @@ def _netns(entry: t.Mapping[str, t.Any]) -> str:
 
 def _address(what: str, text: str) -> str:
     try:
+        if "%" in text:
+            raise ValueError("an address with a zone is one of a single link")
         address = ipaddress.ip_interface(text)
     except ValueError as error:
         raise InvalidInput(f'{what}: "{text}" is not an address', remedy="Correct addresses") from error
@@ -91,6 +101,8 @@ def _address(what: str, text: str) -> str:
             f'{what}: address "{text}" has a prefix length of its own',
             remedy=f"A pod's address stands alone: write {host_prefix(address.ip)}",
         )
+    if address.is_multicast or address.is_unspecified or (address.version == 6 and address.is_link_local):
+        raise InvalidInput(f'{what}: address "{text}" is none that a pod can be reached by', remedy="Correct addresses")
     return host_prefix(address.ip)
 
 
@@ -106,14 +118,15 @@ def _mac(what: str, text: str) -> str:
 
 def _host_interface(entry: t.Mapping[str, t.Any]) -> str:
     """Return the name of the host's end: the given one, else Calico's."""
-    name = entry.get("host_interface") or interface_name(entry["name"])
-    return _interface(f"endpoint {entry['name']}", "host_interface", name)
+    what = f"endpoint {entry['name']}"
+    workload = _word(what, "name", entry["name"])
+    return _interface(what, "host_interface", entry.get("host_interface") or interface_name(workload))
 
 
 def _interface(what: str, option: str, name: str) -> str:
-    if len(name.encode()) > _LONGEST_NAME:
+    if len(name) > _LONGEST_NAME:
         raise InvalidInput(f'{what}: {option} "{name}" is longer than 15 characters', remedy=f"Shorten {option}")
-    if not re.fullmatch(r"[^\s/:\x00-\x1f]+", name) or name in (".", "..", "lo", "all", "default"):
+    if not is_device_name(name) or name in ("lo", "all", "default"):
         raise InvalidInput(f'{what}: {option} "{name}" is not the name of a device', remedy=f"Correct {option}")
     return name
 

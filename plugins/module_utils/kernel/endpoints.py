@@ -11,6 +11,7 @@ it work on a host without a default route as well, where proxy ARP stays silent 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import socket
 import typing as t
@@ -19,6 +20,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.changes import Chang
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import host_side, pod_netns, pod_side
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoint_entries import Entry, parse
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.host_side import Settings
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import Link, link_named, links
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.lock import only_one
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import (
@@ -26,12 +28,14 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink impor
     Request,
     namespace,
     namespace_path,
+    visits,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import describe
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import IFINFO, RTM_DELLINK
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import IFINFO, RTM_DELLINK, RTM_SETLINK, number
 from ansible_collections.podnet.calico.plugins.module_utils.marks import ALIAS_PREFIX
 
 _MARK = f"{ALIAS_PREFIX} endpoint "
+_GROUP, _DOOMED = 27, 0x706F646E  # IFLA_GROUP; the number of a group that only links to be deleted have ("podn")
 
 
 def read(netlink: Netlink, wanted: t.Mapping[str, Entry]) -> dict[str, Entry]:
@@ -44,8 +48,14 @@ def read(netlink: Netlink, wanted: t.Mapping[str, Entry]) -> dict[str, Entry]:
             foreign = pairs.get(name) or link_named(netlink, name)
             found[name] = {"foreign": foreign.kind if foreign and foreign.kind else "device"}
     routes = host_side.read_pod_routes(netlink) if ours else {}
-    for name, link in ours.items():
-        found[name] = _read_one(link, wanted.get(name), routes.get(link.index, []))
+    settings = host_side.read_settings(netlink)
+    with visits() as back:
+        for name, link in ours.items():
+            found[name] = _read_host(link, routes.get(link.index, []))
+            if name in wanted:  # any other stays or goes as it is
+                host = host_side.faults(link, wanted[name], settings)
+                found[name].update({"host": host} if host else {})
+                found[name].update(_read_pod(found[name]["netns"], link, wanted[name], back))
     for netns, (name, workload) in pod_netns.notes().items():
         if name not in found:
             found[name] = {"workload": workload, "netns": netns, "pod": "no link"}
@@ -58,27 +68,23 @@ def _exists(name: str) -> bool:
     return False
 
 
-def _read_one(link: Link, wanted: Entry | None, routes: list[str]) -> Entry:
+def _read_host(link: Link, routes: list[str]) -> Entry:
     workload, __, netns = link.alias[len(_MARK) :].partition(" ")
-    entry: Entry = {"workload": workload, "netns": netns, "mtu": link.mtu, "routes": routes}
-    if wanted is None:  # it stays or goes as it is
-        return entry
-    host = host_side.faults(link, wanted)
-    return {**entry, **({"host": host} if host else {}), **_read_pod(netns, link, wanted)}
+    return {"workload": workload, "netns": netns, "mtu": link.mtu, "routes": routes}
 
 
-def _read_pod(netns: str, link: Link, wanted: Entry) -> Entry:
+def _read_pod(netns: str, link: Link, wanted: Entry, back: int) -> Entry:
     try:
-        with namespace(netns), Netlink() as netlink:
-            seen = pod_side.observe(netlink, link.peer)
+        with namespace(netns, back), Netlink() as netlink:
+            seen = pod_side.observe(netlink, link.peer, pod_side.versions(wanted))
     except (KernelError, OSError) as error:
         return {"pod": str(error)}
     if seen is None:
         return {"pod": "no link"}
-    entry: Entry = {"addresses": seen.addresses, "interface": seen.link.name, "mac": seen.link.mac}
     lacks = pod_side.lacks(wanted, seen)
     if seen.link.mtu != link.mtu:
         lacks.append(f"mtu {seen.link.mtu}")
+    entry: Entry = {"addresses": seen.addresses, "interface": seen.link.name, "mac": seen.link.mac}
     return {**entry, **({"pod": ", ".join(lacks)} if lacks else {})}
 
 
@@ -160,20 +166,27 @@ def _name(index: int) -> str:
 
 def apply(netlink: Netlink, changes: t.Sequence[Change], wanted: t.Mapping[str, Entry]) -> None:
     """Make the changes; an endpoint that cannot be finished is removed again, so that none is left half-made."""
+    settings = host_side.read_settings(netlink)
     for change in changes:
         if change.before and change.after:
             _unroute(netlink, change)
-    for change in changes:
-        if change.after is None:
-            remove(netlink, change.name, change.before)
-        elif _repairable(change):
-            _repair(netlink, change.name, wanted[change.name], change.before["routes"])
-        else:
-            if change.before is not None:
-                kept = change.before["netns"] == change.after["netns"]
-                remove(netlink, change.name, change.before, with_namespace=not kept)
-            _create(netlink, change.name, wanted[change.name])
+    for gone, group in itertools.groupby(changes, key=lambda change: change.after is None):
+        if gone:
+            remove(netlink, {change.name: change.before for change in group})
+            continue
+        for change in group:
+            _make(netlink, change, wanted[change.name], settings)
     _read_back(netlink, {change.name: wanted[change.name] for change in changes if change.after})
+
+
+def _make(netlink: Netlink, change: Change, entry: Entry, settings: Settings) -> None:
+    if _repairable(change):
+        _configure(netlink, change.name, entry, settings, change.before["routes"])
+        return
+    if change.before is not None:
+        kept = change.before["netns"] == entry["netns"]
+        remove(netlink, {change.name: change.before}, with_namespaces=not kept)
+    _create(netlink, change.name, entry, settings)
 
 
 def _repairable(change: Change) -> bool:
@@ -191,16 +204,21 @@ def _unroute(netlink: Netlink, change: Change) -> None:
         _send(netlink, requests, f"change endpoint {change.after['workload']}")
 
 
-def remove(netlink: Netlink, name: str, entry: Entry, *, with_namespace: bool = True) -> None:
-    """Delete both ends, and with them their routes; also a named namespace that was made for the endpoint."""
-    if _exists(name):
-        body = IFINFO.pack(0, 0, socket.if_nametoindex(name), 0, 0)
-        _send(netlink, [(RTM_DELLINK, 0, body)], f"delete endpoint {entry['workload']}")
-    if with_namespace:
+def remove(netlink: Netlink, gone: t.Mapping[str, Entry], *, with_namespaces: bool = True) -> None:
+    """Delete both ends, and with them their routes; also named namespaces that were made for the endpoints.
+
+    All go in one request, as a group of links: one by one the kernel waits for each.
+    """
+    indexes = [socket.if_nametoindex(name) for name in gone if _exists(name)]
+    requests = [(RTM_SETLINK, 0, IFINFO.pack(0, 0, index, 0, 0) + number(_GROUP, _DOOMED)) for index in indexes]
+    if requests:
+        requests.append((RTM_DELLINK, 0, IFINFO.pack(0, 0, 0, 0, 0) + number(_GROUP, _DOOMED)))
+        _send(netlink, requests, f"delete endpoints {', '.join(entry['workload'] for entry in gone.values())}")
+    for entry in gone.values() if with_namespaces else ():
         pod_netns.remove(entry["netns"])
 
 
-def _create(netlink: Netlink, name: str, entry: Entry) -> None:
+def _create(netlink: Netlink, name: str, entry: Entry, settings: Settings) -> None:
     what = f"create endpoint {entry['workload']}"
     if "/" not in entry["netns"]:
         pod_netns.make(entry["netns"], name, entry["workload"])
@@ -210,9 +228,9 @@ def _create(netlink: Netlink, name: str, entry: Entry) -> None:
         pod_netns.remove(entry["netns"])
         raise
     try:
-        _configure(netlink, name, entry, what, None)
+        _configure(netlink, name, entry, settings, None)
     except BaseException:
-        remove(netlink, name, entry)
+        remove(netlink, {name: entry})
         raise
 
 
@@ -227,20 +245,17 @@ def _create_pair(netlink: Netlink, name: str, entry: Entry, what: str) -> None:
         os.close(netns)
 
 
-def _repair(netlink: Netlink, name: str, entry: Entry, routes: t.Collection[str]) -> None:
-    _configure(netlink, name, entry, f"repair endpoint {entry['workload']}", routes)
-
-
-def _configure(netlink: Netlink, name: str, entry: Entry, what: str, routes: t.Collection[str] | None) -> None:
+def _configure(netlink: Netlink, name: str, entry: Entry, settings: Settings, routes: t.Collection[str] | None) -> None:
     """Give both ends what they lack; routes: those that the host has to the pod, None for a pair just made."""
+    what = f"{'create' if routes is None else 'repair'} endpoint {entry['workload']}"
     host_side.write_sysctls(name, entry)
     index = socket.if_nametoindex(name)
     link = None if routes is None else link_named(netlink, name)
-    _send(netlink, host_side.settings(name, index, entry), what)
+    _send(netlink, host_side.requests(index, entry, settings), what)
     with namespace(entry["netns"]), Netlink() as inner:
         pod_index = socket.if_nametoindex(entry["interface"])
         pod_side.prepare(entry)
-        seen = None if routes is None else pod_side.observe(inner, pod_index)
+        seen = None if routes is None else pod_side.observe(inner, pod_index, pod_side.versions(entry))
         _send(inner, pod_side.requests(entry, pod_index, seen), f"{what}, in its namespace {entry['netns']}")
     there = routes if routes and link and link.up else ()
     _send(netlink, host_side.route_requests(index, entry["addresses"], there), what)

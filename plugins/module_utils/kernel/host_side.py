@@ -43,11 +43,14 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     NLM_F_CREATE,
     NLM_F_EXCL,
     RTM_DELROUTE,
+    RTM_GETNEIGHTBL,
     RTM_GETROUTE,
     RTM_NEWLINK,
     RTM_NEWROUTE,
     RTM_SETLINK,
+    RTM_SETNEIGHTBL,
     RTMSG,
+    as_number,
     attribute,
     attributes,
     number,
@@ -71,38 +74,56 @@ CONF6 = {
     "accept_dad": (27, 0),
 }
 _RP_FILTER = 8
+_NDTA_NAME, _NDTA_PARMS, _NDTPA_IFINDEX, _NDTPA_PROXY_DELAY = 1, 6, 1, 13
 
 
-def default_rp_filter() -> int:
-    """Return what new devices get as rp_filter; services that set it for each new device are overruled with it."""
-    return int(sysctls.read(["net.ipv4.conf.default.rp_filter"])["net.ipv4.conf.default.rp_filter"])
+class Settings(t.NamedTuple):
+    """What host's ends are compared with: IPv4 settings by number, and the proxy delays that they have, by index."""
+
+    conf4: dict[str, tuple[int, int]]
+    proxy_delays: dict[int, int]
 
 
-def _conf4() -> dict[str, tuple[int, int]]:
-    return {**CONF4, "rp_filter": (_RP_FILTER, default_rp_filter())}
+def read_settings(netlink: Netlink) -> Settings:
+    """Return the settings for all host's ends.
+
+    rp_filter is what new devices get: services that set it for each new device are overruled with it.
+    """
+    name = "net.ipv4.conf.default.rp_filter"
+    return Settings({**CONF4, "rp_filter": (_RP_FILTER, int(sysctls.read([name])[name]))}, _proxy_delays(netlink))
 
 
-def faults(link: Link, entry: t.Mapping[str, t.Any]) -> dict[str, str]:
+def _proxy_delays(netlink: Netlink) -> dict[int, int]:
+    """Return neigh.DEVICE.proxy_delay (milliseconds) by index of the device, from the kernel's list of ARP tables."""
+    found = {}
+    for body in netlink.dump(RTM_GETNEIGHTBL, struct.pack("=Bxxx", socket.AF_INET)):
+        values = attributes(attributes(body, 4).get(_NDTA_PARMS, b""))
+        if _NDTPA_IFINDEX in values:
+            found[as_number(values[_NDTPA_IFINDEX])] = as_number(values.get(_NDTPA_PROXY_DELAY))
+    return found
+
+
+def faults(link: Link, entry: t.Mapping[str, t.Any], settings: Settings) -> dict[str, str]:
     """Return settings of the host's end that are not as they should be, with the value that they have."""
     found = {} if link.up else {"state": "down"}
     if link.mac != HOST_MAC:
         found["mac"] = link.mac
     spec = attributes(link.found.get(AF_SPEC, b""))
-    conf4 = attributes(spec.get(socket.AF_INET, b"")).get(_INET_CONF, b"")
-    conf6 = attributes(spec.get(socket.AF_INET6, b"")).get(_INET6_CONF, b"")
     if 4 in versions(entry):
-        found.update(_differing("ipv4", conf4, {name: (at - 1, value) for name, (at, value) in _conf4().items()}))
-        delay = f"net.ipv4.neigh.{link.name.replace('.', '/')}.proxy_delay"
-        if sysctls.read([delay]).get(delay) != "0":
-            found["ipv4.proxy_delay"] = sysctls.read([delay]).get(delay, "")
+        conf = attributes(spec.get(socket.AF_INET, b"")).get(_INET_CONF, b"")
+        found.update(_differing("ipv4", conf, settings.conf4, first=1))
+        if settings.proxy_delays.get(link.index):
+            found["ipv4.proxy_delay"] = f"{settings.proxy_delays[link.index]} ms"
     if 6 in versions(entry):
-        found.update(_differing("ipv6", conf6, CONF6))
+        conf = attributes(spec.get(socket.AF_INET6, b"")).get(_INET6_CONF, b"")
+        found.update(_differing("ipv6", conf, CONF6, first=0))
     return found
 
 
-def _differing(prefix: str, conf: bytes, wanted: t.Mapping[str, tuple[int, int]]) -> dict[str, str]:
+def _differing(prefix: str, conf: bytes, wanted: t.Mapping[str, tuple[int, int]], first: int) -> dict[str, str]:
+    """Return settings that differ; conf: 32-bit numbers, of which the one with the number first comes first."""
     values = struct.unpack_from(f"={len(conf) // 4}i", conf)
-    found = {name: values[at] if at < len(values) else None for name, (at, __) in wanted.items()}
+    found = {name: values[at - first] if at - first < len(values) else None for name, (at, __) in wanted.items()}
     return {f"{prefix}.{name}": str(value) for name, value in found.items() if value != wanted[name][1]}
 
 
@@ -121,27 +142,30 @@ def creation(name: str, entry: Entry, netns: int) -> list[Request]:
     return [(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body), (RTM_SETLINK, 0, mark)]
 
 
-def settings(name: str, index: int, entry: Entry) -> list[Request]:
+def requests(index: int, entry: Entry, settings: Settings) -> list[Request]:
     """Return the requests for alias, MAC, MTU and settings, and then for the link to be up."""
     body = IFINFO.pack(0, 0, index, 0, 0) + attribute(IFALIAS, alias_of(entry).encode()) + number(MTU, entry["mtu"])
     body += attribute(ADDRESS, packed_mac(HOST_MAC))
     specs = b""
     if 4 in versions(entry):
-        conf = b"".join(number(at, value) for at, value in _conf4().values())
+        conf = b"".join(number(at, value) for at, value in settings.conf4.values())
         specs += attribute(socket.AF_INET | NESTED, attribute(_INET_CONF | NESTED, conf))
     if 6 in versions(entry):
         specs += attribute(socket.AF_INET6 | NESTED, attribute(_ADDR_GEN_MODE, b"\0"))
     specs = attribute(AF_SPEC | NESTED, specs) if specs else b""
-    return [(RTM_SETLINK, 0, body + specs), (RTM_SETLINK, 0, IFINFO.pack(0, 0, index, _IFF_UP, _IFF_UP))]
+    result: list[Request] = [(RTM_SETLINK, 0, body + specs)]
+    if 4 in versions(entry):
+        delay = number(_NDTPA_IFINDEX, index) + attribute(_NDTPA_PROXY_DELAY, bytes(8))
+        arp = struct.pack("=Bxxx", socket.AF_INET) + text(_NDTA_NAME, "arp_cache")
+        result.append((RTM_SETNEIGHTBL, 0, arp + attribute(_NDTA_PARMS | NESTED, delay)))
+    return [*result, (RTM_SETLINK, 0, IFINFO.pack(0, 0, index, _IFF_UP, _IFF_UP))]
 
 
 def write_sysctls(name: str, entry: Entry) -> None:
-    """Write the settings that netlink does not carry."""
-    escaped = name.replace(".", "/")
-    values = {f"net.ipv4.neigh.{escaped}.proxy_delay": "0"} if 4 in versions(entry) else {}
+    """Write the settings that netlink does not carry: those of IPv6."""
     if 6 in versions(entry):
-        values.update({f"net.ipv6.conf.{escaped}.{key}": str(value) for key, (__, value) in CONF6.items()})
-    sysctls.write(values)
+        prefix = f"net.ipv6.conf.{name.replace('.', '/')}"
+        sysctls.write({f"{prefix}.{key}": str(value) for key, (__, value) in CONF6.items()})
 
 
 def read_pod_routes(netlink: Netlink) -> dict[int, list[str]]:

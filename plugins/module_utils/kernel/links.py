@@ -24,7 +24,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.marks import ALIAS_P
 ADDRESS, NAME, MTU, LINK, LINKINFO, IFALIAS, AF_SPEC, EXT_MASK = 1, 3, 4, 5, 18, 20, 26, 29
 INFO_KIND, INFO_DATA = 1, 2
 IFF_UP = 1
-_SKIP_STATISTICS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
+SKIP_STATISTICS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
 
 
 class Link:
@@ -82,7 +82,7 @@ class Link:
 def links(netlink: Netlink, kind: str = "") -> list[Link]:
     """Return all links, or those of one kind."""
     wanted = attribute(LINKINFO | 0x8000, text(INFO_KIND, kind)) if kind else b""
-    bodies = netlink.dump(RTM_GETLINK, IFINFO.pack(0, 0, 0, 0, 0) + number(EXT_MASK, _SKIP_STATISTICS) + wanted)
+    bodies = netlink.dump(RTM_GETLINK, IFINFO.pack(0, 0, 0, 0, 0) + number(EXT_MASK, SKIP_STATISTICS) + wanted)
     found = [link_of(body) for body in bodies]
     return [link for link in found if link.kind == kind] if kind else found
 
@@ -102,6 +102,12 @@ def link_named(netlink: Netlink, name: str) -> Link | None:
 def endpoint_indexes(netlink: Netlink) -> set[int]:
     """Return the indexes of the host's ends of all pods' links of ours."""
     return {link.index for link in links(netlink, "veth") if link.alias.startswith(f"{ALIAS_PREFIX} endpoint")}
+
+
+def is_device_name(value: str) -> bool:
+    """Tell whether the kernel takes a text as a device's name as it is: at most 15 bytes, no pattern such as eth%d."""
+    letters = re.fullmatch(r"[^\s/:%\x00-\x1f\ud800-\udfff]+", value)
+    return bool(letters) and len(value.encode()) <= 15 and value not in (".", "..")
 
 
 def canonical_mac(value: str) -> str:

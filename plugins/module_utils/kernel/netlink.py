@@ -30,6 +30,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from types import TracebackType
 
 NETNS_DIRECTORY = "/run/netns"
+_OWN_NAMESPACE = "/proc/self/ns/net"
 CLONE_NEWNET = 0x40000000
 _SOL_NETLINK = 270
 _EXT_ACK, _STRICT_CHECK = 11, 12
@@ -212,14 +213,14 @@ class namespace:
     """Run the body inside another network namespace and come back, whatever happens.
 
     Sockets opened in the body stay in the namespace. path: a name below /run/netns, or a path such as /proc/123/ns/net.
+    back: an open file of the namespace to come back to, for whoever visits many (visits).
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, back: int | None = None) -> None:
         self._path = namespace_path(path)
-        self._back = -1
+        self._back = os.open(_OWN_NAMESPACE, os.O_RDONLY | os.O_CLOEXEC) if back is None else os.dup(back)
 
     def __enter__(self) -> None:
-        self._back = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             target = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
             try:
@@ -240,6 +241,16 @@ class namespace:
             setns(self._back)
         finally:
             os.close(self._back)
+
+
+@contextlib.contextmanager
+def visits() -> t.Iterator[int]:
+    """Open the current network namespace, to come back to it from others."""
+    back = os.open(_OWN_NAMESPACE, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield back
+    finally:
+        os.close(back)
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

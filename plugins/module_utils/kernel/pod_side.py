@@ -5,13 +5,22 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import socket
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import sysctls
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoint_entries import Entry
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import ADDRESS, MTU, Link, link_of, packed_mac
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import (
+    ADDRESS,
+    EXT_MASK,
+    MTU,
+    SKIP_STATISTICS,
+    Link,
+    link_of,
+    packed_mac,
+)
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink, Request
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import (
     LOOPBACK,
@@ -21,9 +30,9 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire im
     Hop,
     Route,
     Way,
-    decode,
     default_metric,
     encode,
+    stripped,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.vtep_tables import addresses
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
@@ -77,23 +86,19 @@ def versions(entry: t.Mapping[str, t.Any]) -> list[int]:
     return sorted({6 if ":" in address else 4 for address in entry["addresses"]})
 
 
-def observe(netlink: Netlink, index: int) -> PodSide | None:
-    """Return what the pod's end with an index has, or None if there is no such link."""
-    body = netlink.get(RTM_GETLINK, IFINFO.pack(0, 0, index, 0, 0))
-    loopback = netlink.get(RTM_GETLINK, IFINFO.pack(0, 0, LOOPBACK, 0, 0))
+def observe(netlink: Netlink, index: int, of: t.Iterable[int]) -> PodSide | None:
+    """Return what the pod's end with an index has, with the routes of some IP versions; None without such a link."""
+    body = netlink.get(RTM_GETLINK, IFINFO.pack(0, 0, index, 0, 0) + number(EXT_MASK, SKIP_STATISTICS))
+    loopback = netlink.get(RTM_GETLINK, IFINFO.pack(0, 0, LOOPBACK, 0, 0) + number(EXT_MASK, SKIP_STATISTICS))
     if body is None or loopback is None:
         return None
+    bodies: list[bytes] = []
+    for version in of:
+        head = RTMSG.pack(socket.AF_INET6 if version == 6 else socket.AF_INET, 0, 0, 0, 0, PROTOCOL_BOOT, 0, 0, 0)
+        bodies += map(stripped, netlink.dump(RTM_GETROUTE, head + number(OIF, index)))
+    is_up = bool(IFINFO.unpack_from(loopback)[3] & _IFF_UP)
     return PodSide(
-        link_of(body),
-        addresses(netlink, index),
-        {
-            encode(decode(route))
-            for family in (socket.AF_INET, socket.AF_INET6)
-            for route in netlink.dump(RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0) + number(OIF, index))
-            if route[0] == family and route[5] == PROTOCOL_BOOT
-        },
-        dict(_neighbours(netlink, index)),
-        link_of(loopback).up,
+        link_of(body), addresses(netlink, index), set(bodies), dict(_neighbours(netlink, index)), loopback_up=is_up
     )
 
 
@@ -107,16 +112,18 @@ def _neighbours(netlink: Netlink, index: int) -> t.Iterator[tuple[bytes, bytes]]
 
 def routes(entry: t.Mapping[str, t.Any], index: int) -> list[bytes]:
     """Return the routes that a pod has: to the gateway (IPv4), and the default route through it."""
-    found = []
-    for version in versions(entry):
-        family = socket.AF_INET6 if version == 6 else socket.AF_INET
-        via = socket.inet_pton(family, gateway(version))
-        way = Way(family, TYPES["unicast"], 254, default_metric(family), (Hop(b"", index),), scope=SCOPE_LINK)
-        if version == 4:
-            found.append(encode(Route(via, 32, PROTOCOL_BOOT, way)))
-        way = way._replace(hops=(Hop(via, index),), scope=0)
-        found.append(encode(Route(bytes(len(via)), 0, PROTOCOL_BOOT, way)))
-    return found
+    return [body for version in versions(entry) for body in _routes(version, index)]
+
+
+@functools.cache
+def _routes(version: int, index: int) -> list[bytes]:
+    """Return the routes of one IP version; most pods' ends have the same index."""
+    family = socket.AF_INET6 if version == 6 else socket.AF_INET
+    via = socket.inet_pton(family, gateway(version))
+    to_gateway = Way(family, TYPES["unicast"], 254, default_metric(family), (Hop(b"", index),), scope=SCOPE_LINK)
+    default = to_gateway._replace(hops=(Hop(via, index),), scope=0)
+    found = [encode(Route(via, 32, PROTOCOL_BOOT, to_gateway))] if version == 4 else []
+    return [*found, encode(Route(bytes(len(via)), 0, PROTOCOL_BOOT, default))]
 
 
 def lacks(entry: Entry, seen: PodSide) -> list[str]:

@@ -47,8 +47,8 @@ _HOP_FIELDS: dict[str, tuple[t.Any, int, int]] = {
     "weight": (int, 1, 256),
 }
 _BITS: dict[int, int] = {socket.AF_INET: 32, socket.AF_INET6: 128}
-_LENGTHS: dict[int, dict[str, int]] = {
-    family: {**{str(n): n for n in range(bits + 1)}, "none": bits} for family, bits in _BITS.items()
+_LENGTHS: dict[int, dict[str | None, int]] = {
+    family: {None: bits, **{str(n): n for n in range(bits + 1)}} for family, bits in _BITS.items()
 }
 
 
@@ -128,19 +128,19 @@ def _networks(family: int, texts: list[str]) -> dict[int, list[bytes]]:
             packed = []
         if length is None or not packed or _has_host_bits(family, length, packed):
             _refuse_bad_network(family, texts)
-        found[length] = packed
+        found.setdefault(length, []).extend(packed)  # a length that is left out may be written out elsewhere
     return found
 
 
-def _by_length(texts: list[str]) -> dict[str, list[str]]:
+def _by_length(texts: list[str]) -> dict[str | None, list[str]]:
     if set(map(str.count, texts, itertools.repeat("/"))) == {1}:
         words = "/".join(texts).split("/")
         if len(set(words[1::2])) == 1:
             return {words[1]: words[0::2]}
-    groups: dict[str, list[str]] = {}
+    groups: dict[str | None, list[str]] = {}
     for text in texts:
         address, slash, length = text.partition("/")
-        groups.setdefault(length if slash else "none", []).append(address)
+        groups.setdefault(length if slash else None, []).append(address)
     return groups
 
 
@@ -160,8 +160,8 @@ def _refuse_bad_network(family: int, texts: t.Iterable[str]) -> t.NoReturn:
         except (OSError, ValueError):
             reason = f'"{address}" is not an address'
         else:
-            known = _LENGTHS[family].get(length if slash else "none")
-            if known is None or length == "none":
+            known = _LENGTHS[family].get(length if slash else None)
+            if known is None:
                 reason = f'"{length}" is not a prefix length from 0 to {_BITS[family]}'
             elif _has_host_bits(family, known, [packed]):
                 reason = "it has host bits set"
