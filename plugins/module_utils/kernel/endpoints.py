@@ -11,6 +11,7 @@ it work on a host without a default route as well, where proxy ARP stays silent 
 from __future__ import annotations
 
 import contextlib
+import errno
 import itertools
 import os
 import socket
@@ -36,6 +37,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.marks import ALIAS_P
 
 _MARK = f"{ALIAS_PREFIX} endpoint "
 _GROUP, _DOOMED = 27, 0x706F646E  # IFLA_GROUP; the number of a group that only links to be deleted have ("podn")
+_AT_ONCE = 256  # links that are deleted by one system call
 
 
 def read(netlink: Netlink, wanted: t.Mapping[str, Entry]) -> dict[str, Entry]:
@@ -44,7 +46,7 @@ def read(netlink: Netlink, wanted: t.Mapping[str, Entry]) -> dict[str, Entry]:
     pairs = {link.name: link for link in links(netlink, "veth")}
     ours = {name: link for name, link in pairs.items() if link.alias.startswith(_MARK)}
     for name in wanted:
-        if name not in ours and _exists(name):
+        if name not in ours and _index(name):
             foreign = pairs.get(name) or link_named(netlink, name)
             found[name] = {"foreign": foreign.kind if foreign and foreign.kind else "device"}
     routes = host_side.read_pod_routes(netlink) if ours else {}
@@ -56,20 +58,28 @@ def read(netlink: Netlink, wanted: t.Mapping[str, Entry]) -> dict[str, Entry]:
                 host = host_side.faults(link, wanted[name], settings)
                 found[name].update({"host": host} if host else {})
                 found[name].update(_read_pod(found[name]["netns"], link, wanted[name], back))
+    inhabited = {entry.get("netns") for entry in found.values()}
     for netns, (name, workload) in pod_netns.notes().items():
-        if name not in found:
+        if name not in found and netns not in inhabited:
             found[name] = {"workload": workload, "netns": netns, "pod": "no link"}
     return found
 
 
-def _exists(name: str) -> bool:
+def _index(name: str) -> int:
+    """Return the index of a device, 0 for none."""
     with contextlib.suppress(OSError):
-        return bool(socket.if_nametoindex(name))
-    return False
+        return socket.if_nametoindex(name)
+    return 0
+
+
+def _home(link: Link) -> tuple[str, str]:
+    """Return the workload and its namespace that the alias of a link of ours names."""
+    workload, __, netns = link.alias[len(_MARK) :].partition(" ")
+    return workload, netns
 
 
 def _read_host(link: Link, routes: list[str]) -> Entry:
-    workload, __, netns = link.alias[len(_MARK) :].partition(" ")
+    workload, netns = _home(link)
     return {"workload": workload, "netns": netns, "mtu": link.mtu, "routes": routes}
 
 
@@ -150,7 +160,7 @@ def _refuse_occupied(what: str, entry: Entry) -> None:
             raise KernelError(f"{what}: {entry['netns']} is no network namespace", remedy="Correct netns or pid")
         return
     with namespace(entry["netns"]):
-        if _exists(entry["interface"]):
+        if _index(entry["interface"]):
             raise Conflict(
                 f"{what}: namespace {entry['netns']} has an interface {entry['interface']} already",
                 remedy="Remove it, or give the endpoint another interface",
@@ -207,25 +217,31 @@ def _unroute(netlink: Netlink, change: Change) -> None:
 def remove(netlink: Netlink, gone: t.Mapping[str, Entry], *, with_namespaces: bool = True) -> None:
     """Delete both ends, and with them their routes; also named namespaces that were made for the endpoints.
 
-    All go in one request, as a group of links: one by one the kernel waits for each.
+    A namespace stays while another endpoint of ours lives in it. Many go in one request, as a group of links: one by
+    one the kernel waits for each. No more than fit into one system call, so that none is left in the group.
     """
-    indexes = [socket.if_nametoindex(name) for name in gone if _exists(name)]
-    requests = [(RTM_SETLINK, 0, IFINFO.pack(0, 0, index, 0, 0) + number(_GROUP, _DOOMED)) for index in indexes]
-    if requests:
+    indexes = [index for index in map(_index, gone) if index]
+    for start in range(0, len(indexes), _AT_ONCE):
+        part = indexes[start : start + _AT_ONCE]
+        requests = [(RTM_SETLINK, 0, IFINFO.pack(0, 0, index, 0, 0) + number(_GROUP, _DOOMED)) for index in part]
         requests.append((RTM_DELLINK, 0, IFINFO.pack(0, 0, 0, 0, 0) + number(_GROUP, _DOOMED)))
-        _send(netlink, requests, f"delete endpoints {', '.join(entry['workload'] for entry in gone.values())}")
-    for entry in gone.values() if with_namespaces else ():
-        pod_netns.remove(entry["netns"])
+        for refusal in netlink.send(requests):
+            if refusal.errno != errno.ENODEV:  # one that is gone already has gone with its namespace
+                raise refusal.as_error(f"delete endpoints {', '.join(entry['workload'] for entry in gone.values())}")
+    if with_namespaces and any("/" not in entry["netns"] for entry in gone.values()):
+        inhabited = {_home(link)[1] for link in links(netlink, "veth") if link.alias.startswith(_MARK)}
+        for netns in {entry["netns"] for entry in gone.values()} - inhabited:
+            pod_netns.remove(netns)
 
 
 def _create(netlink: Netlink, name: str, entry: Entry, settings: Settings) -> None:
     what = f"create endpoint {entry['workload']}"
-    if "/" not in entry["netns"]:
-        pod_netns.make(entry["netns"], name, entry["workload"])
+    made = "/" not in entry["netns"] and pod_netns.make(entry["netns"], name, entry["workload"])
     try:
         _create_pair(netlink, name, entry, what)
     except BaseException:
-        pod_netns.remove(entry["netns"])
+        if made:
+            pod_netns.remove(entry["netns"])
         raise
     try:
         _configure(netlink, name, entry, settings, None)

@@ -36,6 +36,7 @@ _SOL_NETLINK = 270
 _EXT_ACK, _STRICT_CHECK = 11, 12
 _RECEIVE_BUFFER = 4 << 20  # bytes; a batch of which every request is refused must fit
 _CHUNK = 16 << 10  # bytes sent at once
+_RECEIVE = 64 << 10  # bytes received at once; the kernel's dumps come in pieces of up to 32 KiB (netlink(7))
 _FLAG_TLVS = 0x200  # NLM_F_ACK_TLVS: attributes with the kernel's explanation follow
 _ERROR_MESSAGE = 1  # NLMSGERR_ATTR_MSG
 _DUMP_TRIES = 20
@@ -105,7 +106,7 @@ class Netlink:
         interrupted = 0
         unpack, size = _LENGTH_TYPE_FLAGS.unpack_from, HEADER.size
         while True:
-            data = self._socket.recv(1 << 18)
+            data = self._socket.recv(_RECEIVE)
             start, end = 0, len(data)
             length, kind, flags = unpack(data)
             if kind not in (NLMSG_DONE, NLMSG_ERROR) and _is_uniform(data, length):
@@ -126,7 +127,7 @@ class Netlink:
     def get(self, kind: int, body: bytes) -> bytes | None:
         """Return the body of the one object that a request selects, or None if there is none."""
         self._socket.send(HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST, 0, 0) + body)
-        data = self._socket.recv(1 << 18)
+        data = self._socket.recv(_RECEIVE)
         length, answer, __ = _LENGTH_TYPE_FLAGS.unpack_from(data)
         return None if answer == NLMSG_ERROR else data[HEADER.size : length]
 
@@ -163,12 +164,14 @@ class Netlink:
             return self.send((kind, flags, body) for body in bodies)
         length = HEADER.size + lengths.pop()
         header = HEADER.pack(length, kind, flags | NLM_F_REQUEST, 0, 0)
-        final = _with_acknowledgement(HEADER.pack(length, kind, flags | NLM_F_REQUEST, 1, 0))
-        step = _CHUNK // length
+        final = HEADER.pack(length, kind, flags | NLM_F_REQUEST | NLM_F_ACK, 1, 0)
+        step = max(1, _CHUNK // length)
         refused: list[Refusal] = []
         for start in range(0, len(bodies), step):
             chunk = bodies[start : start + step]
-            self._socket.send(header.join([b"", *chunk[:-1], b""])[: -len(header)] + final + chunk[-1])
+            data = bytearray(header + header.join(chunk))
+            data[-length : HEADER.size - length] = final
+            self._socket.send(data)
             answers = self._answers(1)
             refused += [Refusal(start + chunk.index(body), code, text) for __, code, text, body in answers]
         return refused
@@ -177,7 +180,7 @@ class Netlink:
         """Return sequence number, error number, explanation and body of refused requests, up to a last one's answer."""
         found: list[tuple[int, int, str, bytes]] = []
         while True:
-            data = self._socket.recv(1 << 18)
+            data = self._socket.recv(_RECEIVE)
             start = 0
             while start < len(data):
                 length, kind, flags, __, __ = HEADER.unpack_from(data, start)

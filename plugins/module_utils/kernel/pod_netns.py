@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Named network namespaces that are made for pods, as `ip netns` has them, and go with them.
 
-A file per namespace notes that it is ours, and whose: it is written first and deleted last, so that whatever is left
-by a run that was killed is found.
+A note per namespace says that it is ours, and whose: it is written first and deleted last, so that whatever is left by
+a run that was killed is found. Notes are symbolic links, which come with their text or not at all.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ def notes() -> dict[str, tuple[str, str]]:
     found = {}
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(NOTES):
-            with contextlib.suppress(OSError, ValueError):  # it went in this moment, or is half written
-                with open(os.path.join(NOTES, name)) as file:
-                    host, interface, workload = file.read().split()
+            with contextlib.suppress(OSError, ValueError):  # it went in this moment, or is no note
+                host, interface, workload = os.readlink(os.path.join(NOTES, name)).split()
                 if host == owner():
                     found[name] = (interface, workload)
     return found
@@ -62,24 +61,25 @@ def exists(path: str) -> bool:
         os.close(descriptor)
 
 
-def make(name: str, interface: str, workload: str) -> None:
-    """Make a named namespace unless it lives already, and note that it is ours. Raises KernelError."""
+def make(name: str, interface: str, workload: str) -> bool:
+    """Make a named namespace and note that it is ours; tell so, or that it lived already. Raises KernelError."""
     path = os.path.join(NETNS_DIRECTORY, name)
     if exists(path):
-        return
-    if os.path.lexists(path) and not os.path.exists(os.path.join(NOTES, name)) and os.path.getsize(path):
+        return False
+    remove(name)  # what is left of a dead one
+    if os.path.lexists(path) and os.lstat(path).st_size:
         raise KernelError(f"create network namespace {name}: {path} is a file of somebody else", remedy="Remove it")
     try:
         _share_directory()
         os.makedirs(NOTES, exist_ok=True)
-        with open(os.path.join(NOTES, name), "w") as file:
-            file.write(f"{owner()} {interface} {workload}\n")
+        os.symlink(f"{owner()} {interface} {workload}", os.path.join(NOTES, name))
         os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o444))
         _make_at(path)
     except OSError as error:
         remove(name)
         remedy = "Run as root (become: true)" if error.errno in (errno.EPERM, errno.EACCES) else ""
         raise KernelError(f"create network namespace {name}: {error.strerror}", remedy=remedy) from error
+    return True
 
 
 def _make_at(path: str) -> None:
@@ -107,7 +107,7 @@ def _share_directory() -> None:
 def remove(name: str) -> None:
     """Remove a namespace that was made for a pod, dead or alive, and its note; any other stays."""
     note = os.path.join(NOTES, name)
-    if "/" in name or not os.path.exists(note):
+    if "/" in name or not os.path.lexists(note):
         return
     path = os.path.join(NETNS_DIRECTORY, name)
     libc().umount2(path.encode(), _MNT_DETACH)  # not mounted: nothing to do

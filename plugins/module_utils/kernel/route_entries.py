@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import operator
 import socket
 import typing as t
 
@@ -26,6 +27,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire im
 )
 
 Entry = t.Mapping[str, t.Any]
+_Alike = t.Tuple[int, int, int, int]  # family, table, metric, prefix length
 _U32 = (1 << 32) - 1
 # The options of a route beside its destinations: their types, and the range of numbers.
 FIELDS: dict[str, tuple[t.Any, int, int]] = {
@@ -79,18 +81,21 @@ def parse(entries: t.Any, devices: Devices) -> Wanted:
     """
     if not isinstance(entries, list):
         raise InvalidInput(f"routes: expected a list, got {_kind(entries)}", remedy="List the routes")
-    bodies: dict[bytes, None] = {}
-    ways: dict[tuple[int, int, int], set[Way]] = {}
+    lists: list[list[bytes]] = []
+    alike: dict[_Alike, dict[Way, list[list[bytes]]]] = {}
     for place, entry in enumerate(entries, 1):
         for family, texts in _destinations(entry, place).items():
             way = _way(entry, family, texts[0], devices)
-            ways.setdefault((family, way.table, way.metric), set()).add(way)
             template = Template(way)
             for length, packed in _networks(family, texts).items():
-                bodies.update(zip(template.bodies(length, packed), itertools.repeat(None)))
-    if any(len(different) > 1 for different in ways.values()):
-        _refuse_contradictions(bodies, devices)
-    return Wanted(bodies, {(family, table) for family, table, __ in ways})
+                lists.append(template.bodies(length, packed))
+                by_way = alike.setdefault((family, way.table, way.metric, length), {})
+                by_way.setdefault(way, []).append(lists[-1])
+    for (family, __, __, length), by_way in alike.items():
+        if len(by_way) > 1:
+            _refuse_contradictions(family, length, list(by_way.values()), devices)
+    bodies = dict.fromkeys(itertools.chain.from_iterable(lists))
+    return Wanted(bodies, {(family, table) for family, table, __, __ in alike})
 
 
 def _kind(value: t.Any) -> str:
@@ -132,15 +137,17 @@ def _networks(family: int, texts: list[str]) -> dict[int, list[bytes]]:
     return found
 
 
-def _by_length(texts: list[str]) -> dict[str | None, list[str]]:
-    if set(map(str.count, texts, itertools.repeat("/"))) == {1}:
-        words = "/".join(texts).split("/")
-        if len(set(words[1::2])) == 1:
-            return {words[1]: words[0::2]}
-    groups: dict[str | None, list[str]] = {}
+def _by_length(texts: list[str]) -> dict[str, list[str]]:
+    """Return the addresses by the text of the prefix length; all at once if it is the same for all."""
+    ending = f"/{texts[0].rpartition('/')[2]},"
+    joined = ",".join(texts) + ","
+    addresses = joined.replace(ending, ",").split(",")[:-1]
+    if joined.count(ending) == joined.count("/") == len(addresses) == len(texts):
+        return {ending[1:-1]: addresses}
+    groups: dict[str, list[str]] = {}
     for text in texts:
         address, slash, length = text.partition("/")
-        groups.setdefault(length if slash else None, []).append(address)
+        groups.setdefault(length if slash else "none", []).append(address)
     return groups
 
 
@@ -174,14 +181,13 @@ def _refuse_bad_network(family: int, texts: t.Iterable[str]) -> t.NoReturn:
 
 def _checked(entry: Entry, fields: t.Mapping[str, tuple[t.Any, int, int]], what: str) -> dict[str, t.Any]:
     """Return the options that are set, each of its type and in its range."""
-    unknown = sorted(str(key) for key in entry if key not in fields and key not in ("destination", "destinations"))
-    if unknown:
-        raise InvalidInput(f"{what}: there is no option {unknown[0]}", remedy=f"Options are {', '.join(fields)}")
     values = {}
-    for option, (kind, low, high) in fields.items():
-        value = entry.get(option)
-        if value is None:
+    for option, value in entry.items():
+        if option in ("destination", "destinations") or (value is None and option in fields):
             continue
+        if option not in fields:
+            raise InvalidInput(f"{what}: there is no option {option}", remedy=f"Options are {', '.join(fields)}")
+        kind, low, high = fields[option]
         if type(value) is not kind:
             raise InvalidInput(f"{what}: {option} is {_kind(value)}, not {kind.__name__}", remedy=f"Correct {option}")
         if kind is int and not low <= value <= high:
@@ -263,15 +269,21 @@ def _address(text: str, family: int, option: str, what: str) -> bytes:
         raise InvalidInput(message, remedy=f"Correct {option}") from error
 
 
-def _refuse_contradictions(bodies: t.Iterable[bytes], devices: Devices) -> None:
-    """Raise InvalidInput for two different routes that are one to the kernel: the second would replace the first."""
-    seen: dict[t.Any, bytes] = {}
-    for body in bodies:
-        route = decode(body)
-        first = seen.setdefault((route.destination, route.length, route.way.table, route.way.metric), body)
+def _refuse_contradictions(family: int, length: int, ways: list[list[list[bytes]]], devices: Devices) -> None:
+    """Raise InvalidInput for two different routes that are one to the kernel: the second would replace the first.
+
+    ways: bodies by their way, all with the same table, metric and prefix length.
+    """
+    address = slice(24, 40 if family == socket.AF_INET6 else 28) if length else slice(0, 0)
+    different = [set(map(operator.itemgetter(address), itertools.chain.from_iterable(lists))) for lists in ways]
+    if sum(map(len, different)) == len(set().union(*different)):
+        return
+    seen: dict[bytes, bytes] = {}
+    for body in itertools.chain.from_iterable(itertools.chain.from_iterable(ways)):
+        first = seen.setdefault(body[address], body)
         if first != body:
             one, other = (words(decode(each).way, devices.name) for each in (first, body))
             raise InvalidInput(
-                f"routes: {name(route)} is listed twice, as {one} and as {other}",
+                f"routes: {name(decode(body))} is listed twice, as {one} and as {other}",
                 remedy="List it once, or give the two different metrics",
             )

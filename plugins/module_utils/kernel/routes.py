@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import errno
+import operator
 import socket
 import typing as t
 
@@ -39,6 +40,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
 from ansible_collections.podnet.calico.plugins.module_utils.marks import ROUTE_PROTOCOL
 
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
+_FAMILY_PROTOCOL = operator.itemgetter(slice(0, 6, 5))
 _NAMED = 100  # how many routes a fact or an error names
 
 Key = t.Tuple[int, bytes, int, int]  # prefix length, destination, table, metric: what makes two routes one
@@ -82,7 +84,7 @@ def read(netlink: Netlink, protocol: int = ROUTE_PROTOCOL) -> list[bytes]:
     found: list[bytes] = []
     for family in FAMILIES:
         bodies = netlink.dump(RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, 0, protocol, 0, 0, 0))
-        if {body[0:6:5] for body in bodies} - {bytes((family, protocol))}:  # a kernel that does not filter
+        if set(map(_FAMILY_PROTOCOL, bodies)) - {bytes((family, protocol))}:  # a kernel that does not filter
             bodies = [body for body in bodies if body[0] == family and body[5] == protocol]
         found += [stripped(body) for body in bodies] if family == socket.AF_INET6 else bodies
     return found

@@ -1,7 +1,11 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Making, changing and removing tunnel devices, through pyroute2: there are one or two of them on a host."""
+"""Making, changing and removing tunnel devices: there are one or two of them on a host.
+
+pyroute2 does it, but for making a VXLAN device: that and our mark have to be one system call, since a run that is
+killed between the two would leave a device that nobody knows to be ours.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,35 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.library import NetlinkError, explained, open_netlink
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import alias
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import (
+    ADDRESS,
+    IFALIAS,
+    INFO_DATA,
+    INFO_KIND,
+    LINKINFO,
+    NAME,
+    alias,
+    packed_mac,
+)
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink, Request
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_entries import IPIP_DEVICE, Entry
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
+    IFINFO,
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    RTM_NEWLINK,
+    RTM_SETLINK,
+    attribute,
+    number,
+    text,
+)
 
-__all__ = ["configure", "open_netlink", "remove"]
+__all__ = ["configure", "create", "creation", "open_netlink", "remove"]
 
 _IPIP_MTU = 1480  # bytes; what the kernel gives its own tunl0
 _SCOPE_LINK = 253
+_NESTED = 0x8000  # NLA_F_NESTED
+_ID, _LINK, _LOCAL, _LEARNING, _PORT, _LOCAL6 = 1, 3, 4, 7, 15, 17  # IFLA_VXLAN_… (linux/if_link.h)
 
 
 def remove(ipr: t.Any, name: str, what: str) -> None:
@@ -34,10 +60,8 @@ def remove(ipr: t.Any, name: str, what: str) -> None:
 
 
 def configure(ipr: t.Any, name: str, actual: Entry | None, wanted: Entry, what: str) -> int:
-    """Make a device if there is none (actual), and give it its attributes and its one address; return its index."""
+    """Give a device its attributes and its one address; return its index. actual: what it has, None for a new one."""
     with explained(what):
-        if actual is None:
-            _create(ipr, name, wanted, what)
         index = socket.if_nametoindex(name)
         ipr.link("set", index=index, mtu=wanted["mtu"], IFLA_IFALIAS=alias("tunnel"))
         if actual and wanted.get("mac") and actual["mac"] != wanted["mac"]:
@@ -53,27 +77,31 @@ def configure(ipr: t.Any, name: str, actual: Entry | None, wanted: Entry, what: 
         return index
 
 
-def _create(ipr: t.Any, name: str, wanted: Entry, what: str) -> None:
+def create(netlink: Netlink, ipr: t.Any, name: str, wanted: Entry, what: str) -> None:
+    """Make a device that is ours from its first moment on. Raises KernelError."""
     if wanted["kind"] == "ipip":
-        _create_ipip(ipr, name)
+        with explained(what):
+            _create_ipip(ipr, name)
         return
     try:
         parent = socket.if_nametoindex(wanted["parent"])
     except OSError as error:
         message = f"{what}: there is no device {wanted['parent']}"
         raise KernelError(message, remedy="Correct its parent") from error
-    version = ipaddress.ip_address(wanted["local"]).version
-    ipr.link(
-        "add",
-        ifname=name,
-        kind="vxlan",
-        address=wanted["mac"],
-        vxlan_id=wanted["vni"],
-        vxlan_port=wanted["port"],
-        vxlan_link=parent,
-        vxlan_learning=0,
-        **{"vxlan_local" if version == 4 else "vxlan_local6": wanted["local"]},
-    )
+    for refusal in netlink.send(creation(name, wanted, parent))[:1]:
+        raise refusal.as_error(what)
+
+
+def creation(name: str, wanted: Entry, parent: int) -> list[Request]:
+    """Return the requests that make a VXLAN device on the device with an index, and mark it."""
+    local = ipaddress.ip_address(wanted["local"])
+    data = number(_ID, wanted["vni"]) + number(_LINK, parent) + attribute(_PORT, wanted["port"].to_bytes(2, "big"))
+    data += attribute(_LEARNING, b"\0") + attribute(_LOCAL if local.version == 4 else _LOCAL6, local.packed)
+    info = text(INFO_KIND, "vxlan") + attribute(INFO_DATA | _NESTED, data)
+    head = IFINFO.pack(0, 0, 0, 0, 0) + text(NAME, name)
+    body = head + attribute(ADDRESS, packed_mac(wanted["mac"])) + attribute(LINKINFO | _NESTED, info)
+    mark = head + attribute(IFALIAS, alias("tunnel").encode())
+    return [(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body), (RTM_SETLINK, 0, mark)]
 
 
 def _create_ipip(ipr: t.Any, name: str) -> None:

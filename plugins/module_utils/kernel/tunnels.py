@@ -134,6 +134,8 @@ def apply(netlink: Netlink, changes: t.Iterable[Change], wanted: t.Mapping[str, 
             if actual and needs_new_device(actual, entry):
                 tunnel_devices.remove(ipr, change.name, what)
                 actual = None
+            if actual is None:
+                tunnel_devices.create(netlink, ipr, change.name, entry, what)
             index = tunnel_devices.configure(ipr, change.name, actual, entry, what)
             if "checksum_offload" in entry:
                 offload.put(change.name, entry["checksum_offload"])
