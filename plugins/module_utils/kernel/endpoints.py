@@ -20,6 +20,10 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import host_side, pod_netns, pod_side
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoint_conflicts import (
+    refuse_conflicts,
+    repairable,
+)
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoint_entries import Entry, parse
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.host_side import Settings
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import Link, link_named, links
@@ -31,7 +35,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink impor
     namespace_path,
     visits,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import describe
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import IFINFO, RTM_DELLINK, RTM_SETLINK, number
 from ansible_collections.podnet.calico.plugins.module_utils.marks import ALIAS_PREFIX
 
@@ -89,7 +92,7 @@ def _read_pod(netns: str, link: Link, wanted: Entry, back: int) -> Entry:
             seen = pod_side.observe(netlink, link.peer, pod_side.versions(wanted))
     except (KernelError, OSError) as error:
         return {"pod": str(error)}
-    if seen is None:
+    if seen is None or seen.link.peer != link.index:  # somebody made a namespace of that name anew
         return {"pod": "no link"}
     lacks = pod_side.lacks(wanted, seen)
     if seen.link.mtu != link.mtu:
@@ -104,7 +107,7 @@ def plan(
     """Return the changes that make the wanted endpoints exist (or not); exclusive removes others of ours.
 
     A link of somebody else under a wanted name is a Conflict. Endpoints that go come first if a wanted one needs one of
-    their addresses, and last otherwise.
+    their addresses or lives in their namespace, and last otherwise.
     """
     for name, entry in wanted.items():
         if present and "foreign" in actual.get(name, {}):
@@ -117,14 +120,14 @@ def plan(
         return compare("endpoint", ours, {name: entry for name, entry in ours.items() if name not in wanted})
     after = {} if exclusive else dict(ours)
     after.update({name: _expected(entry, ours.get(name)) for name, entry in wanted.items()})
-    needed = {address for entry in wanted.values() for address in entry["addresses"]}
+    needed = {thing for entry in wanted.values() for thing in (*entry["addresses"], entry["netns"])}
     return sorted(compare("endpoint", ours, after), key=lambda change: _turn(change, needed))
 
 
 def _turn(change: Change, needed: set[str]) -> int:
     if change.after is not None:
         return 1
-    return 2 if needed.isdisjoint(change.before.get("routes", ())) else 0
+    return 2 if needed.isdisjoint((*change.before.get("routes", ()), change.before["netns"])) else 0
 
 
 def _expected(entry: Entry, actual: Entry | None) -> Entry:
@@ -135,54 +138,16 @@ def _expected(entry: Entry, actual: Entry | None) -> Entry:
     return expected
 
 
-def refuse_conflicts(netlink: Netlink, changes: t.Iterable[Change]) -> None:
-    """Raise Conflict for what is in the way of endpoints to be made: a route to an address, things in a pod."""
-    leaving = {change.name for change in changes if change.before is not None}
-    for change in changes:
-        if change.after is None:
-            continue
-        what = f"create endpoint {change.after['workload']}"
-        for address in set(change.after["addresses"]) - set((change.before or {}).get("routes", ())):
-            route = host_side.route_in_the_way(netlink, address)
-            if route and not {_name(hop.device) for hop in route.way.hops} & leaving:
-                raise Conflict(
-                    f"{what}: there is a route to {address} already: {describe(route, _name)}",
-                    remedy="Remove it, or give the endpoint another address",
-                )
-        if change.before is None:
-            _refuse_occupied(what, change.after)
-
-
-def _refuse_occupied(what: str, entry: Entry) -> None:
-    """Raise Conflict if the pod's namespace has an interface of that name already."""
-    if not pod_netns.exists(namespace_path(entry["netns"])):
-        if "/" in entry["netns"]:
-            raise KernelError(f"{what}: {entry['netns']} is no network namespace", remedy="Correct netns or pid")
-        return
-    with namespace(entry["netns"]):
-        if _index(entry["interface"]):
-            raise Conflict(
-                f"{what}: namespace {entry['netns']} has an interface {entry['interface']} already",
-                remedy="Remove it, or give the endpoint another interface",
-            )
-
-
-def _name(index: int) -> str:
-    try:
-        return socket.if_indextoname(index)
-    except OSError:
-        return str(index)
-
-
 def apply(netlink: Netlink, changes: t.Sequence[Change], wanted: t.Mapping[str, Entry]) -> None:
     """Make the changes; an endpoint that cannot be finished is removed again, so that none is left half-made."""
     settings = host_side.read_settings(netlink)
+    homes = {change.after["netns"] for change in changes if change.after}
     for change in changes:
         if change.before and change.after:
             _unroute(netlink, change)
     for gone, group in itertools.groupby(changes, key=lambda change: change.after is None):
         if gone:
-            remove(netlink, {change.name: change.before for change in group})
+            remove(netlink, {change.name: change.before for change in group}, keep=homes)
             continue
         for change in group:
             _make(netlink, change, wanted[change.name], settings)
@@ -190,19 +155,12 @@ def apply(netlink: Netlink, changes: t.Sequence[Change], wanted: t.Mapping[str, 
 
 
 def _make(netlink: Netlink, change: Change, entry: Entry, settings: Settings) -> None:
-    if _repairable(change):
+    if repairable(change):
         _configure(netlink, change.name, entry, settings, change.before["routes"])
         return
     if change.before is not None:
-        kept = change.before["netns"] == entry["netns"]
-        remove(netlink, {change.name: change.before}, with_namespaces=not kept)
+        remove(netlink, {change.name: change.before}, keep={entry["netns"]})
     _create(netlink, change.name, entry, settings)
-
-
-def _repairable(change: Change) -> bool:
-    """Tell whether both ends are there and where they belong, so that the pod's connections can live on."""
-    before, after = change.before, change.after
-    return before is not None and all(before.get(key) == after[key] for key in ("netns", "interface"))
 
 
 def _unroute(netlink: Netlink, change: Change) -> None:
@@ -214,10 +172,10 @@ def _unroute(netlink: Netlink, change: Change) -> None:
         _send(netlink, requests, f"change endpoint {change.after['workload']}")
 
 
-def remove(netlink: Netlink, gone: t.Mapping[str, Entry], *, with_namespaces: bool = True) -> None:
+def remove(netlink: Netlink, gone: t.Mapping[str, Entry], *, keep: t.Container[str] = ()) -> None:
     """Delete both ends, and with them their routes; also named namespaces that were made for the endpoints.
 
-    A namespace stays while another endpoint of ours lives in it. Many go in one request, as a group of links: one by
+    A namespace stays while another endpoint of ours lives in it, or is about to (keep). Many go in one request, as a group of links: one by
     one the kernel waits for each. No more than fit into one system call, so that none is left in the group.
     """
     indexes = [index for index in map(_index, gone) if index]
@@ -228,9 +186,10 @@ def remove(netlink: Netlink, gone: t.Mapping[str, Entry], *, with_namespaces: bo
         for refusal in netlink.send(requests):
             if refusal.errno != errno.ENODEV:  # one that is gone already has gone with its namespace
                 raise refusal.as_error(f"delete endpoints {', '.join(entry['workload'] for entry in gone.values())}")
-    if with_namespaces and any("/" not in entry["netns"] for entry in gone.values()):
+    homes = {entry["netns"] for entry in gone.values() if "/" not in entry["netns"] and entry["netns"] not in keep}
+    if homes:
         inhabited = {_home(link)[1] for link in links(netlink, "veth") if link.alias.startswith(_MARK)}
-        for netns in {entry["netns"] for entry in gone.values()} - inhabited:
+        for netns in homes - inhabited:
             pod_netns.remove(netns)
 
 
@@ -272,7 +231,10 @@ def _configure(netlink: Netlink, name: str, entry: Entry, settings: Settings, ro
         pod_index = socket.if_nametoindex(entry["interface"])
         pod_side.prepare(entry)
         seen = None if routes is None else pod_side.observe(inner, pod_index, pod_side.versions(entry))
-        _send(inner, pod_side.requests(entry, pod_index, seen), f"{what}, in its namespace {entry['netns']}")
+        wanted = pod_side.requests(entry, pod_index, seen)
+        if seen is not None:
+            wanted = pod_side.replacing(inner, pod_index, wanted)
+        _send(inner, wanted, f"{what}, in its namespace {entry['netns']}")
     there = routes if routes and link and link.up else ()
     _send(netlink, host_side.route_requests(index, entry["addresses"], there), what)
 
@@ -300,7 +262,7 @@ def ensure(endpoints: t.Sequence[t.Mapping[str, t.Any]], *, state: str, exclusiv
     with only_one(check_mode), Netlink() as netlink:
         actual = read(netlink, wanted)
         changes = plan(actual, wanted, present=state == "present", exclusive=exclusive)
-        refuse_conflicts(netlink, changes)
+        refuse_conflicts(netlink, changes, actual)
         if not check_mode:
             apply(netlink, changes, wanted)
     names = [{"name": entry["workload"], "host_interface": name} for name, entry in wanted.items()]

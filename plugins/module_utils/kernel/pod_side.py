@@ -30,6 +30,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire im
     Hop,
     Route,
     Way,
+    decode,
     default_metric,
     encode,
     stripped,
@@ -172,6 +173,26 @@ def requests(entry: Entry, index: int, seen: PodSide | None) -> list[Request]:
     there = seen.routes if seen and seen.link.up else set()
     wanted = routes(entry, index)
     return result + [(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, body) for body in wanted if body not in there]
+
+
+def replacing(netlink: Netlink, index: int, wanted: t.Sequence[Request]) -> list[Request]:
+    """Return requests of which those for routes replace what the pod's end has for that destination, if anything.
+
+    A route through another device is somebody else's: there the kernel goes on to refuse.
+    """
+    head = RTMSG.pack(0, 0, 0, 0, 0, 0, 0, 0, 0) + number(OIF, index)
+    taken = {_place(body) for body in netlink.dump(RTM_GETROUTE, head)}
+    replace = NLM_F_CREATE | NLM_F_REPLACE
+    return [
+        (kind, replace, body) if kind == RTM_NEWROUTE and _place(body) in taken else (kind, flags, body)
+        for kind, flags, body in wanted
+    ]
+
+
+def _place(body: bytes) -> tuple[int, bytes, int, int, int]:
+    """Return what makes two routes one to the kernel: prefix length, destination, table, metric and TOS."""
+    route = decode(body)
+    return (route.length, route.destination, route.way.table, route.way.metric, route.way.tos)
 
 
 def _address(text: str, index: int) -> bytes:

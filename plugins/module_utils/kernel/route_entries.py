@@ -29,6 +29,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire im
 Entry = t.Mapping[str, t.Any]
 _Alike = t.Tuple[int, int, int, int]  # family, table, metric, prefix length
 _U32 = (1 << 32) - 1
+_DESTINATIONS = ("destination", "destinations")
 # The options of a route beside its destinations: their types, and the range of numbers.
 FIELDS: dict[str, tuple[t.Any, int, int]] = {
     "type": (str, 0, 0),
@@ -114,8 +115,11 @@ def _destinations(entry: t.Any, place: int) -> dict[int, list[str]]:
     texts = [single] if several is None else several
     if not isinstance(texts, list) or not set(map(type, texts)) <= {str}:
         raise InvalidInput(f"routes: number {place}: destinations are not all text", remedy="Write them as 10.0.0.0/26")
+    if not texts:
+        _checked(entry, FIELDS, f"routes: number {place}", beside=_DESTINATIONS)
+        return {}
     if ":" not in "".join(texts):
-        return {socket.AF_INET: texts} if texts else {}
+        return {socket.AF_INET: texts}
     found: dict[int, list[str]] = {}
     for text in texts:
         found.setdefault(socket.AF_INET6 if ":" in text else socket.AF_INET, []).append(text)
@@ -137,17 +141,17 @@ def _networks(family: int, texts: list[str]) -> dict[int, list[bytes]]:
     return found
 
 
-def _by_length(texts: list[str]) -> dict[str, list[str]]:
+def _by_length(texts: list[str]) -> dict[str | None, list[str]]:
     """Return the addresses by the text of the prefix length; all at once if it is the same for all."""
     ending = f"/{texts[0].rpartition('/')[2]},"
     joined = ",".join(texts) + ","
     addresses = joined.replace(ending, ",").split(",")[:-1]
     if joined.count(ending) == joined.count("/") == len(addresses) == len(texts):
         return {ending[1:-1]: addresses}
-    groups: dict[str, list[str]] = {}
+    groups: dict[str | None, list[str]] = {}
     for text in texts:
         address, slash, length = text.partition("/")
-        groups.setdefault(length if slash else "none", []).append(address)
+        groups.setdefault(length if slash else None, []).append(address)
     return groups
 
 
@@ -179,11 +183,13 @@ def _refuse_bad_network(family: int, texts: t.Iterable[str]) -> t.NoReturn:
     raise AssertionError(texts)
 
 
-def _checked(entry: Entry, fields: t.Mapping[str, tuple[t.Any, int, int]], what: str) -> dict[str, t.Any]:
-    """Return the options that are set, each of its type and in its range."""
+def _checked(
+    entry: Entry, fields: t.Mapping[str, tuple[t.Any, int, int]], what: str, *, beside: tuple[str, ...] = ()
+) -> dict[str, t.Any]:
+    """Return the options that are set, each of its type and in its range; those beside are not looked at."""
     values = {}
     for option, value in entry.items():
-        if option in ("destination", "destinations") or (value is None and option in fields):
+        if option in beside or (value is None and option in fields):
             continue
         if option not in fields:
             raise InvalidInput(f"{what}: there is no option {option}", remedy=f"Options are {', '.join(fields)}")
@@ -198,7 +204,7 @@ def _checked(entry: Entry, fields: t.Mapping[str, tuple[t.Any, int, int]], what:
 
 def _way(entry: Entry, family: int, first: str, devices: Devices) -> Way:
     what = f"route {first}"
-    values = _checked(entry, FIELDS, what)
+    values = _checked(entry, FIELDS, what, beside=_DESTINATIONS)
     kind = _choice(values, "type", (*TYPES,), "unicast", what)
     scope = _choice(values, "scope", ("global", "link"), "global", what)
     hops = _hops(values, family, kind, what, devices)

@@ -172,9 +172,19 @@ def stripped(body: bytes) -> bytes:
     return body[: -len(_TAIL6)] if body.endswith(_TAIL6) else body
 
 
-def without_device(route: Route) -> Route:
-    """Return a route as somebody asks for it who leaves the device to the kernel."""
-    return route._replace(way=route.way._replace(hops=tuple(hop._replace(device=0) for hop in route.way.hops)))
+def fulfils(actual: Route, wanted: Route) -> bool:
+    """Tell whether a route is what was asked for; a hop without a device is fulfilled by any that the kernel found."""
+    if actual == wanted:
+        return True
+    if actual._replace(way=actual.way._replace(hops=())) != wanted._replace(way=wanted.way._replace(hops=())):
+        return False
+    left = list(actual.way.hops)
+    for hop in sorted(wanted.way.hops, key=lambda hop: not hop.device):
+        same = [each for each in left if hop == (each if hop.device else each._replace(device=0))]
+        if not same:
+            return False
+        left.remove(same[0])
+    return not left
 
 
 def destination(route: Route) -> str:

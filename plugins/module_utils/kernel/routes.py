@@ -22,9 +22,9 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire im
     Route,
     decode,
     encode,
+    fulfils,
     name,
     stripped,
-    without_device,
     words_with_owner,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
@@ -104,15 +104,15 @@ def plan(actual: t.Sequence[bytes], wanted: t.Mapping[bytes, None], devices: Dev
         return result
     same = set(actual)
     missing = {body: None for body in wanted if body not in same}
-    rest = [body for body in rest if not _matches(body, missing)] if missing else rest
     changed = {key(body): body for body in missing} if rest else {}
     for body in rest:
         after = changed.pop(key(body), None) if changed else None
-        if after is not None:
-            result.replace.append((body, after))
-            del missing[after]
-        else:
+        if after is None:
             result.surplus.append(body)
+            continue
+        del missing[after]
+        if not fulfils(decode(body), decode(after)):
+            result.replace.append((body, after))
     result.create = list(missing)
     result.delete = result.surplus if exclusive else []
     return result
@@ -124,16 +124,6 @@ def plan_absent(actual: t.Sequence[bytes], wanted: t.Iterable[bytes], devices: D
     listed = {key(body) for body in wanted}
     result.delete = [body for body in actual if key(body) in listed]
     return result
-
-
-def _matches(body: bytes, missing: dict[bytes, None]) -> bool:
-    """Tell whether a route is a missing one after all, written in another way, and take that off the missing ones."""
-    route = decode(body)
-    for same in (encode(route), encode(without_device(route))):
-        if same in missing:
-            del missing[same]
-            return True
-    return False
 
 
 def settle_conflicts(netlink: Netlink, changes: Plan, tables: t.Iterable[tuple[int, int]], *, take_over: bool) -> None:
@@ -172,13 +162,15 @@ def apply(netlink: Netlink, changes: Plan) -> None:
 
     Routes are deleted only if all others could be made. Raises KernelError that names what the kernel refused.
     """
+    bodies = [*changes.create, *(after for __, after in changes.replace)]
+    verbs = ["create"] * len(changes.create) + ["replace"] * len(changes.replace)
     refused = netlink.send_alike(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, changes.create)
-    _raise(refused, "create", changes.create, changes)
-    after = [body for __, body in changes.replace]
-    _raise(netlink.send_alike(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, after), "replace", after, changes)
+    replaced = netlink.send_alike(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, bodies[len(changes.create) :])
+    refused += [refusal._replace(place=refusal.place + len(changes.create)) for refusal in replaced]
+    _raise(refused, verbs, bodies, changes)
     bodies = [_lasting(body) for body in changes.delete]
-    refused = netlink.send_alike(RTM_DELROUTE, 0, bodies)
-    _raise([each for each in refused if each.errno != errno.ESRCH], "delete", bodies, changes)
+    refused = [refusal for refusal in netlink.send_alike(RTM_DELROUTE, 0, bodies) if refusal.errno != errno.ESRCH]
+    _raise(refused, ["delete"] * len(bodies), bodies, changes)
 
 
 def _lasting(body: bytes) -> bytes:
@@ -186,12 +178,12 @@ def _lasting(body: bytes) -> bytes:
     return encode(decode(body))
 
 
-def _raise(refused: t.Sequence[Refusal], verb: str, bodies: t.Sequence[bytes], changes: Plan) -> None:
+def _raise(refused: t.Sequence[Refusal], verbs: t.Sequence[str], bodies: t.Sequence[bytes], changes: Plan) -> None:
     """Raise KernelError for refused requests, if there are any: the first in words, all of them as data."""
     errors = []
     for refusal in refused[:_NAMED]:
         route = decode(bodies[refusal.place])
-        errors.append(refusal.as_error(f"{verb} route {name(route)} {changes.words(route)}"))
+        errors.append(refusal.as_error(f"{verbs[refusal.place]} route {name(route)} {changes.words(route)}"))
     if errors:
         more = f" (and {len(refused) - 1} more of {len(bodies)})" if len(refused) > 1 else ""
         details = {"errno": refused[0].errno, "refused": [error.message for error in errors]}
