@@ -25,6 +25,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import 
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink, Request
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.pod_side import HOST_MAC, versions
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_dump import read as read_routes
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import (
     MAIN_TABLE,
     SCOPE_LINK,
@@ -37,7 +38,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire im
     destination,
     encode,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.routes import read as read_routes
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     IFINFO,
     NLM_F_CREATE,

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import errno
-import operator
 import socket
 import typing as t
 
@@ -16,6 +15,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices impor
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import endpoint_indexes
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.lock import only_one
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink, Refusal
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_dump import read
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import (
     TABLE,
@@ -24,7 +24,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire im
     encode,
     fulfils,
     name,
-    stripped,
     words_with_owner,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
@@ -39,8 +38,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
 )
 from ansible_collections.podnet.calico.plugins.module_utils.marks import ROUTE_PROTOCOL
 
-FAMILIES = (socket.AF_INET, socket.AF_INET6)
-_FAMILY_PROTOCOL = operator.itemgetter(slice(0, 6, 5))
 _NAMED = 100  # how many routes a fact or an error names
 
 Key = t.Tuple[int, bytes, int, int]  # prefix length, destination, table, metric: what makes two routes one
@@ -77,17 +74,6 @@ class Plan:
     def words(self, route: Route) -> str:
         """Return all of a route but its name; who it belongs to, if it is not ours."""
         return words_with_owner(route, self._devices.name)
-
-
-def read(netlink: Netlink, protocol: int = ROUTE_PROTOCOL) -> list[bytes]:
-    """Return the bodies of all routes with a protocol number; the kernel leaves out the others (Linux 4.20)."""
-    found: list[bytes] = []
-    for family in FAMILIES:
-        bodies = netlink.dump(RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, 0, protocol, 0, 0, 0))
-        if set(map(_FAMILY_PROTOCOL, bodies)) - {bytes((family, protocol))}:  # a kernel that does not filter
-            bodies = [body for body in bodies if body[0] == family and body[5] == protocol]
-        found += [stripped(body) for body in bodies] if family == socket.AF_INET6 else bodies
-    return found
 
 
 def key(body: bytes) -> Key:
