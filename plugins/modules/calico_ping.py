@@ -16,7 +16,7 @@ description:
   - Watches the underlay device meanwhile and reports for each target what its packets were wrapped in.
   - Needs nothing but Python on the target. A target that does not answer is a result, not a failure.
 requirements:
-  - pyroute2 >= 0.7.2 on the target (Debian package python3-pyroute2)
+  - Linux; no library beside Python's own
 extends_documentation_fragment:
   - podnet.calico.attributes.info
 attributes:

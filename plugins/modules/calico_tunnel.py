@@ -18,7 +18,7 @@ description:
   - Devices of ours carry a link alias that starts with C(podnet.calico). The kernel's own tunl0 is adopted, and given
     back without address when it is removed.
 requirements:
-  - pyroute2 >= 0.7.2 on the target (Debian package python3-pyroute2)
+  - pyroute2 >= 0.7.2 on the target (Debian package python3-pyroute2), where something has to be changed
 extends_documentation_fragment:
   - podnet.calico.attributes
 options:

@@ -54,10 +54,10 @@ def attributes(data: bytes, start: int = 0) -> Attributes:
     Data that does not hold together ends the list; the kernel sends none.
     """
     found: Attributes = {}
-    size = len(data)
-    while start + 4 <= size:
-        length, kind = _LENGTH_TYPE.unpack_from(data, start)
-        if length < 4 or start + length > size:
+    unpack, last = _LENGTH_TYPE.unpack_from, len(data) - 4
+    while start <= last:
+        length, kind = unpack(data, start)
+        if length < 4 or start + length > last + 4:
             break
         found[kind & 0x3FFF] = data[start + 4 : start + length]
         start += (length + 3) & ~3
