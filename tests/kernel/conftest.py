@@ -20,6 +20,7 @@ from ansible_collections.podnet.calico.tests.kernel.net import (
     debian_site,
     unique,
 )
+from ansible_collections.podnet.calico.tests.kernel.route_monitor import Monitor
 from ansible_collections.podnet.calico.tests.unit.conftest import golden
 
 __all__ = ["golden"]
@@ -71,6 +72,8 @@ def host(new_namespace: t.Callable[[str], Namespace]) -> Namespace:
 
 
 RunModule = t.Callable[..., Result]
+NetnsName = t.Callable[[], str]
+WORKLOAD = "shop.web-0"
 
 
 @pytest.fixture
@@ -100,6 +103,14 @@ def converge(run_module: RunModule) -> RunModule:
 
 
 @pytest.fixture
+def monitor(host: Namespace) -> t.Iterator[Monitor]:
+    """Return a monitor of the host's routes."""
+    found = Monitor(host)
+    yield found
+    found.close()
+
+
+@pytest.fixture
 def netns_name() -> t.Iterator[t.Callable[[], str]]:
     """Return a function that names namespaces for modules to make; what is left of them is removed."""
     names: list[str] = []
@@ -112,3 +123,18 @@ def netns_name() -> t.Iterator[t.Callable[[], str]]:
     for left in names:
         subprocess.run(["ip", "netns", "del", left], capture_output=True, check=False)
         Path("/run/podnet.calico/netns", left).unlink(missing_ok=True)
+
+
+@pytest.fixture
+def pod(netns_name: NetnsName) -> Result:
+    """Return an endpoint with addresses of both IP versions, in a namespace that the module has to make."""
+    return {"name": WORKLOAD, "netns": netns_name(), "addresses": ["10.244.0.5", "fd00::5"], "mtu": 1450}
+
+
+@pytest.fixture
+def gateway(host: Namespace, run_module: RunModule) -> Namespace:
+    """Return the host as a plan leaves it: it forwards, and has the route for the pods' gateway."""
+    host.run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+    route = {"destination": "169.254.1.1/32", "device": "lo", "scope": "link"}
+    run_module("calico_route", {"routes": [route]})
+    return host

@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-import itertools
-import select
-import subprocess
 import typing as t
 
 import pytest
 
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
 from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
+from ansible_collections.podnet.calico.tests.kernel.route_monitor import Monitor
 
 BLOCK = "10.244.1.0/26"
 BLOCK6 = "fd00:1::/122"
@@ -69,38 +67,6 @@ REPLACEMENTS = {
     "device": ({"device": "eth0"}, {"device": "eth1"}),
     "type": ({"type": "blackhole"}, {"gateway": "192.0.2.12", "device": "eth0"}),
 }
-
-
-class Monitor:
-    """`ip monitor`, read from one mark to the next; a mark is a route that the test itself makes."""
-
-    def __init__(self, host: Namespace) -> None:
-        self._host = host
-        command = ["nsenter", f"--net={host.path}", "ip", "monitor", "route"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self._output = self._process.stdout
-        while not select.select([self._output], [], [], 0.05)[0]:
-            host.ip("route replace 203.0.113.1 dev lo proto static")
-            host.ip("route del 203.0.113.1 dev lo proto static")
-
-    def until_mark(self, mark: str) -> list[str]:
-        """Return the lines seen before a mark appears."""
-        self._host.ip(f"route add {mark} dev lo proto static")
-        lines = iter(self._output.readline, "")
-        return list(itertools.takewhile(lambda line: mark not in line, lines))
-
-    def close(self) -> None:
-        """End the monitor."""
-        self._process.kill()
-        self._process.communicate()
-
-
-@pytest.fixture
-def monitor(host: Namespace) -> t.Iterator[Monitor]:
-    found = Monitor(host)
-    yield found
-    found.close()
 
 
 @pytest.mark.parametrize(("before", "after"), REPLACEMENTS.values(), ids=REPLACEMENTS)

@@ -5,70 +5,13 @@
 
 from __future__ import annotations
 
-import typing as t
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
 from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
-
-PEER2 = {"node": "node2", "address": "10.244.1.0", "mac": "66:00:00:00:00:02", "underlay": "192.0.2.12"}
-PEER3 = {"node": "node3", "address": "10.244.2.0", "mac": "66:00:00:00:00:03", "underlay": "192.0.2.13"}
-VXLAN: Result = {
-    "kind": "vxlan",
-    "name": "vxlan.calico",
-    "address": "10.244.0.1/32",
-    "mtu": 1450,
-    "local": "192.0.2.11",
-    "parent": "eth0",
-    "mac": "66:00:00:00:00:01",
-    "vni": 4096,
-    "port": 4789,
-    "peers": [PEER2],
-}
-NAME = "vxlan.calico"
-
-
-def tunnels(**changed: t.Any) -> Result:
-    return {"tunnels": [{**VXLAN, **changed}]}
-
-
-def view(host: Namespace) -> Result:
-    """Return the tunnel in the words of the module's options, as `ip` and `bridge` see it."""
-    link = host.link(NAME)
-    data = link["linkinfo"]["info_data"]
-    addresses = host.show(f"addr show dev {NAME} scope global")
-    local = [
-        f"{address['local']}/{address['prefixlen']}" for row in addresses for address in row["addr_info"] if address
-    ]
-    neighbours = {row["dst"]: row["lladdr"] for row in host.show(f"neigh show dev {NAME} nud permanent")}
-    return {
-        "address": local,
-        "mtu": link["mtu"],
-        "local": data["local"],
-        "parent": data["link"],
-        "port": data["port"],
-        "mac": link["address"],
-        "vni": data["id"],
-        "learning": data["learning"],
-        "up": "UP" in link["flags"],
-        "neighbours": neighbours,
-        "fdb": host.fdb(NAME),
-    }
-
-
-def expected(**changed: t.Any) -> Result:
-    wanted = {**VXLAN, **changed}
-    fields = ("mtu", "local", "parent", "port", "mac", "vni")
-    return {
-        **{field: wanted[field] for field in fields},
-        "address": [wanted["address"]],
-        "learning": False,
-        "up": True,
-        "neighbours": {peer["address"]: peer["mac"] for peer in wanted["peers"]},
-        "fdb": {peer["mac"]: peer["underlay"] for peer in wanted["peers"]},
-    }
+from ansible_collections.podnet.calico.tests.kernel.vxlan import NAME, PEER2, PEER3, VXLAN, expected, tunnels, view
 
 
 def test_life_of_a_vxlan(host: Namespace, converge: RunModule) -> None:

@@ -11,27 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
+from ansible_collections.podnet.calico.tests.kernel.conftest import WORKLOAD, NetnsName, RunModule
 from ansible_collections.podnet.calico.tests.kernel.net import HERE, Namespace, Result
 
-WORKLOAD = "shop.web-0"
 CALI = "cali" + "a4fc3c48bd8"  # printf shop.web-0 | sha1sum
-NetnsName = t.Callable[[], str]
-
-
-@pytest.fixture
-def pod(netns_name: NetnsName) -> Result:
-    """Return an endpoint with addresses of both IP versions, in a namespace that the module has to make."""
-    return {"name": WORKLOAD, "netns": netns_name(), "addresses": ["10.244.0.5", "fd00::5"], "mtu": 1450}
-
-
-@pytest.fixture
-def gateway(host: Namespace, run_module: RunModule) -> Namespace:
-    """Return the host as a plan leaves it: it forwards, and has the route for the pods' gateway."""
-    host.run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
-    route = {"destination": "169.254.1.1/32", "device": "lo", "scope": "link"}
-    run_module("calico_route", {"routes": [route]})
-    return host
 
 
 def test_life_of_an_endpoint(host: Namespace, converge: RunModule, pod: Result) -> None:

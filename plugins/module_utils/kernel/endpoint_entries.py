@@ -22,6 +22,7 @@ Entry = t.Dict[str, t.Any]
 
 _LONGEST_NAME = 15  # IFNAMSIZ with its zero byte is 16
 _LONGEST_ALIAS = 255  # IFALIASZ with its zero byte is 256
+_NAMED = ("/run/netns", "/var/run/netns")  # where the named namespaces are (ip-netns(8))
 _MTU = range(68, 65536)  # ETH_MIN_MTU and ETH_MAX_MTU of the kernel's veth
 
 
@@ -86,7 +87,8 @@ def _netns(entry: t.Mapping[str, t.Any]) -> str:
         raise InvalidInput(
             f'endpoint {entry["name"]}: netns "{netns}" is neither a name nor a whole path', remedy="Correct netns"
         )
-    return netns
+    directory, __, name = netns.rpartition("/")
+    return name if directory in _NAMED else netns
 
 
 def _address(what: str, text: str) -> str:
@@ -132,10 +134,13 @@ def _interface(what: str, option: str, name: str) -> str:
 
 
 def _refuse_shared(wanted: t.Mapping[str, Entry]) -> None:
-    """Raise InvalidInput for an address, or an interface in a namespace, that two endpoints want."""
+    """Raise InvalidInput for what two endpoints want: an address, or an interface or default route in a namespace."""
     holders: dict[str, str] = {}
     for entry in wanted.values():
-        for thing in (*entry["addresses"], f"{entry['interface']} in namespace {entry['netns']}"):
+        things = [f"{entry['interface']} in namespace {entry['netns']}"]
+        for version in sorted({6 if ":" in address else 4 for address in entry["addresses"]}):
+            things.append(f"the IPv{version} default route in namespace {entry['netns']}")
+        for thing in (*entry["addresses"], *things):
             if thing in holders:
                 raise InvalidInput(
                     f"endpoints: {holders[thing]} and {entry['workload']} both want {thing}",

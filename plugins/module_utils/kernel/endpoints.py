@@ -175,8 +175,9 @@ def _unroute(netlink: Netlink, change: Change) -> None:
 def remove(netlink: Netlink, gone: t.Mapping[str, Entry], *, keep: t.Container[str] = ()) -> None:
     """Delete both ends, and with them their routes; also named namespaces that were made for the endpoints.
 
-    A namespace stays while another endpoint of ours lives in it, or is about to (keep). Many go in one request, as a group of links: one by
-    one the kernel waits for each. No more than fit into one system call, so that none is left in the group.
+    A namespace stays while another endpoint of ours lives in it, or is about to (keep). Many go in one request, as a
+    group of links: one by one the kernel waits for each. No more than fit into one system call, so that none is left in
+    the group.
     """
     indexes = [index for index in map(_index, gone) if index]
     for start in range(0, len(indexes), _AT_ONCE):

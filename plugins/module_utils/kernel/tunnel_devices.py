@@ -39,10 +39,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     text,
 )
 
-__all__ = ["configure", "create", "creation", "open_netlink", "remove"]
+__all__ = ["configure", "create", "creation", "open_netlink", "parent_of", "remove"]
 
 _IPIP_MTU = 1480  # bytes; what the kernel gives its own tunl0
 _SCOPE_LINK = 253
+_IFA_F_NODAD = 0x02
 _NESTED = 0x8000  # NLA_F_NESTED
 _ID, _LINK, _LOCAL, _LEARNING, _PORT, _LOCAL6 = 1, 3, 4, 7, 15, 17  # IFLA_VXLAN_… (linux/if_link.h)
 
@@ -83,13 +84,17 @@ def create(netlink: Netlink, ipr: t.Any, name: str, wanted: Entry, what: str) ->
         with explained(what):
             _create_ipip(ipr, name)
         return
+    for refusal in netlink.send(creation(name, wanted, parent_of(wanted, what)))[:1]:
+        raise refusal.as_error(what)
+
+
+def parent_of(wanted: Entry, what: str) -> int:
+    """Return the index of the device that a VXLAN stands on; raises KernelError if there is none."""
     try:
-        parent = socket.if_nametoindex(wanted["parent"])
+        return socket.if_nametoindex(wanted["parent"])
     except OSError as error:
         message = f"{what}: there is no device {wanted['parent']}"
         raise KernelError(message, remedy="Correct its parent") from error
-    for refusal in netlink.send(creation(name, wanted, parent))[:1]:
-        raise refusal.as_error(what)
 
 
 def creation(name: str, wanted: Entry, parent: int) -> list[Request]:
@@ -123,5 +128,7 @@ def _addresses(ipr: t.Any, index: int) -> list[str]:
 
 
 def _address(ipr: t.Any, command: str, index: int, address: str) -> None:
+    """Add or delete an address; no duplicates are looked for, which would keep an IPv6 address unused for a second."""
     interface = ipaddress.ip_interface(address)
-    ipr.addr(command, index=index, address=str(interface.ip), prefixlen=interface.network.prefixlen)
+    flags = {"IFA_FLAGS": _IFA_F_NODAD} if command == "add" and interface.version == 6 else {}
+    ipr.addr(command, index=index, address=str(interface.ip), prefixlen=interface.network.prefixlen, **flags)

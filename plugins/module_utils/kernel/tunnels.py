@@ -99,7 +99,15 @@ def plan(
         name: _shown(entry, after.get(name)) for name, entry in before.items() if _exists(name, entry, after)
     }
     changes = compare("tunnel", shown_before, {name: _shown(entry, None) for name, entry in after.items()})
-    return sorted(changes, key=lambda change: change.action == "delete")
+    taken = {(entry["vni"], entry["port"]) for entry in wanted.values() if entry["kind"] == "vxlan"}
+    return sorted(changes, key=lambda change: _turn(change, taken))
+
+
+def _turn(change: Change, taken: t.Container[t.Any]) -> int:
+    """Devices that go come last, but for one whose VNI and port another gets: the kernel takes them only once."""
+    if change.action != "delete":
+        return 1
+    return 0 if (change.before.get("vni"), change.before.get("port")) in taken else 2
 
 
 def _exists(name: str, entry: Entry, after: t.Mapping[str, Entry]) -> bool:
@@ -119,24 +127,28 @@ def needs_new_device(before: Entry, after: Entry) -> bool:
     return any(before.get(field) != after.get(field) for field in IMMUTABLE)
 
 
-def apply(netlink: Netlink, changes: t.Iterable[Change], wanted: t.Mapping[str, Entry]) -> None:
+def apply(netlink: Netlink, changes: t.Sequence[Change], wanted: t.Mapping[str, Entry]) -> None:
     """Make the changes: device, then address, then neighbours and forwarding entries."""
     # Imported here since only a change needs pyroute2, whose import takes longer than a call with nothing to do.
     from ansible_collections.podnet.calico.plugins.module_utils.kernel import tunnel_devices
 
+    actual = read(netlink, {change.name: {} for change in changes})
+    staying = [change.name for change in changes if change.after is not None and change.name in actual]
+    anew = [name for name in staying if needs_new_device(actual[name], wanted[name])]
     with tunnel_devices.open_netlink() as ipr:
+        for name in anew:
+            tunnel_devices.parent_of(wanted[name], f"replace tunnel {name}")  # before anything is lost
+        for name in anew:
+            tunnel_devices.remove(ipr, name, f"replace tunnel {name}")
         for change in changes:
             what = f"{change.action} tunnel {change.name}"
             if change.action == "delete":
                 tunnel_devices.remove(ipr, change.name, what)
                 continue
-            entry, actual = wanted[change.name], read(netlink, {change.name: {}}).get(change.name)
-            if actual and needs_new_device(actual, entry):
-                tunnel_devices.remove(ipr, change.name, what)
-                actual = None
-            if actual is None:
+            entry, before = wanted[change.name], None if change.name in anew else actual.get(change.name)
+            if before is None:
                 tunnel_devices.create(netlink, ipr, change.name, entry, what)
-            index = tunnel_devices.configure(ipr, change.name, actual, entry, what)
+            index = tunnel_devices.configure(ipr, change.name, before, entry, what)
             if "checksum_offload" in entry:
                 offload.put(change.name, entry["checksum_offload"])
             if entry["kind"] == "vxlan":
