@@ -9,7 +9,9 @@ import ctypes
 import os
 import socket
 import threading
+import time
 import typing as t
+from concurrent import futures
 
 import pytest
 
@@ -155,19 +157,46 @@ def test_the_host_enters_a_tunnel_with_the_tunnels_address(world: World, run_mod
     assert source_seen(world.host, TUNNEL[version], world.outside, OUTSIDE[version]) == uplink
 
 
+class Stream:
+    """Packets from a pod to the outside, each of a connection of its own; seen: the source addresses that arrive.
+
+    A packet that gets lost is no matter here, so nobody waits for an answer; if none arrives any more, it is an error.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.seen: list[str] = []
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        """Send until it is ended."""
+        silence = 0
+        with udp(self._world.outside, OUTSIDE[4], PORT) as far:
+            far.settimeout(1)
+            while not self.ended.is_set():
+                with udp(self._world.pod, POD[4]) as near:
+                    near.sendto(b"packet", (OUTSIDE[4], PORT))
+                try:
+                    self.seen.append(far.recvfrom(64)[1][0])
+                    silence = 0
+                except socket.timeout:
+                    silence += 1
+                    assert silence < 30, "no packet arrives any more"
+
+
 def test_no_packet_escapes_while_the_table_is_replaced(world: World, run_module: RunModule) -> None:
     run_module("calico_nat", NAT)
-    sources: set[str] = set()
-    ended = threading.Event()
-
-    def send() -> None:
-        while not ended.is_set():
-            sources.add(source_seen(world.pod, POD[4], world.outside, OUTSIDE[4]))
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    for number in range(10):
-        assert run_module("calico_nat", {**NAT, "exclude": [f"192.0.2.{number}"]})["changed"]
-    ended.set()
-    sender.join()
-    assert sources == {UPLINK[4]}
+    stream = Stream(world)
+    with futures.ThreadPoolExecutor(1) as pool:
+        sender = pool.submit(stream.run)
+        try:
+            for number in range(10):
+                result = run_module("calico_nat", {**NAT, "exclude": [f"192.0.2.{number}"]})
+                assert result.get("changed"), result
+                arrived = len(stream.seen)
+                while len(stream.seen) == arrived and not sender.done():  # with the new table
+                    time.sleep(0.001)
+        finally:
+            stream.ended.set()
+        sender.result()
+    assert set(stream.seen) == {UPLINK[4]}

@@ -227,7 +227,9 @@ def _configure(netlink: Netlink, name: str, entry: Entry, settings: Settings, ro
     host_side.write_sysctls(name, entry)
     index = socket.if_nametoindex(name)
     link = None if routes is None else link_named(netlink, name)
-    _send(netlink, host_side.requests(index, entry, settings), what)
+    there = routes if routes and link and link.up else ()
+    wanted = host_side.requests(index, entry, settings)
+    _send(netlink, wanted + host_side.route_requests(index, entry["addresses"], there), what)
     with namespace(entry["netns"]), Netlink() as inner:
         pod_index = socket.if_nametoindex(entry["interface"])
         pod_side.prepare(entry)
@@ -236,8 +238,6 @@ def _configure(netlink: Netlink, name: str, entry: Entry, settings: Settings, ro
         if seen is not None:
             wanted = pod_side.replacing(inner, pod_index, wanted)
         _send(inner, wanted, f"{what}, in its namespace {entry['netns']}")
-    there = routes if routes and link and link.up else ()
-    _send(netlink, host_side.route_requests(index, entry["addresses"], there), what)
 
 
 def _send(netlink: Netlink, requests: t.Sequence[Request], what: str) -> None:

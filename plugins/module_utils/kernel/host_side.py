@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import struct
 import typing as t
@@ -32,11 +33,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire im
     TYPES,
     Hop,
     Route,
+    Template,
     Way,
     decode,
     default_metric,
     destination,
-    encode,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     IFINFO,
@@ -56,7 +57,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     number,
     text,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.marks import ROUTE_PROTOCOL
 
 NESTED = 0x8000  # NLA_F_NESTED
 _NET_NS_FD, _VETH_INFO_PEER = 28, 1
@@ -78,10 +78,14 @@ _NDTA_NAME, _NDTA_PARMS, _NDTPA_IFINDEX, _NDTPA_PROXY_DELAY = 1, 6, 1, 13
 
 
 class Settings(t.NamedTuple):
-    """What host's ends are compared with: IPv4 settings by number, and the proxy delays that they have, by index."""
+    """What host's ends are compared with: IPv4 settings by number, and the proxy delays that they have, by index.
+
+    spec4: the IPv4 settings as an attribute of a request.
+    """
 
     conf4: dict[str, tuple[int, int]]
     proxy_delays: dict[int, int]
+    spec4: bytes
 
 
 def read_settings(netlink: Netlink) -> Settings:
@@ -90,7 +94,11 @@ def read_settings(netlink: Netlink) -> Settings:
     rp_filter is what new devices get: services that set it for each new device are overruled with it.
     """
     name = "net.ipv4.conf.default.rp_filter"
-    return Settings({**CONF4, "rp_filter": (_RP_FILTER, int(sysctls.read([name])[name]))}, _proxy_delays(netlink))
+    conf4 = {**CONF4, "rp_filter": (_RP_FILTER, int(sysctls.read([name])[name]))}
+    conf = b"".join(number(at, value) for at, value in conf4.values())
+    return Settings(
+        conf4, _proxy_delays(netlink), attribute(socket.AF_INET | NESTED, attribute(_INET_CONF | NESTED, conf))
+    )
 
 
 def _proxy_delays(netlink: Netlink) -> dict[int, int]:
@@ -148,8 +156,7 @@ def requests(index: int, entry: Entry, settings: Settings) -> list[Request]:
     body += attribute(ADDRESS, packed_mac(HOST_MAC))
     specs = b""
     if 4 in versions(entry):
-        conf = b"".join(number(at, value) for at, value in settings.conf4.values())
-        specs += attribute(socket.AF_INET | NESTED, attribute(_INET_CONF | NESTED, conf))
+        specs += settings.spec4
     if 6 in versions(entry):
         specs += attribute(socket.AF_INET6 | NESTED, attribute(_ADDR_GEN_MODE, b"\0"))
     specs = attribute(AF_SPEC | NESTED, specs) if specs else b""
@@ -192,9 +199,14 @@ def unroute_requests(index: int, wanted: t.Container[str], actual: t.Iterable[st
 def _route(address: str, index: int) -> bytes:
     host, __, length = address.partition("/")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    body = _template(family).bodies(int(length), [socket.inet_pton(family, host)])[0]
+    return body[:-4] + struct.pack("=I", index)  # the index of the device is what a body ends with
+
+
+@functools.cache
+def _template(family: int) -> Template:
     scope = SCOPE_LINK if family == socket.AF_INET else 0
-    way = Way(family, TYPES["unicast"], MAIN_TABLE, default_metric(family), (Hop(b"", index),), scope=scope)
-    return encode(Route(socket.inet_pton(family, host), int(length), ROUTE_PROTOCOL, way))
+    return Template(Way(family, TYPES["unicast"], MAIN_TABLE, default_metric(family), (Hop(b"", 1),), scope=scope))
 
 
 def route_in_the_way(netlink: Netlink, address: str) -> Route | None:

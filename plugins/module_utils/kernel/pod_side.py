@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 import socket
 import typing as t
 
@@ -165,14 +164,17 @@ def requests(entry: Entry, index: int, seen: PodSide | None) -> list[Request]:
     replace = NLM_F_CREATE | NLM_F_REPLACE
     result += [(RTM_NEWADDR, replace, _address(text, index)) for text in entry["addresses"] if text not in present]
     result += [(RTM_DELADDR, 0, _address(text, index)) for text in present if text not in entry["addresses"]]
-    for via in _gateways(entry):
-        packed = _packed(via)
-        body = NEIGHBOUR.pack(socket.AF_INET6 if len(packed) == 16 else socket.AF_INET, index, NUD_PERMANENT, 0, 0)
-        body += attribute(_NDA_DST, packed) + attribute(_NDA_LLADDR, packed_mac(HOST_MAC))
-        result.append((RTM_NEWNEIGH, replace, body))
+    result += [(RTM_NEWNEIGH, replace, _neighbour(version, index)) for version in versions(entry)]
     there = seen.routes if seen and seen.link.up else set()
     wanted = routes(entry, index)
     return result + [(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, body) for body in wanted if body not in there]
+
+
+@functools.cache
+def _neighbour(version: int, index: int) -> bytes:
+    """Return the permanent neighbour entry of the gateway; most pods' ends have the same index."""
+    body = NEIGHBOUR.pack(socket.AF_INET6 if version == 6 else socket.AF_INET, index, NUD_PERMANENT, 0, 0)
+    return body + attribute(_NDA_DST, _packed(gateway(version))) + attribute(_NDA_LLADDR, packed_mac(HOST_MAC))
 
 
 def replacing(netlink: Netlink, index: int, wanted: t.Sequence[Request]) -> list[Request]:
@@ -196,8 +198,7 @@ def _place(body: bytes) -> tuple[int, bytes, int, int, int]:
 
 
 def _address(text: str, index: int) -> bytes:
-    interface = ipaddress.ip_interface(text)
-    family = socket.AF_INET6 if interface.version == 6 else socket.AF_INET
-    packed = interface.packed
-    body = IFADDR.pack(family, interface.network.prefixlen, 0, 0, index)
+    host, __, length = text.partition("/")
+    packed = _packed(host)
+    body = IFADDR.pack(socket.AF_INET6 if ":" in host else socket.AF_INET, int(length), 0, 0, index)
     return body + attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed)
