@@ -16,8 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import nat, pod_netns
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoint_entries import interface_name
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.host_side import creation
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import make_marked
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.tests.kernel.faults import (
     DONE,
     FAILED,
@@ -282,6 +286,19 @@ def test_what_a_run_noted_before_it_was_killed_is_taken_up_or_away(host: Namespa
             check(host, after({**state, "endpoints": {}}, job), names)
             converge(host, [Job("endpoints", [], exclusive=True)])
             check(host, {**state, "endpoints": {}}, names)
+
+
+def test_a_link_that_took_the_name_in_this_moment_is_not_marked(host: Namespace) -> None:
+    host.ip("link add calirace type bridge")
+    entry = {"workload": "race", "netns": "race", "interface": "eth0", "mtu": 1500}
+    do(host, lambda: _create_anyway("calirace", entry))
+    assert "ifalias" not in host.link("calirace")
+
+
+def _create_anyway(name: str, entry: Result) -> None:
+    """Make a pair as one does who has not seen that the name is taken."""
+    with open("/proc/self/ns/net") as netns, Netlink() as netlink, pytest.raises(KernelError, match="File exists"):
+        make_marked(netlink, name, creation(name, entry, netns.fileno()), "create endpoint race")
 
 
 def _leave(entry: Result, what: str) -> None:

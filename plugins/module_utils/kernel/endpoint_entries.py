@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
+import socket
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, refuse_twice
@@ -105,7 +106,8 @@ def _address(what: str, text: str) -> str:
         )
     if address.is_multicast or address.is_unspecified or (address.version == 6 and address.is_link_local):
         raise InvalidInput(f'{what}: address "{text}" is none that a pod can be reached by', remedy="Correct addresses")
-    return host_prefix(address.ip)
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    return f"{socket.inet_ntop(family, address.packed)}/{address.max_prefixlen}"  # as the kernel's tools spell it
 
 
 def _mac(what: str, text: str) -> str:

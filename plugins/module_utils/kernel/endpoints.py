@@ -26,7 +26,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoint_conf
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoint_entries import Entry, parse
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.host_side import Settings
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import Link, link_named, links
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import Link, link_named, links, make_marked
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.lock import only_one
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import (
     Netlink,
@@ -216,7 +216,7 @@ def _create_pair(netlink: Netlink, name: str, entry: Entry, what: str) -> None:
     except OSError as error:
         raise KernelError(f"{what}: open {entry['netns']}: {error.strerror}", remedy="Correct netns or pid") from error
     try:
-        _send(netlink, host_side.creation(name, entry, netns), what)
+        make_marked(netlink, name, host_side.creation(name, entry, netns), what)
     finally:
         os.close(netns)
 

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import re
+import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink, Request
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     IFINFO,
     RTM_GETLINK,
+    RTM_SETLINK,
     Attributes,
     as_number,
     as_text,
@@ -108,6 +110,18 @@ def is_device_name(value: str) -> bool:
     """Tell whether the kernel takes a text as a device's name as it is: at most 15 bytes, no pattern such as eth%d."""
     letters = re.fullmatch(r"[^\s/:%\x00-\x1f\ud800-\udfff]+", value)
     return bool(letters) and len(value.encode()) <= 15 and value not in (".", "..")
+
+
+def make_marked(netlink: Netlink, name: str, creation: t.Sequence[Request], what: str) -> None:
+    """Send the requests that make a link and mark it as ours by its name. Raises KernelError.
+
+    If somebody else's link took the name a moment ago, the second request has marked that one: the mark is taken off.
+    """
+    refused = netlink.send(creation)
+    if len(refused) == 1 and refused[0].place == 0:
+        netlink.send([(RTM_SETLINK, 0, IFINFO.pack(0, 0, 0, 0, 0) + text(NAME, name) + attribute(IFALIAS, b""))])
+    for refusal in refused[:1]:
+        raise refusal.as_error(what)
 
 
 def canonical_mac(value: str) -> str:

@@ -196,8 +196,8 @@ def _inside(route: Route, network: t.Any) -> bool:
 def ensure(entries: t.Any, *, state: str, exclusive: bool, check_mode: bool, take_over: bool = False) -> Outcome:
     """Bring the routes of ours in line with a list; all input is checked before anything is touched."""
     devices = Devices(unborn=check_mode or state == "absent")
-    bodies, tables = parse(entries, devices)
     with only_one(check_mode), Netlink() as netlink:
+        bodies, tables = parse(entries, devices)
         actual = read(netlink)
         if state == "absent":
             changes = plan_absent(actual, bodies, devices)

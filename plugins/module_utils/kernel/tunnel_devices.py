@@ -24,6 +24,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import 
     LINKINFO,
     NAME,
     alias,
+    make_marked,
     packed_mac,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink, Request
@@ -84,8 +85,7 @@ def create(netlink: Netlink, ipr: t.Any, name: str, wanted: Entry, what: str) ->
         with explained(what):
             _create_ipip(ipr, name)
         return
-    for refusal in netlink.send(creation(name, wanted, parent_of(wanted, what)))[:1]:
-        raise refusal.as_error(what)
+    make_marked(netlink, name, creation(name, wanted, parent_of(wanted, what)), what)
 
 
 def parent_of(wanted: Entry, what: str) -> int:
