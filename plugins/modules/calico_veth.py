@@ -121,7 +121,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoints import ensure
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.listing import converge, listing
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.listing import listing
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 ENDPOINT = {
@@ -138,7 +138,13 @@ ENDPOINT = {
 
 def work(module: AnsibleModule) -> Outcome:
     """Bring the endpoints in line with the options."""
-    return converge(module, "endpoints", ensure)
+    params = module.params
+    return ensure(
+        params["endpoints"],
+        state=params["state"],
+        exclusive=params["exclusive"],
+        check_mode=module.check_mode,
+    )
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError, MissingLibrary
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import REMEDIES
-from ansible_collections.podnet.calico.plugins.module_utils.marks import ALIAS_PREFIX
 
 PYROUTE2_ERROR: str | None = None
 try:
@@ -48,26 +47,6 @@ def explained(what: str) -> t.Iterator[None]:
         raise KernelError(f"{what}: {error.strerror}", remedy=REMEDIES.get(error.errno or 0, "")) from error
 
 
-def is_ours(link: t.Any) -> bool:
-    """Tell whether a link message carries our alias."""
-    return (link.get_attr("IFLA_IFALIAS") or "").startswith(ALIAS_PREFIX)
-
-
 def links(ipr: t.Any) -> dict[str, t.Any]:
     """Return the link messages of a namespace by name."""
     return {link.get_attr("IFLA_IFNAME"): link for link in ipr.get_links()}
-
-
-def attributes(message: t.Any, name: str) -> dict[str, t.Any]:
-    """Return a nested netlink attribute as a flat mapping; empty if it is not there."""
-    nested = message.get_attr(name)
-    if nested is None:
-        return {}
-    return dict(nested["attrs"])
-
-
-def link_info(link: t.Any) -> tuple[str, dict[str, t.Any]]:
-    """Return the kind of a link ("vxlan", "veth", "" for a plain device) and its kind's attributes."""
-    info = attributes(link, "IFLA_LINKINFO")
-    data = info.get("IFLA_INFO_DATA")
-    return info.get("IFLA_INFO_KIND") or "", dict(data["attrs"]) if hasattr(data, "__getitem__") and data else {}
