@@ -14,9 +14,14 @@ author:
 description:
   - Gives packets that leave the pod network an address of the host as their source, as Calico does for pools with
     C(natOutgoing). Packets between pods keep their addresses.
-  - All of it is one nftables table, C(inet podnet_calico), which is replaced in one transaction, so that there is no
-    moment without it. Other tables, those of iptables among them, are neither read nor changed.
+  - All of it is one nftables table, C(inet podnet_calico). Other tables, those of iptables among them, are neither read
+    nor changed.
+  - A change is one transaction that touches only what differs, so that there is no moment without the table, and each
+    packet meets the old rules or the new ones.
   - The table belongs to this module alone. What somebody else adds to it or takes from it is a difference, and goes.
+    Where the table itself, its chain or one of its sets was defined otherwise, where it was given an object that is no
+    rule, set, map or chain, or where it changes during the run, it is made anew, still in one transaction; connections
+    that begin at that very moment may keep the addresses of their pods.
   - Where O(masquerade) is empty there is no table.
 requirements:
   - C(nft) on the target (Debian package nftables); not for removing what is not there

@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import nat, pod_netns
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoint_entries import interface_name
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.host_side import creation
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.host_requests import creation
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import make_marked
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.tests.kernel.faults import (

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
-import select
 import shutil
 import subprocess
 import typing as t
@@ -15,13 +13,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
+from ansible_collections.podnet.calico.tests.kernel.nat_shown import NAT, SMALL, actions, ruleset, table
 from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result
 
-NAT: Result = {
-    "masquerade": ["10.244.0.0/16", "fd00:1::/64"],
-    "pools": ["10.244.0.0/16", "10.245.0.0/16", "fd00:1::/64", "fd00:2::/64"],
-    "tunnels": ["vxlan.calico"],
-}
 # What other people have, some of it close to what is ours.
 FOREIGN = (
     "nft add table ip podnet_calico",
@@ -31,18 +25,6 @@ FOREIGN = (
     "iptables-nft -t nat -A POSTROUTING -s 203.0.113.0/24 -j MASQUERADE",
     "ip6tables-nft -A FORWARD -d 2001:db8:9::/64 -j DROP",
 )
-
-
-def ruleset(host: Namespace) -> str:
-    return host.run("nft -a list ruleset").stdout
-
-
-def table(host: Namespace) -> str:
-    return host.run("nft list table inet podnet_calico").stdout
-
-
-def actions(result: Result) -> list[tuple[str, str]]:
-    return [(change["action"], change["name"]) for change in result["changes"]]
 
 
 def test_life_of_the_table_beside_what_others_have(
@@ -112,7 +94,6 @@ REPLACEMENTS: dict[str, tuple[Result, Result, list[tuple[str, str]]]] = {
         + [("delete", "set masquerade6"), ("delete", "set pools6")],
     ),
 }
-SMALL: Result = {"masquerade": ["10.244.0.0/16"], "pools": ["10.244.0.0/16"]}
 
 
 @pytest.mark.parametrize(("before", "after", "expected"), REPLACEMENTS.values(), ids=REPLACEMENTS)
@@ -139,130 +120,6 @@ def test_ranges_that_touch_are_joined_but_named_as_given(converge: RunModule, po
     inside = ["10.244.0.0/16", *(["fd00:1::/64"] if True in versions else [])]
     done = converge("calico_nat", {"masquerade": inside, "pools": pools})
     assert [name for __, name in actions(done) if name.startswith("pool ")] == sorted(f"pool {p}" for p in pools)
-
-
-OUR = "inet podnet_calico"
-# By name: what somebody does to the table, and the changes that put it right.
-DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
-    "table deleted": ([f"delete table {OUR}"], []),  # everything is made, as the first test says
-    "table asleep": ([f"add table {OUR} {{ flags dormant ; }}"], [("replace", "table podnet_calico")]),
-    "rules flushed": (
-        [f"flush chain {OUR} postrouting"],
-        [("create", f"rule {name}") for name in ("pods IPv4", "pods IPv6", "tunnel vxlan.calico")],
-    ),
-    "rule deleted": ([f"delete rule {OUR} postrouting handle HANDLE"], [("create", "rule pods IPv4")]),
-    "rule altered": (
-        [f'replace rule {OUR} postrouting handle HANDLE ip saddr @masquerade4 masquerade comment "pods IPv4"'],
-        [("replace", "rule pods IPv4")],
-    ),
-    "rule with less randomness": (
-        [f"replace rule {OUR} postrouting handle HANDLE ip saddr @masquerade4 ip daddr != @pools4 masquerade random"],
-        [("delete", "rule 1"), ("create", "rule pods IPv4")],
-    ),
-    "rule added before ours": ([f"insert rule {OUR} postrouting return"], [("delete", "rule 1")]),
-    "rule twice": (
-        [f'add rule {OUR} postrouting oifname "vxlan.calico" accept comment "tunnel vxlan.calico"'],
-        [("delete", "rule 4")],
-    ),
-    "element deleted": (
-        [f"delete element {OUR} masquerade4 {{ 10.244.0.0/16 }}"],
-        [("create", "masquerade 10.244.0.0/16")],
-    ),
-    "element added": ([f"add element {OUR} pools4 {{ 203.0.113.0/24 }}"], [("delete", "pool 203.0.113.0/24")]),
-    "range added": (
-        [f"add element {OUR} pools6 {{ fd00:7::1-fd00:7::2 }}"],
-        [("delete", "pool fd00:7::1/128"), ("delete", "pool fd00:7::2/128")],
-    ),
-    "element shrunk": (
-        [f"delete element {OUR} pools4 {{ 10.244.0.0/15 }}", f"add element {OUR} pools4 {{ 10.244.0.0/16 }}"],
-        [("create", "pool 10.245.0.0/16")],
-    ),
-    "policy": ([f"chain {OUR} postrouting {{ policy drop ; }}"], [("replace", "chain postrouting")]),
-    "priority": (
-        [
-            f"delete chain {OUR} postrouting",
-            f"add chain {OUR} postrouting {{ type nat hook postrouting priority 50 ; }}",
-        ],
-        [("replace", "chain postrouting")]
-        + [("create", f"rule {name}") for name in ("pods IPv4", "pods IPv6", "tunnel vxlan.calico")],
-    ),
-    "chain added": ([f"add chain {OUR} more"], [("delete", "chain more")]),
-    "set added": (
-        [f"add set {OUR} more {{ type ipv4_addr ; }}", f"add element {OUR} more {{ 192.0.2.1 }}"],
-        [("delete", "set more")],
-    ),
-}
-
-
-def damage(host: Namespace, commands: list[str]) -> None:
-    """Run commands of nft in one transaction; HANDLE is that of the first rule."""
-    rules = [line for line in ruleset(host).splitlines() if 'comment "pods IPv4"' in line]
-    text = "\n".join(commands).replace("HANDLE", rules[0].rpartition(" ")[2])
-    if "delete chain" in text:
-        text = f"flush chain {OUR} postrouting\n{text}"
-    command = ["nsenter", f"--net={host.path}", "nft", "-f", "-"]
-    subprocess.run(command, input=text, text=True, check=True)
-
-
-@pytest.mark.parametrize(("commands", "expected"), DAMAGES.values(), ids=DAMAGES)
-def test_damage_is_noticed_and_repaired(
-    host: Namespace,
-    converge: RunModule,
-    run_module: RunModule,
-    commands: list[str],
-    expected: list[tuple[str, str]],
-) -> None:
-    made = converge("calico_nat", NAT)
-    intact = table(host)
-    damage(host, commands)
-    damaged = ruleset(host)
-    predicted = run_module("calico_nat", NAT, check=True)
-    assert sorted(actions(predicted)) == sorted(expected or actions(made))
-    assert ruleset(host) == damaged
-    assert predicted["diff"]["before"] != predicted["diff"]["after"]
-    converge("calico_nat", NAT)
-    assert table(host) == intact
-
-
-class Monitor:
-    """`nft monitor`, read from one mark to the next; a mark is a table that the test itself makes."""
-
-    def __init__(self, host: Namespace) -> None:
-        self._host = host
-        command = ["nsenter", f"--net={host.path}", "nft", "monitor"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self._output = self._process.stdout
-        while not select.select([self._output], [], [], 0.05)[0]:
-            host.run("nft add table ip awake")
-
-    def until_mark(self, mark: str) -> list[str]:
-        """Return the lines seen before a mark appears."""
-        self._host.run(f"nft add table ip {mark}")
-        lines = iter(self._output.readline, "")
-        return list(itertools.takewhile(lambda line: mark not in line, lines))
-
-    def close(self) -> None:
-        """End the monitor."""
-        self._process.kill()
-        self._process.communicate()
-
-
-def test_a_change_is_one_transaction(host: Namespace, run_module: RunModule) -> None:
-    run_module("calico_nat", NAT)
-    monitor = Monitor(host)
-    try:
-        monitor.until_mark("mark1")
-        run_module("calico_nat", {**NAT, "pools": [*NAT["pools"], "10.250.0.0/16"]})
-        lines = [line for line in monitor.until_mark("mark2") if "mark1" not in line]
-    finally:
-        monitor.close()
-    generations = [number for number, line in enumerate(lines) if "new generation" in line]
-    ours = [number for number, line in enumerate(lines) if "podnet_calico" in line]
-    assert any(lines[number].startswith("delete table") for number in ours)
-    assert any("10.250.0.0/16" in lines[number] for number in ours)
-    assert len([number for number in generations if number > ours[0]]) == 1
-    assert generations[-1] > ours[-1]
 
 
 INVALID: dict[str, tuple[Result, list[str]]] = {

@@ -16,13 +16,9 @@ from concurrent import futures
 import pytest
 
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
-from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
+from ansible_collections.podnet.calico.tests.kernel.nat_shown import NAT
+from ansible_collections.podnet.calico.tests.kernel.net import Namespace
 
-NAT: Result = {
-    "masquerade": ["10.244.0.0/16", "fd00:1::/64"],
-    "pools": ["10.244.0.0/16", "10.245.0.0/16", "fd00:1::/64", "fd00:2::/64"],
-    "tunnels": ["vxlan.calico"],
-}
 OUTSIDE = {4: "198.51.100.2", 6: "2001:db8:51::2"}
 UPLINK = {4: "198.51.100.1", 6: "2001:db8:51::1"}
 POD = {4: "10.244.0.5", 6: "fd00:1::5"}
@@ -184,14 +180,15 @@ class Stream:
                     assert silence < 30, "no packet arrives any more"
 
 
-def test_no_packet_escapes_while_the_table_is_replaced(world: World, run_module: RunModule) -> None:
+def test_no_packet_escapes_while_the_table_is_changed(world: World, run_module: RunModule) -> None:
     run_module("calico_nat", NAT)
     stream = Stream(world)
     with futures.ThreadPoolExecutor(1) as pool:
         sender = pool.submit(stream.run)
         try:
             for number in range(10):
-                result = run_module("calico_nat", {**NAT, "exclude": [f"192.0.2.{number}"]})
+                other = {"exclude": [f"192.0.2.{number}"], "tunnels": [f"tunl{number}", "vxlan.calico"][number % 2 :]}
+                result = run_module("calico_nat", {**NAT, **other})
                 assert result.get("changed"), result
                 arrived = len(stream.seen)
                 while len(stream.seen) == arrived and not sender.done():  # with the new table

@@ -17,8 +17,9 @@ from ansible_collections.podnet.calico.plugins.module_utils import owned_file
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render import DIGEST, render_empty
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, DaemonError
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import routes
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import route_apply
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.routes import Plan
 
 CONFIG_PATH = "/etc/bird/podnet-calico.conf"
 _ROUTE_PROTOCOL = 12  # RTPROT_BIRD (linux/rtnetlink.h)
@@ -179,10 +180,10 @@ def remove(*, check_mode: bool, path: str = CONFIG_PATH) -> Outcome:
     return Outcome(changes, {"running": running is not None})
 
 
-def _left_behind(netlink: Netlink, config: str) -> routes.Plan:
+def _left_behind(netlink: Netlink, config: str) -> Plan:
     """Return the deletions of BIRD's routes that are in the kernel for the pools of a configuration."""
     pools = [ipaddress.ip_network(cidr) for cidr in re.findall(r"(\d+\.\d+\.\d+\.\d+/\d+)\{", config)]
-    return routes.left_behind(netlink, _ROUTE_PROTOCOL, pools)
+    return route_apply.left_behind(netlink, _ROUTE_PROTOCOL, pools)
 
 
 def _wait_withdrawn(config: str, seconds: float = 10) -> None:
@@ -200,7 +201,7 @@ def _delete_left_behind(config: str, check_mode: bool) -> list[Change]:
     with Netlink() as netlink:
         changes = _left_behind(netlink, config)
         if not check_mode:
-            routes.apply(netlink, changes)
+            route_apply.apply(netlink, changes)
     return list(changes)
 
 

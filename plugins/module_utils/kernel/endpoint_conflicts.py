@@ -11,10 +11,11 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, KernelError
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import host_side, pod_netns
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import host_requests, pod_netns
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoint_entries import Entry
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import link_named
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink, namespace, namespace_path
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.namespaces import namespace, namespace_path
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import describe
 
 
@@ -44,7 +45,7 @@ def refuse_conflicts(netlink: Netlink, changes: t.Sequence[Change], actual: t.Ma
 
 def _refuse_routed(netlink: Netlink, what: str, address: str, leaving: set[str], actual: t.Mapping[str, Entry]) -> None:
     """Raise Conflict if there is a route to an address, unless it is one of an endpoint that changes or goes."""
-    route = host_side.route_in_the_way(netlink, address)
+    route = host_requests.route_in_the_way(netlink, address)
     devices = {_name(hop.device) for hop in route.way.hops} if route else set()
     if route is None or devices & leaving:
         return

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import re
+import socket
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink, Request
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
+    IFF_UP,
     IFINFO,
     RTM_GETLINK,
     RTM_SETLINK,
@@ -18,6 +20,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     as_text,
     attribute,
     attributes,
+    nested,
     number,
     text,
 )
@@ -25,7 +28,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.marks import ALIAS_P
 
 ADDRESS, NAME, MTU, LINK, LINKINFO, IFALIAS, AF_SPEC, EXT_MASK = 1, 3, 4, 5, 18, 20, 26, 29
 INFO_KIND, INFO_DATA = 1, 2
-IFF_UP = 1
 SKIP_STATISTICS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
 
 
@@ -83,7 +85,7 @@ class Link:
 
 def links(netlink: Netlink, kind: str = "") -> list[Link]:
     """Return all links, or those of one kind."""
-    wanted = attribute(LINKINFO | 0x8000, text(INFO_KIND, kind)) if kind else b""
+    wanted = nested(LINKINFO, text(INFO_KIND, kind)) if kind else b""
     bodies = netlink.dump(RTM_GETLINK, IFINFO.pack(0, 0, 0, 0, 0) + number(EXT_MASK, SKIP_STATISTICS) + wanted)
     found = [link_of(body) for body in bodies]
     return [link for link in found if link.kind == kind] if kind else found
@@ -101,9 +103,26 @@ def link_named(netlink: Netlink, name: str) -> Link | None:
     return link_of(body) if body else None
 
 
+def index_of(name: str) -> int:
+    """Return the index of a device, 0 for none."""
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        return 0
+
+
 def endpoint_indexes(netlink: Netlink) -> set[int]:
     """Return the indexes of the host's ends of all pods' links of ours."""
-    return {link.index for link in links(netlink, "veth") if link.alias.startswith(f"{ALIAS_PREFIX} endpoint")}
+    return {link.index for link in links(netlink, "veth") if home(link)}
+
+
+def home(link: Link) -> tuple[str, str] | None:
+    """Return the workload and its namespace that the alias of a pod's link of ours names; None for any other link."""
+    mark = f"{ALIAS_PREFIX} endpoint "
+    if not link.alias.startswith(mark):
+        return None
+    workload, __, netns = link.alias[len(mark) :].partition(" ")
+    return workload, netns
 
 
 def is_device_name(value: str) -> bool:

@@ -1,10 +1,11 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Outgoing NAT as one nftables table of ours: read, compare, replace in one transaction. Other tables are not touched.
+"""Outgoing NAT as one nftables table of ours: what is wanted, and how it differs from what is there.
 
 The rules are those of Calico's Felix (felix/rules/nat.go). They are written and read as nft's JSON, which
-libnftables-json(5) describes, so that what is wanted and what is there are compared in one language.
+libnftables-json(5) describes, so that what is wanted and what is there are compared in one language. Other tables are
+not touched.
 """
 
 from __future__ import annotations
@@ -12,20 +13,23 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-import shutil
-import subprocess
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
-from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, KernelError, raise_all
-from ansible_collections.podnet.calico.plugins.module_utils.ip import contains
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_sets import (
+    Element,
+    from_network,
+    joined,
+    networks_of,
+    within,
+)
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_table import Table, read, write
 from ansible_collections.podnet.calico.plugins.module_utils.marks import NFT_TABLE
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.ip import Network
 
-_SEARCHED = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
-_OURS = {"family": "inet", "table": NFT_TABLE}
 _CHAIN = "postrouting"
 _BASE_CHAIN = {"type": "nat", "hook": "postrouting", "prio": 100, "policy": "accept"}  # 100 is srcnat (nft(8))
 _FAMILIES = {4: ("ip", "ipv4_addr"), 6: ("ip6", "ipv6_addr")}
@@ -43,13 +47,6 @@ class Nat(t.NamedTuple):
     tunnels: list[str]
 
 
-class Table(t.NamedTuple):
-    """A table's content: definitions (kind and name, to nft's JSON without its place) and the networks of each set."""
-
-    definitions: dict[str, t.Any]
-    members: dict[str, list[Network]]
-
-
 NOTHING = Nat([], [], [], [])
 
 
@@ -65,7 +62,7 @@ def parse(options: t.Mapping[str, t.Sequence[str] | None]) -> Nat:
     ]
     raise_all(problems)
     nat = Nat(**networks, tunnels=tunnels)
-    raise_all([_uncovered(network) for network in nat.masquerade if not _within(network, _joined(nat.pools))])
+    raise_all([_uncovered(network) for network in nat.masquerade if not within(network, joined(nat.pools))])
     return nat
 
 
@@ -87,33 +84,19 @@ def _uncovered(network: Network) -> InvalidInput:
     )
 
 
-def _joined(networks: t.Iterable[Network]) -> list[Network]:
-    """Return the same addresses in as few networks as possible: nft refuses intervals that overlap."""
-    found = list(networks)
-    return [
-        network
-        for version in _FAMILIES
-        for network in ipaddress.collapse_addresses(n for n in found if n.version == version)  # type: ignore[type-var]
-    ]
-
-
-def _within(network: Network, others: t.Iterable[Network]) -> bool:
-    return any(contains(other, network) for other in others)
-
-
 def wanted(nat: Nat) -> Table:
     """Return the table that NAT needs; empty where nothing is masqueraded. Networks are as the user gave them."""
     if not nat.masquerade:
         return Table({}, {})
     definitions: dict[str, t.Any] = {f"table {NFT_TABLE}": {}}
-    members: dict[str, list[Network]] = {}
+    members: dict[str, list[Element]] = {}
     rules: dict[str, t.Any] = {}
     for version in sorted({network.version for network in nat.masquerade}):
         given = {option: [n for n in getattr(nat, option) if n.version == version] for option in _WORDS}
         sets = {option: f"{option}{version}" for option in _WORDS if given[option]}
         for option, name in sets.items():
             definitions[f"set {name}"] = {"type": _FAMILIES[version][1], "flags": ["interval"]}
-            members[name] = given[option]
+            members[name] = [from_network(network) for network in given[option]]
         rules[f"rule pods IPv{version}"] = _rule(_leaving_pools(_FAMILIES[version][0], sets))
     rules.update((f"rule tunnel {name}", _rule(_entering_tunnel(name))) for name in nat.tunnels)
     return Table({**definitions, f"chain {_CHAIN}": _BASE_CHAIN, **rules}, members)
@@ -147,137 +130,35 @@ def _entering_tunnel(device: str) -> list[t.Any]:
     ]
 
 
-def observed(listing: t.Iterable[t.Mapping[str, t.Any]]) -> Table:
-    """Return the content of a table as `nft -j list table` lists it.
-
-    Rules are named by their comments; one without a comment of its own is named by its position.
-    """
-    definitions: dict[str, t.Any] = {}
-    members: dict[str, list[Network]] = {}
-    position = 0
-    for entry in listing:
-        ((kind, data),) = entry.items()
-        if kind == "metainfo":
-            continue
-        position += kind == "rule"
-        definition = {key: value for key, value in _normal(data).items() if key not in ("family", "table", "handle")}
-        name = str(definition.pop("comment" if kind == "rule" else "name", position))
-        if kind == "rule" and f"rule {name}" in definitions:
-            name = str(position)
-        if kind == "set" and name in _SETS:
-            networks, strange = _elements(definition.pop("elem", []))
-            members[name] = _joined(networks)
-            definitions.update((f"{_SETS[name]} {element}", {}) for element in strange)
-        definitions[f"{kind} {name}"] = definition
-    return Table(definitions, members)
-
-
-def _normal(value: t.Any, key: str = "") -> t.Any:
-    """Return data of nft with all flags as sorted lists: versions differ in how they show a single one."""
-    if key == "flags":
-        return sorted([value] if isinstance(value, str) else value)
-    if isinstance(value, dict):
-        return {inner: _normal(item, inner) for inner, item in value.items()}
-    return [_normal(item) for item in value] if isinstance(value, list) else value
-
-
-def _elements(elements: t.Iterable[t.Any]) -> tuple[list[Network], list[str]]:
-    """Return the networks among a set's elements, and what else is in it, as text."""
-    networks: list[Network] = []
-    strange: list[str] = []
-    for element in elements:
-        try:
-            networks += _network(element)
-        except (KeyError, TypeError, ValueError):
-            strange.append(json.dumps(element, sort_keys=True))
-    return networks, strange
-
-
-def _network(element: t.Any) -> t.Iterable[Network]:
-    if isinstance(element, str):
-        return [ipaddress.ip_network(element)]
-    if "range" in element:
-        first, last = (ipaddress.ip_address(address) for address in element["range"])
-        return t.cast("t.Iterable[Network]", ipaddress.summarize_address_range(first, last))
-    return [ipaddress.ip_network(f"{element['prefix']['addr']}/{element['prefix']['len']}")]
-
-
 def plan(there: Table, needed: Table) -> list[Change]:
     """Return the changes that turn the content of a table into another; networks are named as the user gave them."""
     before, after = dict(there.definitions), dict(needed.definitions)
     for name, word in _SETS.items():
-        given = needed.members.get(name, [])
-        before.update((f"{word} {network}", {}) for network in _as_given(there.members.get(name, []), given))
+        given = [network for element in needed.members.get(name, []) for network in element.networks]
+        found = there.members.get(name, [])
+        strange = [json.dumps(element.spelling, sort_keys=True) for element in found if not element.networks]
+        before.update((f"{word} {member}", {}) for member in [*_as_given(networks_of(found), given), *strange])
         after.update((f"{word} {network}", {}) for network in given)
     return compare("nat", before, after)
 
 
 def _as_given(networks: list[Network], given: list[Network]) -> list[Network]:
     """Return joined networks in the words of the given ones, where these cover them."""
-    covered = [network for network in networks if _within(network, _joined(given))]
-    named = [network for network in given if _within(network, covered)]
+    covering = joined(given)
+    covered = [network for network in networks if within(network, covering)]
+    named = [network for network in given if within(network, covered)]
     return [network for network in networks if network not in covered] + named
 
 
-def commands(table: Table) -> list[dict[str, t.Any]]:
-    """Return what makes the table anew, as commands for one transaction: the one that is there is deleted in it."""
-    own = {"table": {"family": "inet", "name": NFT_TABLE}}
-    made: list[dict[str, t.Any]] = [{"add": own}, {"delete": own}]  # to add a table that is there is no error
-    for title, definition in table.definitions.items():
-        kind, __, name = title.partition(" ")
-        if kind == "table":
-            made.append({"add": own})
-            continue
-        content = {**_OURS, "comment" if kind == "rule" else "name": name, **definition}
-        if kind == "set":
-            content["elem"] = [_as_element(network) for network in _joined(table.members[name])]
-        made.append({"add": {kind: content}})
-    return made
-
-
-def _as_element(network: Network) -> t.Any:
-    return {"prefix": {"addr": str(network.network_address), "len": network.prefixlen}}
-
-
 def ensure(nat: Nat, *, check_mode: bool) -> Outcome:
-    """Bring our table in line, in one transaction: there is no moment without NAT."""
-    needed = wanted(nat)
-    changes = plan(read(), needed)
+    """Bring our table in line, in one transaction; raises KernelError.
+
+    Only what differs is touched, so that each packet meets the old rules or the new ones. Where the table is there, but
+    defined otherwise (see commands() in nat_table), it is made anew; a connection that begins at that very moment may
+    keep the address of its pod.
+    """
+    there, needed = read(_SETS), wanted(nat)
+    changes = plan(there, needed)
     if changes and not check_mode:
-        _nft("replace", "-f", "-", text=json.dumps({"nftables": commands(needed)}))
+        write(there, needed)
     return Outcome(changes)
-
-
-def read() -> Table:
-    """Return what is there of our table; nothing where there is no nft, which only writing cannot do without."""
-    if not shutil.which("nft", path=_SEARCHED):
-        return Table({}, {})
-    answer = _nft("read", "list", "table", "inet", NFT_TABLE)
-    if not answer:
-        return Table({}, {})
-    try:
-        return observed(json.loads(answer)["nftables"])
-    except ValueError as error:  # nft 1.0.6 ends in the middle of a table that a process has made its own
-        raise KernelError(
-            f"read the nftables table inet {NFT_TABLE}: nft cannot show it as JSON",
-            remedy="It is not from here: end the process that owns it, or delete it, and try again",
-        ) from error
-
-
-def _nft(verb: str, *arguments: str, text: str = "") -> str:
-    """Return nft's answer; empty for a table that does not exist. Raises KernelError with what nft says."""
-    attempt = f"{verb} the nftables table inet {NFT_TABLE}"
-    program = shutil.which("nft", path=_SEARCHED)
-    if not program:
-        raise KernelError(f"{attempt}: there is no nft", remedy="Install it (Debian: nftables)")
-    environment = {"PATH": _SEARCHED, "LC_ALL": "C"}
-    answer = subprocess.run(
-        [program, "-j", *arguments], input=text, capture_output=True, text=True, env=environment, check=False
-    )
-    if answer.returncode == 0:
-        return answer.stdout
-    said = answer.stderr.strip() or answer.stdout.strip()
-    if verb == "read" and "No such file or directory" in said:
-        return ""
-    remedy = "It needs root (become: true) and a kernel with nf_tables, nft_masq and nft_fib_inet"
-    raise KernelError(f"{attempt}: {said}", remedy=remedy)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import os
 import socket
@@ -29,9 +28,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
 if t.TYPE_CHECKING:  # pragma: no cover
     from types import TracebackType
 
-NETNS_DIRECTORY = "/run/netns"
-_OWN_NAMESPACE = "/proc/self/ns/net"
-CLONE_NEWNET = 0x40000000
 _SOL_NETLINK = 270
 _EXT_ACK, _STRICT_CHECK = 11, 12
 _RECEIVE_BUFFER = 4 << 20  # bytes; a batch of which every request is refused must fit
@@ -210,72 +206,3 @@ def _is_uniform(data: bytes, length: int) -> bool:
 def _explanation(data: bytes, flags: int) -> str:
     """Return the kernel's own words about an error (extended acknowledgement), if it gave any."""
     return as_text(attributes(data).get(_ERROR_MESSAGE)) if flags & _FLAG_TLVS else ""
-
-
-class namespace:
-    """Run the body inside another network namespace and come back, whatever happens.
-
-    Sockets opened in the body stay in the namespace. path: a name below /run/netns, or a path such as /proc/123/ns/net.
-    back: an open file of the namespace to come back to, for whoever visits many (visits).
-    """
-
-    def __init__(self, path: str, back: int | None = None) -> None:
-        self._path = namespace_path(path)
-        self._back = os.open(_OWN_NAMESPACE, os.O_RDONLY | os.O_CLOEXEC) if back is None else os.dup(back)
-
-    def __enter__(self) -> None:
-        try:
-            target = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                setns(target)
-            finally:
-                os.close(target)
-        except OSError as error:
-            os.close(self._back)
-            reason = "it is no network namespace (any more)" if error.errno == errno.EINVAL else error.strerror
-            raise KernelError(
-                f"enter network namespace {self._path}: {reason}", remedy="Create it first, or correct its name"
-            ) from error
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            setns(self._back)
-        finally:
-            os.close(self._back)
-
-
-@contextlib.contextmanager
-def visits() -> t.Iterator[int]:
-    """Open the current network namespace, to come back to it from others."""
-    back = os.open(_OWN_NAMESPACE, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        yield back
-    finally:
-        os.close(back)
-
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
-
-def setns(descriptor: int) -> None:
-    """Move this thread into a network namespace given by an open file of it (setns(2)); raises OSError."""
-    succeed(_libc.setns(descriptor, CLONE_NEWNET))
-
-
-def succeed(status: int) -> None:
-    """Raise OSError for the status of a failed call of the C library."""
-    if status:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
-def libc() -> ctypes.CDLL:
-    """Return the C library, for what Python has no function for."""
-    return _libc
-
-
-def namespace_path(name: str) -> str:
-    """Return the path of a network namespace given by name or path."""
-    return name if "/" in name else f"{NETNS_DIRECTORY}/{name}"

@@ -16,7 +16,7 @@ import functools
 import os
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import (
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.namespaces import (
     CLONE_NEWNET,
     NETNS_DIRECTORY,
     libc,

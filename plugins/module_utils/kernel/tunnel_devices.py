@@ -36,6 +36,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     RTM_NEWLINK,
     RTM_SETLINK,
     attribute,
+    nested,
     number,
     text,
 )
@@ -45,7 +46,6 @@ __all__ = ["configure", "create", "creation", "open_netlink", "parent_of", "remo
 _IPIP_MTU = 1480  # bytes; what the kernel gives its own tunl0
 _SCOPE_LINK = 253
 _IFA_F_NODAD = 0x02
-_NESTED = 0x8000  # NLA_F_NESTED
 _ID, _LINK, _LOCAL, _LEARNING, _PORT, _LOCAL6 = 1, 3, 4, 7, 15, 17  # IFLA_VXLAN_… (linux/if_link.h)
 
 
@@ -102,9 +102,9 @@ def creation(name: str, wanted: Entry, parent: int) -> list[Request]:
     local = ipaddress.ip_address(wanted["local"])
     data = number(_ID, wanted["vni"]) + number(_LINK, parent) + attribute(_PORT, wanted["port"].to_bytes(2, "big"))
     data += attribute(_LEARNING, b"\0") + attribute(_LOCAL if local.version == 4 else _LOCAL6, local.packed)
-    info = text(INFO_KIND, "vxlan") + attribute(INFO_DATA | _NESTED, data)
+    info = text(INFO_KIND, "vxlan") + nested(INFO_DATA, data)
     head = IFINFO.pack(0, 0, 0, 0, 0) + text(NAME, name)
-    body = head + attribute(ADDRESS, packed_mac(wanted["mac"])) + attribute(LINKINFO | _NESTED, info)
+    body = head + attribute(ADDRESS, packed_mac(wanted["mac"])) + nested(LINKINFO, info)
     mark = head + attribute(IFALIAS, alias("tunnel").encode())
     return [(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body), (RTM_SETLINK, 0, mark)]
 

@@ -11,10 +11,16 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import packed_mac
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink, Request
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
+    IFA_ADDRESS,
+    IFA_LOCAL,
     IFADDR,
+    NDA_DST,
+    NDA_IFINDEX,
+    NDA_LLADDR,
     NEIGHBOUR,
     NLM_F_CREATE,
     NLM_F_REPLACE,
+    NUD_PERMANENT,
     RTM_DELNEIGH,
     RTM_GETADDR,
     RTM_GETNEIGH,
@@ -25,8 +31,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
 )
 
 AF_BRIDGE = 7
-NUD_PERMANENT, NTF_SELF = 0x80, 0x02
-_DST, _LLADDR, _IFINDEX = 1, 2, 8  # NDA_…
+NTF_SELF = 0x02
 _SCOPE_LINK = 253
 
 Table = t.Dict[str, str]
@@ -39,7 +44,7 @@ def addresses(netlink: Netlink, index: int) -> list[str]:
         family, length, __, scope, of = IFADDR.unpack_from(body)
         if of == index and scope != _SCOPE_LINK:
             attrs = attributes(body, IFADDR.size)
-            found.append(f"{socket.inet_ntop(family, attrs.get(2) or attrs[1])}/{length}")  # IFA_LOCAL, IFA_ADDRESS
+            found.append(f"{socket.inet_ntop(family, attrs.get(IFA_LOCAL) or attrs[IFA_ADDRESS])}/{length}")
     return sorted(found)
 
 
@@ -51,11 +56,11 @@ def read(netlink: Netlink, index: int) -> tuple[Table, Table]:
 
 
 def _entries(netlink: Netlink, family: int, index: int) -> t.Iterator[tuple[bytes, bytes]]:
-    for body in netlink.dump(RTM_GETNEIGH, NEIGHBOUR.pack(family, 0, 0, 0, 0) + number(_IFINDEX, index)):
+    for body in netlink.dump(RTM_GETNEIGH, NEIGHBOUR.pack(family, 0, 0, 0, 0) + number(NDA_IFINDEX, index)):
         seen, of, state, __, __ = NEIGHBOUR.unpack_from(body)
         if of == index and state & NUD_PERMANENT and (seen == AF_BRIDGE) == (family == AF_BRIDGE):
             attrs = attributes(body, NEIGHBOUR.size)
-            yield attrs.get(_DST, b""), attrs.get(_LLADDR, b"")
+            yield attrs.get(NDA_DST, b""), attrs.get(NDA_LLADDR, b"")
 
 
 def _text(packed: bytes) -> str:
@@ -90,4 +95,4 @@ def _entry(index: int, kind: str, mac: str, address: str) -> bytes:
         head = NEIGHBOUR.pack(family, index, NUD_PERMANENT, 0, 0)
     else:
         head = NEIGHBOUR.pack(AF_BRIDGE, index, NUD_PERMANENT, NTF_SELF, 0)
-    return head + attribute(_DST, packed) + attribute(_LLADDR, packed_mac(mac))
+    return head + attribute(NDA_DST, packed) + attribute(NDA_LLADDR, packed_mac(mac))

@@ -28,6 +28,10 @@ RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
 RTM_NEWADDR, RTM_DELADDR, RTM_GETADDR = 20, 21, 22
 RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 RTM_NEWNEIGH, RTM_DELNEIGH, RTM_GETNEIGH, RTM_GETNEIGHTBL, RTM_SETNEIGHTBL = 28, 29, 30, 66, 67
+IFF_UP = 1
+IFA_ADDRESS, IFA_LOCAL = 1, 2
+NDA_DST, NDA_LLADDR, NDA_IFINDEX = 1, 2, 8
+NUD_PERMANENT = 0x80
 
 Attributes = t.Dict[int, bytes]
 
@@ -36,6 +40,11 @@ def attribute(kind: int, payload: bytes) -> bytes:
     """Return an attribute, padded to four bytes (netlink(7), NLA_ALIGN)."""
     size = len(payload) + 4
     return _LENGTH_TYPE.pack(size, kind) + payload + b"\0" * (-size % 4)
+
+
+def nested(kind: int, attributes_within: bytes) -> bytes:
+    """Return an attribute that holds attributes (NLA_F_NESTED)."""
+    return attribute(kind | 0x8000, attributes_within)
 
 
 def number(kind: int, value: int) -> bytes:

@@ -16,7 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, KernelError
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import namespace
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.namespaces import namespace
 from ansible_collections.podnet.calico.plugins.module_utils.verify import icmp
 
 ETH_P_ALL = 3

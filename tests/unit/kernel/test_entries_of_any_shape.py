@@ -16,9 +16,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, PodnetError
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import endpoint_entries, host_side, vtep_tables
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import endpoint_entries, host_requests, vtep_tables
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.pod_side import requests
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.pod_requests import requests
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import (
     FIELDS,
     Wanted,
@@ -232,8 +232,8 @@ def test_any_endpoints_are_taken_or_refused_in_words(entries: list[Json]) -> Non
         return
     assert len(wanted) == len(entries)
     for name, entry in wanted.items():
-        made = host_side.creation(name, entry, 3) + requests(entry, 2, None)
-        made += host_side.route_requests(2, entry["addresses"], ())
+        made = host_requests.creation(name, entry, 3) + requests(entry, 2, None)
+        made += host_requests.route_requests(2, entry["addresses"], ())
         assert all(isinstance(body, bytes) for __, __, body in made)
         assert len(endpoint_entries.alias_of(entry).encode()) < 256
         again = {**entry, "name": entry["workload"], "host_interface": name}

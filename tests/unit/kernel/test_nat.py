@@ -14,15 +14,14 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Invali
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat import (
     NOTHING,
     Nat,
-    Table,
-    commands,
-    observed,
     parse,
     plan,
     wanted,
 )
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_table import Table, anew, commands, observed
 
 Json = t.Dict[str, t.Any]
+SETS = [f"{option}{version}" for option in ("masquerade", "pools", "exclude") for version in (4, 6)]
 
 
 def options(**given: t.Any) -> Json:
@@ -35,9 +34,14 @@ def nat(**given: t.Any) -> Nat:
 
 def listing(table: Table) -> list[Json]:
     """Return what nft would list after the commands that make a table, handles included."""
-    added = [command["add"] for command in commands(table) if "add" in command][1:]
+    added = [command["add"] for command in anew(table) if "add" in command][1:]
     listed = [{kind: {**data, "handle": number}} for number, entry in enumerate(added) for kind, data in entry.items()]
     return [{"metainfo": {"version": "1.0.6"}}, *listed]
+
+
+def found(nat: Nat) -> Table:
+    """Return the table of NAT as it is read again."""
+    return observed(listing(wanted(nat)), SETS)
 
 
 def test_options_become_networks_in_their_order_and_once() -> None:
@@ -82,7 +86,7 @@ def test_all_problems_are_reported_together() -> None:
 @pytest.mark.parametrize("empty", [NOTHING, nat(masquerade=[], tunnels=["tunl0"])], ids=["nothing", "only a tunnel"])
 def test_nothing_to_masquerade_needs_no_table(empty: Nat) -> None:
     assert wanted(empty) == Table({}, {})
-    (added, deleted) = commands(wanted(empty))
+    (added, deleted) = commands(Table({}, {}), wanted(empty))
     assert added["add"] == deleted["delete"] == {"table": {"family": "inet", "name": "podnet_calico"}}
 
 
@@ -97,8 +101,8 @@ def test_only_ip_versions_that_are_masqueraded_are_in_the_table() -> None:
     ]
 
 
-def test_the_transaction_deletes_the_old_table_first_and_joins_what_touches() -> None:
-    made = commands(wanted(nat(pools=["10.244.0.0/16", "10.244.3.0/24", "10.245.0.0/16"])))
+def test_a_new_table_takes_the_place_of_any_other_and_joins_what_touches() -> None:
+    made = commands(Table({}, {}), wanted(nat(pools=["10.244.0.0/16", "10.244.3.0/24", "10.245.0.0/16"])))
     assert [next(iter(command)) for command in made[:3]] == ["add", "delete", "add"]
     sets = {command["add"]["set"]["name"]: command["add"]["set"] for command in made if "set" in command.get("add", {})}
     assert sets["pools4"]["elem"] == [{"prefix": {"addr": "10.244.0.0", "len": 15}}]
@@ -113,7 +117,7 @@ FULL = nat(
 
 
 def test_what_was_made_is_recognised() -> None:
-    assert plan(observed(listing(wanted(FULL))), wanted(FULL)) == []
+    assert plan(found(FULL), wanted(FULL)) == []
     assert plan(Table({}, {}), wanted(NOTHING)) == []
 
 
@@ -134,7 +138,7 @@ def test_another_spelling_of_flags_and_addresses_is_the_same() -> None:
         if entry.get("set", {}).get("name") == "pools4":
             entry["set"]["elem"] = [{"range": ["10.244.0.0", "10.245.255.255"]}]
     assert listed != listing(wanted(FULL))
-    assert plan(observed(listed), wanted(FULL)) == []
+    assert plan(observed(listed, SETS), wanted(FULL)) == []
 
 
 @pytest.mark.parametrize(
@@ -151,12 +155,67 @@ def test_another_spelling_of_flags_and_addresses_is_the_same() -> None:
 def test_an_element_that_is_no_network_is_a_difference(element: t.Any) -> None:
     listed = listing(wanted(FULL))
     next(entry["set"] for entry in listed if "set" in entry)["elem"].append(element)
-    (change,) = plan(observed(listed), wanted(FULL))
+    (change,) = plan(observed(listed, SETS), wanted(FULL))
     assert change.action == "delete"
     assert change.name.startswith("masquerade ")
 
 
 def test_networks_in_changes_are_those_that_the_user_gave() -> None:
-    there = observed(listing(wanted(nat(pools=["10.244.0.0/16", "10.245.0.0/16"]))))
+    there = found(nat(pools=["10.244.0.0/16", "10.245.0.0/16"]))
     needed = wanted(nat(pools=["10.244.0.0/16", "10.245.0.0/17", "10.245.128.0/17", "10.247.0.0/16"]))
     assert [(change.action, change.name) for change in plan(there, needed)] == [("create", "pool 10.247.0.0/16")]
+
+
+def element_steps(before: list[str], after: list[str]) -> list[tuple[str, list[t.Any]]]:
+    """Return the steps from some pools to others, each the verb and the elements; anything else is an error."""
+    steps = commands(found(nat(pools=before)), wanted(nat(pools=after)))
+    pairs = [(verb, data["element"]) for step in steps for verb, data in step.items()]
+    assert {data["name"] for __, data in pairs} <= {"pools4"}
+    return [(verb, [f"{e['prefix']['addr']}/{e['prefix']['len']}" for e in data["elem"]]) for verb, data in pairs]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (["10.244.0.0/16"], ["10.244.0.0/16"], []),
+        (["10.244.0.0/16"], ["10.244.0.0/16", "10.245.0.0/16"], [("add", ["10.245.0.0/16"])]),
+        (["10.244.0.0/16", "10.247.0.0/16"], ["10.244.0.0/14"], [("add", ["10.245.0.0/16", "10.246.0.0/16"])]),
+        (["10.244.0.0/16", "10.247.0.0/16"], ["10.244.0.0/16"], [("delete", ["10.247.0.0/16"])]),
+        (
+            ["10.244.0.0/15"],
+            ["10.244.0.0/16"],
+            [("delete", ["10.244.0.0/15"]), ("add", ["10.244.0.0/16"])],
+        ),
+        (["10.244.0.0/16"], ["10.244.0.0/16", "10.244.9.0/24"], []),
+    ],
+    ids=["the same", "one beside another", "one around two", "one less", "one shrinks", "one within another"],
+)
+def test_only_elements_that_differ_are_removed_and_added(
+    before: list[str], after: list[str], expected: list[tuple[str, list[str]]]
+) -> None:
+    assert element_steps(before, after) == expected
+
+
+def test_rules_are_added_where_they_belong_and_the_others_stay() -> None:
+    there = found(nat(tunnels=["b", "x"]))
+    (gone, first, last) = commands(there, wanted(nat(tunnels=["a", "b", "c"])))
+    assert gone["delete"]["rule"]["handle"] == there.handles["rule tunnel x"]
+    assert first["insert"]["rule"]["comment"] == "tunnel a"
+    assert first["insert"]["rule"]["handle"] == there.handles["rule tunnel b"]
+    assert last["add"]["rule"]["comment"] == "tunnel c"
+    assert "handle" not in last["add"]["rule"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [("set", "type", "ipv6_addr"), ("set", "flags", ["dynamic"]), ("chain", "prio", 50), ("table", "flags", "dormant")],
+)
+def test_what_is_defined_otherwise_needs_a_new_table(kind: str, key: str, value: t.Any) -> None:
+    listed = listing(wanted(FULL))
+    next(entry[kind] for entry in listed if kind in entry)[key] = value
+    assert commands(observed(listed, SETS), wanted(FULL)) == anew(wanted(FULL))
+
+
+def test_what_cannot_be_removed_by_itself_needs_a_new_table() -> None:
+    listed = [*listing(wanted(FULL)), {"counter": {"family": "inet", "table": "podnet_calico", "name": "more"}}]
+    assert commands(observed(listed, SETS), wanted(FULL)) == anew(wanted(FULL))

@@ -17,8 +17,9 @@ from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import (
-    host_side,
+    host_requests,
     links,
+    pod_requests,
     pod_side,
     tunnel_devices,
     vtep_tables,
@@ -249,7 +250,7 @@ ENDPOINTS = st.fixed_dictionaries(
 @patient
 @given(NAMES, ENDPOINTS, st.integers(0, (1 << 20)))
 def test_pyroute2_reads_the_creation_of_a_pair(name: str, entry: dict[str, t.Any], netns: int) -> None:
-    made, marked = (body for __, __, body in host_side.creation(name, entry, netns))
+    made, marked = (body for __, __, body in host_requests.creation(name, entry, netns))
     link = read_by_pyroute2(ifinfmsg, made)
     assert (link["index"], link["flags"], link.get_attr("IFLA_IFNAME")) == (0, 0, name)
     assert (link.get_attr("IFLA_MTU"), link.get_attr("IFLA_ADDRESS")) == (entry["mtu"], pod_side.HOST_MAC)
@@ -339,7 +340,7 @@ def family_and_bytes(address: bytes) -> tuple[int, bytes]:
 @patient
 @given(ENDPOINTS, INDEXES)
 def test_pyroute2_reads_what_a_pod_is_given(entry: dict[str, t.Any], index: int) -> None:
-    requests = pod_side.requests(entry, index, None)
+    requests = pod_requests.requests(entry, index, None)
     by_kind = {kind: [body for each, __, body in requests if each == kind] for kind, __, __ in requests}
     loopback, link = (read_by_pyroute2(ifinfmsg, body) for body in by_kind.pop(RTM_SETLINK))
     assert (loopback["index"], loopback["flags"] & 1, link["index"], link["flags"] & 1) == (1, 1, index, 1)
@@ -366,7 +367,7 @@ def test_a_pod_loses_the_addresses_that_it_shall_not_have(
 ) -> None:
     link = links.Link(index, 1, {})
     seen = pod_side.PodSide(link, before["addresses"], set(), {}, loopback_up=True)
-    requests = pod_side.requests(after, index, seen)
+    requests = pod_requests.requests(after, index, seen)
     found = {
         kind: {
             str(ipaddress.ip_interface(f"{m.get_attr('IFA_LOCAL')}/{m['prefixlen']}"))

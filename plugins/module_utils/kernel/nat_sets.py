@@ -1,0 +1,87 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Networks as elements of nftables sets: how nft's JSON spells them, and which elements have to go and to come."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.ip import contains
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.podnet.calico.plugins.module_utils.ip import Network
+
+_VERSIONS = (4, 6)
+
+
+class Element(t.NamedTuple):
+    """An element of a set: as nft spells it (spelling), and its networks: none where it is not made of addresses."""
+
+    spelling: t.Any
+    networks: list[Network]
+
+
+def joined(networks: t.Iterable[Network]) -> list[Network]:
+    """Return the same addresses in as few networks as possible: nft refuses intervals that overlap."""
+    found = list(networks)
+    return [
+        network
+        for version in _VERSIONS
+        for network in ipaddress.collapse_addresses(n for n in found if n.version == version)  # type: ignore[type-var]
+    ]
+
+
+def within(network: Network, others: t.Iterable[Network]) -> bool:
+    """Return whether one of the others covers the network."""
+    return any(contains(other, network) for other in others)
+
+
+def from_network(network: Network) -> Element:
+    """Return a network as an element."""
+    return Element({"prefix": {"addr": str(network.network_address), "len": network.prefixlen}}, [network])
+
+
+def from_listing(spelling: t.Any) -> Element:
+    """Return an element that nft lists: an address, a prefix, a range, or something that was not made here."""
+    try:
+        return Element(spelling, _networks(spelling))
+    except (KeyError, TypeError, ValueError):
+        return Element(spelling, [])
+
+
+def _networks(spelling: t.Any) -> list[Network]:
+    if isinstance(spelling, str):
+        return [ipaddress.ip_network(spelling)]
+    if "range" in spelling:
+        first, last = (ipaddress.ip_address(address) for address in spelling["range"])
+        return list(t.cast("t.Iterable[Network]", ipaddress.summarize_address_range(first, last)))
+    return [ipaddress.ip_network(f"{spelling['prefix']['addr']}/{spelling['prefix']['len']}")]
+
+
+def networks_of(elements: t.Iterable[Element]) -> list[Network]:
+    """Return the networks of elements, joined."""
+    return joined(network for element in elements for network in element.networks)
+
+
+def difference(there: t.Sequence[Element], needed: t.Iterable[Element]) -> tuple[list[Element], list[Element]]:
+    """Return the elements to remove and those to add, so that a set covers what is needed and nothing else.
+
+    An element that covers only what is needed stays, so that its addresses are in the set all the time: a pool next to
+    another is added and not joined with it.
+    """
+    networks = networks_of(needed)
+    stays = [bool(element.networks) and all(within(n, networks) for n in element.networks) for element in there]
+    kept = networks_of(element for element, stay in zip(there, stays) if stay)
+    missing = [part for network in networks for part in _uncovered(network, kept)]
+    gone = [element for element, stay in zip(there, stays) if not stay]
+    return gone, [from_network(network) for network in missing]
+
+
+def _uncovered(network: Network, others: list[Network]) -> list[Network]:
+    """Return the parts of a network that the others do not cover."""
+    if within(network, others):
+        return []
+    inside = [other for other in others if contains(network, other)]
+    return [part for half in network.subnets() for part in _uncovered(half, inside)] if inside else [network]
