@@ -18,11 +18,10 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_sets import (
+    Cover,
     Element,
     from_network,
-    joined,
     networks_of,
-    within,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_table import Table, read, write
 from ansible_collections.podnet.calico.plugins.module_utils.marks import NFT_TABLE
@@ -62,7 +61,8 @@ def parse(options: t.Mapping[str, t.Sequence[str] | None]) -> Nat:
     ]
     raise_all(problems)
     nat = Nat(**networks, tunnels=tunnels)
-    raise_all([_uncovered(network) for network in nat.masquerade if not within(network, joined(nat.pools))])
+    pools = Cover(nat.pools)
+    raise_all([_uncovered(network) for network in nat.masquerade if network not in pools])
     return nat
 
 
@@ -144,10 +144,9 @@ def plan(there: Table, needed: Table) -> list[Change]:
 
 def _as_given(networks: list[Network], given: list[Network]) -> list[Network]:
     """Return joined networks in the words of the given ones, where these cover them."""
-    covering = joined(given)
-    covered = [network for network in networks if within(network, covering)]
-    named = [network for network in given if within(network, covered)]
-    return [network for network in networks if network not in covered] + named
+    cover = Cover(given)
+    covered = Cover(network for network in networks if network in cover)
+    return [network for network in networks if network not in cover] + [n for n in given if n in covered]
 
 
 def ensure(nat: Nat, *, check_mode: bool) -> Outcome:

@@ -33,9 +33,20 @@ def joined(networks: t.Iterable[Network]) -> list[Network]:
     ]
 
 
-def within(network: Network, others: t.Iterable[Network]) -> bool:
-    """Return whether one of the others covers the network."""
-    return any(contains(other, network) for other in others)
+class Cover:
+    """The addresses of networks, to ask whether a network lies within them; the answer does not search through them."""
+
+    def __init__(self, networks: t.Iterable[Network]) -> None:
+        self.networks = joined(networks)
+        self._found = frozenset(self.networks)
+        self._lengths = sorted({(network.version, network.prefixlen) for network in self.networks})
+
+    def __contains__(self, network: Network) -> bool:
+        return any(
+            network.supernet(new_prefix=length) in self._found
+            for version, length in self._lengths
+            if version == network.version and length <= network.prefixlen
+        )
 
 
 def from_network(network: Network) -> Element:
@@ -71,17 +82,17 @@ def difference(there: t.Sequence[Element], needed: t.Iterable[Element]) -> tuple
     An element that covers only what is needed stays, so that its addresses are in the set all the time: a pool next to
     another is added and not joined with it.
     """
-    networks = networks_of(needed)
-    stays = [bool(element.networks) and all(within(n, networks) for n in element.networks) for element in there]
-    kept = networks_of(element for element, stay in zip(there, stays) if stay)
-    missing = [part for network in networks for part in _uncovered(network, kept)]
+    cover = Cover(networks_of(needed))
+    stays = [bool(element.networks) and all(network in cover for network in element.networks) for element in there]
+    kept = Cover(networks_of(element for element, stay in zip(there, stays) if stay))
+    missing = [part for network in cover.networks for part in _uncovered(network, kept)]
     gone = [element for element, stay in zip(there, stays) if not stay]
     return gone, [from_network(network) for network in missing]
 
 
-def _uncovered(network: Network, others: list[Network]) -> list[Network]:
-    """Return the parts of a network that the others do not cover."""
-    if within(network, others):
+def _uncovered(network: Network, cover: Cover) -> list[Network]:
+    """Return the parts of a network that are not covered."""
+    if network in cover:
         return []
-    inside = [other for other in others if contains(network, other)]
-    return [part for half in network.subnets() for part in _uncovered(half, inside)] if inside else [network]
+    inside = Cover(other for other in cover.networks if contains(network, other))
+    return [part for half in network.subnets() for part in _uncovered(half, inside)] if inside.networks else [network]

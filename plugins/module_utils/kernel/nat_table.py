@@ -5,9 +5,9 @@
 
 A change is one transaction, and touches only what differs: the kernel decides once for each packet and chain whether
 the old rules count or the new, and once for each look into a set which elements do. A table that is made anew has no
-such promise. The kernel calls its chain and that of
-the old table one after the other, and a packet that is between the two while the transaction takes effect has met the
-one before it counts and meets the other when it counts no more, so that no rule is applied to its connection.
+such promise. The kernel calls its chain and that of the old table one after the other, and a packet that is between the
+two while the transaction takes effect has met the one before it counts and meets the other when it counts no more, so
+that no rule is applied to its connection.
 """
 
 from __future__ import annotations
