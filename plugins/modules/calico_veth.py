@@ -19,7 +19,7 @@ description:
   - What differs is repaired in place, so that the pod's connections live on; an endpoint is made anew only if one of
     its ends is missing or belongs elsewhere.
 requirements:
-  - Linux 4.20 or later; no library beside Python's own
+  - Linux 5.0 or later; no library beside Python's own
 extends_documentation_fragment:
   - podnet.calico.attributes
 options:

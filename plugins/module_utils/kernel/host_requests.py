@@ -63,6 +63,9 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
 
 _NET_NS_FD, _VETH_INFO_PEER, _ADDR_GEN_MODE = 28, 1, 8
 _RTM_F_FIB_MATCH = 0x2000
+# One queue each way (IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES), as Calico's CNI plugin asks for. Otherwise the kernel
+# makes one for each processor, gives all but one up again, and waits for its own readers meanwhile.
+_ONE_QUEUE = number(31, 1) + number(32, 1)
 _NDTA_NAME = 1
 
 
@@ -72,10 +75,11 @@ def creation(name: str, entry: Entry, netns: int) -> list[Request]:
     netns: an open file of the pod's namespace. MACs are part of the creation: udev leaves those alone, while one that
     is set later it may overwrite.
     """
-    peer = IFINFO.pack(0, 0, 0, 0, 0) + text(NAME, entry["interface"]) + number(MTU, entry["mtu"])
-    peer += number(_NET_NS_FD, netns) + (attribute(ADDRESS, packed_mac(entry["mac"])) if entry.get("mac") else b"")
+    both = number(MTU, entry["mtu"]) + _ONE_QUEUE
+    peer = IFINFO.pack(0, 0, 0, 0, 0) + text(NAME, entry["interface"]) + both + number(_NET_NS_FD, netns)
+    peer += attribute(ADDRESS, packed_mac(entry["mac"])) if entry.get("mac") else b""
     info = text(INFO_KIND, "veth") + nested(INFO_DATA, nested(_VETH_INFO_PEER, peer))
-    body = IFINFO.pack(0, 0, 0, 0, 0) + text(NAME, name) + number(MTU, entry["mtu"])
+    body = IFINFO.pack(0, 0, 0, 0, 0) + text(NAME, name) + both
     body += attribute(ADDRESS, packed_mac(HOST_MAC)) + nested(LINKINFO, info)
     mark = IFINFO.pack(0, 0, 0, 0, 0) + text(NAME, name) + attribute(IFALIAS, alias_of(entry).encode())
     return [(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body), (RTM_SETLINK, 0, mark)]

@@ -30,7 +30,8 @@ class namespace:
 
     def __init__(self, path: str, back: int | None = None) -> None:
         self._path = namespace_path(path)
-        self._back = os.open(_OWN_NAMESPACE, os.O_RDONLY | os.O_CLOEXEC) if back is None else os.dup(back)
+        self._own = -1 if back is not None else os.open(_OWN_NAMESPACE, os.O_RDONLY | os.O_CLOEXEC)
+        self._back = self._own if back is None else back
 
     def __enter__(self) -> None:
         try:
@@ -40,7 +41,7 @@ class namespace:
             finally:
                 os.close(target)
         except OSError as error:
-            os.close(self._back)
+            self._close()
             reason = "it is no network namespace (any more)" if error.errno == errno.EINVAL else error.strerror
             raise KernelError(
                 f"enter network namespace {self._path}: {reason}", remedy="Create it first, or correct its name"
@@ -52,7 +53,11 @@ class namespace:
         try:
             setns(self._back)
         finally:
-            os.close(self._back)
+            self._close()
+
+    def _close(self) -> None:
+        if self._own >= 0:
+            os.close(self._own)
 
 
 @contextlib.contextmanager

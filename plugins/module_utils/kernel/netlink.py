@@ -74,8 +74,6 @@ class Netlink:
         for option in (_EXT_ACK, _STRICT_CHECK):
             with contextlib.suppress(OSError):  # without strict checks (Linux 4.20) the kernel does not filter dumps
                 self._socket.setsockopt(_SOL_NETLINK, option, 1)
-        with contextlib.suppress(OSError):  # SO_RCVBUFFORCE needs a privilege
-            self._socket.setsockopt(socket.SOL_SOCKET, 33, _RECEIVE_BUFFER)
 
     def __enter__(self) -> Netlink:
         return self
@@ -105,7 +103,7 @@ class Netlink:
             data = self._socket.recv(_RECEIVE)
             start, end = 0, len(data)
             length, kind, flags = unpack(data)
-            if kind not in (NLMSG_DONE, NLMSG_ERROR) and _is_uniform(data, length):
+            if 4 * length <= end and kind not in (NLMSG_DONE, NLMSG_ERROR) and _is_uniform(data, length):
                 found += [body for (body,) in struct.iter_unpack(f"{size}x{length - size}s", data)]
                 interrupted |= flags & NLM_F_DUMP_INTR
                 continue
@@ -122,7 +120,16 @@ class Netlink:
 
     def get(self, kind: int, body: bytes) -> bytes | None:
         """Return the body of the one object that a request selects, or None if there is none."""
-        self._socket.send(HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST, 0, 0) + body)
+        return self.get_many(kind, [body])[0]
+
+    def get_many(self, kind: int, bodies: t.Sequence[bytes]) -> list[bytes | None]:
+        """Return the body of the one object that each request selects, or None if there is none."""
+        requests = [HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST, 0, 0) + body for body in bodies]
+        if requests:
+            self._socket.send(b"".join(requests))
+        return [self._read_one() for __ in requests]
+
+    def _read_one(self) -> bytes | None:
         data = self._socket.recv(_RECEIVE)
         length, answer, __ = _LENGTH_TYPE_FLAGS.unpack_from(data)
         return None if answer == NLMSG_ERROR else data[HEADER.size : length]
@@ -133,6 +140,7 @@ class Netlink:
         The kernel goes on after a refusal, and says so even for requests that ask for no acknowledgement. Only the
         last request of a chunk asks for one, which also says that the chunk is done.
         """
+        self._make_room()
         refused: list[Refusal] = []
         chunk: list[bytes] = []
         filled = place = 0
@@ -144,6 +152,11 @@ class Netlink:
             chunk += (HEADER.pack(length, kind, flags | NLM_F_REQUEST, place, 0), body)
             filled += length
         return refused + self._finish(chunk, place) if chunk else refused
+
+    def _make_room(self) -> None:
+        """Have the socket hold the answers to a whole chunk of refused requests."""
+        with contextlib.suppress(OSError):  # SO_RCVBUFFORCE needs a privilege
+            self._socket.setsockopt(socket.SOL_SOCKET, 33, _RECEIVE_BUFFER)
 
     def _finish(self, chunk: list[bytes], last: int) -> list[Refusal]:
         chunk[-2] = _with_acknowledgement(chunk[-2])
@@ -159,6 +172,7 @@ class Netlink:
         if len(lengths) != 1:
             return self.send((kind, flags, body) for body in bodies)
         length = HEADER.size + lengths.pop()
+        self._make_room()
         header = HEADER.pack(length, kind, flags | NLM_F_REQUEST, 0, 0)
         final = HEADER.pack(length, kind, flags | NLM_F_REQUEST | NLM_F_ACK, 1, 0)
         step = max(1, _CHUNK // length)

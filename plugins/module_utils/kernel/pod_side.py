@@ -35,7 +35,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     IFF_UP,
     IFINFO,
     NDA_DST,
-    NDA_IFINDEX,
     NDA_LLADDR,
     NEIGHBOUR,
     NUD_PERMANENT,
@@ -43,6 +42,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     RTM_GETNEIGH,
     RTM_GETROUTE,
     RTMSG,
+    attribute,
     attributes,
     number,
 )
@@ -73,28 +73,34 @@ def versions(entry: t.Mapping[str, t.Any]) -> list[int]:
     return sorted({6 if ":" in address else 4 for address in entry["addresses"]})
 
 
-def observe(netlink: Netlink, index: int, of: t.Iterable[int]) -> PodSide | None:
+def observe(netlink: Netlink, index: int, of_versions: t.Sequence[int]) -> PodSide | None:
     """Return what the pod's end with an index has, with the routes of some IP versions; None without such a link."""
-    body = netlink.get(RTM_GETLINK, IFINFO.pack(0, 0, index, 0, 0) + number(EXT_MASK, SKIP_STATISTICS))
-    loopback = netlink.get(RTM_GETLINK, IFINFO.pack(0, 0, LOOPBACK, 0, 0) + number(EXT_MASK, SKIP_STATISTICS))
-    if body is None or loopback is None:
+    skip = number(EXT_MASK, SKIP_STATISTICS)
+    end, loopback = netlink.get_many(RTM_GETLINK, [IFINFO.pack(0, 0, of, 0, 0) + skip for of in (index, LOOPBACK)])
+    if end is None or loopback is None:
         return None
     bodies: list[bytes] = []
-    for version in of:
+    for version in of_versions:
         head = RTMSG.pack(socket.AF_INET6 if version == 6 else socket.AF_INET, 0, 0, 0, 0, PROTOCOL_BOOT, 0, 0, 0)
         bodies += map(stripped, netlink.dump(RTM_GETROUTE, head + number(OIF, index)))
     is_up = bool(IFINFO.unpack_from(loopback)[3] & IFF_UP)
-    return PodSide(
-        link_of(body), addresses(netlink, index), set(bodies), dict(_neighbours(netlink, index)), loopback_up=is_up
-    )
+    near = dict(_neighbours(netlink, index, of_versions))
+    return PodSide(link_of(end), addresses(netlink, index), set(bodies), near, loopback_up=is_up)
 
 
-def _neighbours(netlink: Netlink, index: int) -> t.Iterator[tuple[bytes, bytes]]:
-    for body in netlink.dump(RTM_GETNEIGH, NEIGHBOUR.pack(0, 0, 0, 0, 0) + number(NDA_IFINDEX, index)):
-        __, of, state, __, __ = NEIGHBOUR.unpack_from(body)
-        if of == index and state & NUD_PERMANENT:
+def _neighbours(netlink: Netlink, index: int, of_versions: t.Iterable[int]) -> t.Iterator[tuple[bytes, bytes]]:
+    """Return the permanent entries of the gateways, address and MAC; the kernel finds single ones since Linux 5.0."""
+    heads = [_neighbour_place(version, index) for version in of_versions]
+    for body in filter(None, netlink.get_many(RTM_GETNEIGH, heads)):
+        if NEIGHBOUR.unpack_from(body)[2] & NUD_PERMANENT:
             found = attributes(body, NEIGHBOUR.size)
             yield found.get(NDA_DST, b""), found.get(NDA_LLADDR, b"")
+
+
+@functools.cache
+def _neighbour_place(version: int, index: int) -> bytes:
+    head = NEIGHBOUR.pack(socket.AF_INET6 if version == 6 else socket.AF_INET, index, 0, 0, 0)
+    return head + attribute(NDA_DST, packed_address(gateway(version)))
 
 
 def routes(entry: t.Mapping[str, t.Any], index: int) -> list[bytes]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import operator
 import socket
 import typing as t
 
@@ -18,13 +17,14 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire im
     SCOPE_LINK,
     TYPES,
     Hop,
+    Route,
     Template,
     Way,
-    decode,
     default_metric,
     name,
     words,
 )
+from ansible_collections.podnet.calico.plugins.module_utils.marks import ROUTE_PROTOCOL
 
 Entry = t.Mapping[str, t.Any]
 _Alike = t.Tuple[int, int, int, int]  # family, table, metric, prefix length
@@ -83,18 +83,16 @@ def parse(entries: t.Any, devices: Devices) -> Wanted:
     if not isinstance(entries, list):
         raise InvalidInput(f"routes: expected a list, got {_kind(entries)}", remedy="List the routes")
     lists: list[list[bytes]] = []
-    alike: dict[_Alike, dict[Way, list[list[bytes]]]] = {}
+    alike: dict[_Alike, list[tuple[Way, list[bytes]]]] = {}
     for place, entry in enumerate(entries, 1):
         for family, texts in _destinations(entry, place).items():
             way = _way(entry, family, texts[0], devices)
             template = Template(way)
             for length, packed in _networks(family, texts).items():
                 lists.append(template.bodies(length, packed))
-                by_way = alike.setdefault((family, way.table, way.metric, length), {})
-                by_way.setdefault(way, []).append(lists[-1])
-    for (family, __, __, length), by_way in alike.items():
-        if len(by_way) > 1:
-            _refuse_contradictions(family, length, list(by_way.values()), devices)
+                alike.setdefault((family, way.table, way.metric, length), []).append((way, packed))
+    for (__, __, __, length), groups in alike.items():
+        _refuse_contradictions(length, groups, devices)
     bodies = dict.fromkeys(itertools.chain.from_iterable(lists))
     return Wanted(bodies, {(family, table) for family, table, __, __ in alike})
 
@@ -275,21 +273,22 @@ def _address(text: str, family: int, option: str, what: str) -> bytes:
         raise InvalidInput(message, remedy=f"Correct {option}") from error
 
 
-def _refuse_contradictions(family: int, length: int, ways: list[list[list[bytes]]], devices: Devices) -> None:
+def _refuse_contradictions(length: int, groups: list[tuple[Way, list[bytes]]], devices: Devices) -> None:
     """Raise InvalidInput for two different routes that are one to the kernel: the second would replace the first.
 
-    ways: bodies by their way, all with the same table, metric and prefix length.
+    groups: ways with their packed destinations, all with the same table, metric and prefix length.
     """
-    address = slice(24, 40 if family == socket.AF_INET6 else 28) if length else slice(0, 0)
-    different = [set(map(operator.itemgetter(address), itertools.chain.from_iterable(lists))) for lists in ways]
-    if sum(map(len, different)) == len(set().union(*different)):
+    lists = [packed for __, packed in groups]
+    if len(lists) == 1 or len(set().union(*lists)) == sum(map(len, lists)):
         return
-    seen: dict[bytes, bytes] = {}
-    for body in itertools.chain.from_iterable(itertools.chain.from_iterable(ways)):
-        first = seen.setdefault(body[address], body)
-        if first != body:
-            one, other = (words(decode(each).way, devices.name) for each in (first, body))
-            raise InvalidInput(
-                f"routes: {name(decode(body))} is listed twice, as {one} and as {other}",
-                remedy="List it once, or give the two different metrics",
-            )
+    seen: dict[bytes, Way] = {}
+    for way, packed in groups:
+        for address in packed:
+            first = seen.setdefault(address, way)
+            if first != way:
+                twice = name(Route(address, length, ROUTE_PROTOCOL, way))
+                one, other = (words(each, devices.name) for each in (first, way))
+                raise InvalidInput(
+                    f"routes: {twice} is listed twice, as {one} and as {other}",
+                    remedy="List it once, or give the two different metrics",
+                )

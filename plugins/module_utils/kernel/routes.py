@@ -43,12 +43,13 @@ class Plan:
         return len(self.create) + len(self.replace) + len(self.delete)
 
     def __iter__(self) -> t.Iterator[Change]:
-        for body in self.create:
-            yield Change("route", name(decode(body)), None, self.words(decode(body)))
+        for route in map(decode, self.create):
+            yield Change("route", name(route), None, self.words(route))
         for before, after in self.replace:
-            yield Change("route", name(decode(after)), self.words(decode(before)), self.words(decode(after)))
-        for body in self.delete:
-            yield Change("route", name(decode(body)), self.words(decode(body)), None)
+            route = decode(after)
+            yield Change("route", name(route), self.words(decode(before)), self.words(route))
+        for route in map(decode, self.delete):
+            yield Change("route", name(route), self.words(route), None)
 
     def summary(self) -> dict[str, int]:
         """Return how many changes there are by action."""
@@ -70,6 +71,9 @@ def plan(actual: t.Sequence[bytes], wanted: t.Mapping[bytes, None], devices: Dev
     result = Plan(devices)
     rest = [body for body in actual if body not in wanted]
     if not rest and len(actual) == len(wanted):
+        return result
+    if not actual:
+        result.create = list(wanted)
         return result
     same = set(actual)
     missing = {body: None for body in wanted if body not in same}
