@@ -28,6 +28,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.marks import ALIAS_P
 
 ADDRESS, NAME, MTU, LINK, LINKINFO, IFALIAS, AF_SPEC, EXT_MASK = 1, 3, 4, 5, 18, 20, 26, 29
 INFO_KIND, INFO_DATA = 1, 2
+_READ = frozenset((ADDRESS, NAME, MTU, LINK, LINKINFO, IFALIAS, AF_SPEC))  # of some sixty attributes
 SKIP_STATISTICS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
 
 
@@ -88,13 +89,14 @@ def links(netlink: Netlink, kind: str = "") -> list[Link]:
     wanted = nested(LINKINFO, text(INFO_KIND, kind)) if kind else b""
     bodies = netlink.dump(RTM_GETLINK, IFINFO.pack(0, 0, 0, 0, 0) + number(EXT_MASK, SKIP_STATISTICS) + wanted)
     found = [link_of(body) for body in bodies]
-    return [link for link in found if link.kind == kind] if kind else found
+    mark = text(INFO_KIND, kind).rstrip(b"\0")  # the kernel filters since Linux 4.20, so a look at the bytes will do
+    return [link for link in found if mark in link.found.get(LINKINFO, b"")] if kind else found
 
 
 def link_of(body: bytes) -> Link:
     """Return a link from the body of a message."""
     __, __, index, flags, __ = IFINFO.unpack_from(body)
-    return Link(index, flags, attributes(body, IFINFO.size))
+    return Link(index, flags, attributes(body, IFINFO.size, _READ))
 
 
 def link_named(netlink: Netlink, name: str) -> Link | None:

@@ -33,6 +33,8 @@ IFA_ADDRESS, IFA_LOCAL = 1, 2
 NDA_DST, NDA_LLADDR, NDA_IFINDEX = 1, 2, 8
 NUD_PERMANENT = 0x80
 
+ALL = range(0x4000)  # all types of attributes
+
 Attributes = t.Dict[int, bytes]
 
 
@@ -57,10 +59,10 @@ def text(kind: int, value: str) -> bytes:
     return attribute(kind, value.encode() + b"\0")
 
 
-def attributes(data: bytes, start: int = 0) -> Attributes:
+def attributes(data: bytes, start: int = 0, only: t.Container[int] = ALL) -> Attributes:
     """Return the attributes of a message's body from an offset on, by type; flags of a type are left out.
 
-    Data that does not hold together ends the list; the kernel sends none.
+    only: types that are wanted. Data that does not hold together ends the list; the kernel sends none.
     """
     found: Attributes = {}
     unpack, last = _LENGTH_TYPE.unpack_from, len(data) - 4
@@ -68,7 +70,8 @@ def attributes(data: bytes, start: int = 0) -> Attributes:
         length, kind = unpack(data, start)
         if length < 4 or start + length > last + 4:
             break
-        found[kind & 0x3FFF] = data[start + 4 : start + length]
+        if kind & 0x3FFF in only:
+            found[kind & 0x3FFF] = data[start + 4 : start + length]
         start += (length + 3) & ~3
     return found
 
