@@ -192,7 +192,7 @@ def _checked(
         if option not in fields:
             raise InvalidInput(f"{what}: there is no option {option}", remedy=f"Options are {', '.join(fields)}")
         kind, low, high = fields[option]
-        if type(value) is not kind:
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):  # a bool is an int, too
             raise InvalidInput(f"{what}: {option} is {_kind(value)}, not {kind.__name__}", remedy=f"Correct {option}")
         if kind is int and not low <= value <= high:
             raise InvalidInput(f"{what}: {option} {value} is not between {low} and {high}", remedy=f"Correct {option}")
