@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import host_requests, pod_netns
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoint_entries import Entry
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import link_named
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import index_of, link_named
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.namespaces import namespace, namespace_path
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import describe
@@ -46,12 +45,13 @@ def refuse_conflicts(netlink: Netlink, changes: t.Sequence[Change], actual: t.Ma
 def _refuse_routed(netlink: Netlink, what: str, address: str, leaving: set[str], actual: t.Mapping[str, Entry]) -> None:
     """Raise Conflict if there is a route to an address, unless it is one of an endpoint that changes or goes."""
     route = host_requests.route_in_the_way(netlink, address)
-    devices = {_name(hop.device) for hop in route.way.hops} if route else set()
+    name = Devices().name
+    devices = {name(hop.device) for hop in route.way.hops} if route else set()
     if route is None or devices & leaving:
         return
     holders = [f", of endpoint {actual[device]['workload']}" for device in devices if device in actual]
     raise Conflict(
-        f"{what}: there is a route to {address} already: {describe(route, _name)}{''.join(holders)}",
+        f"{what}: there is a route to {address} already: {describe(route, name)}{''.join(holders)}",
         remedy="Remove it, or give the endpoint another address",
     )
 
@@ -62,10 +62,7 @@ def _refuse_occupied(what: str, entry: Entry, leaving: set[str]) -> None:
         if "/" in entry["netns"]:
             raise KernelError(f"{what}: {entry['netns']} is no network namespace", remedy="Correct netns or pid")
         return
-    peers = set()
-    for name in leaving:
-        with contextlib.suppress(OSError):
-            peers.add(socket.if_nametoindex(name))
+    peers = {index for index in map(index_of, leaving) if index}
     with namespace(entry["netns"]), Netlink() as inner:
         found = link_named(inner, entry["interface"])
     if found and not (found.kind == "veth" and found.peer in peers):
@@ -73,10 +70,3 @@ def _refuse_occupied(what: str, entry: Entry, leaving: set[str]) -> None:
             f"{what}: namespace {entry['netns']} has an interface {entry['interface']} already",
             remedy="Remove it, or give the endpoint another interface",
         )
-
-
-def _name(index: int) -> str:
-    try:
-        return socket.if_indextoname(index)
-    except OSError:
-        return str(index)
