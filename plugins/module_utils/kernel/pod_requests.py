@@ -21,7 +21,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.pod_side impo
     HOST_MAC,
     PodSide,
     gateway,
-    packed_address,
     routes,
     versions,
 )
@@ -52,6 +51,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     RTMSG,
     attribute,
     number,
+    packed_address,
 )
 
 

@@ -45,6 +45,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     attribute,
     attributes,
     number,
+    packed_address,
 )
 
 HOST_MAC = "ee:ee:ee:ee:ee:ee"
@@ -132,7 +133,3 @@ def lacks(entry: Entry, seen: PodSide) -> list[str]:
 
 def _gateways(entry: t.Mapping[str, t.Any]) -> list[str]:
     return [gateway(version) for version in versions(entry)]
-
-
-def packed_address(address: str) -> bytes:
-    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import socket
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
@@ -16,7 +15,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import 
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.lock import only_one
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_entries import IPIP_DEVICE, Entry, normalise
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import as_number
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import address_text, as_number
 
 # A change of these needs a new device (Linux: vxlan_changelink refuses them); all else is changed in place.
 IMMUTABLE = ("kind", "vni", "port", "local", "parent", "group", "flow_based", "gbp", "l2miss")
@@ -71,9 +70,7 @@ def _read_vxlan(link: Link, devices: Devices) -> Entry:
 
 
 def _address(packed: bytes | None) -> str | None:
-    if not packed:
-        return None
-    return socket.inet_ntop(socket.AF_INET6 if len(packed) == 16 else socket.AF_INET, packed)
+    return address_text(packed) if packed else None
 
 
 def plan(

@@ -25,9 +25,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     RTM_GETADDR,
     RTM_GETNEIGH,
     RTM_NEWNEIGH,
+    address_text,
     attribute,
     attributes,
     number,
+    packed_address,
 )
 
 AF_BRIDGE = 7
@@ -50,8 +52,8 @@ def addresses(netlink: Netlink, index: int) -> list[str]:
 
 def read(netlink: Netlink, index: int) -> tuple[Table, Table]:
     """Return the permanent neighbours of a device (address to MAC) and its forwarding entries (MAC to underlay)."""
-    neighbours = {_text(dst): mac.hex(":") for dst, mac in _entries(netlink, 0, index) if mac}
-    fdb = {mac.hex(":"): _text(dst) for dst, mac in _entries(netlink, AF_BRIDGE, index) if dst}
+    neighbours = {address_text(dst): mac.hex(":") for dst, mac in _entries(netlink, 0, index) if mac}
+    fdb = {mac.hex(":"): address_text(dst) for dst, mac in _entries(netlink, AF_BRIDGE, index) if dst}
     return neighbours, fdb
 
 
@@ -61,10 +63,6 @@ def _entries(netlink: Netlink, family: int, index: int) -> t.Iterator[tuple[byte
         if of == index and state & NUD_PERMANENT and (seen == AF_BRIDGE) == (family == AF_BRIDGE):
             attrs = attributes(body, NEIGHBOUR.size)
             yield attrs.get(NDA_DST, b""), attrs.get(NDA_LLADDR, b"")
-
-
-def _text(packed: bytes) -> str:
-    return socket.inet_ntop(socket.AF_INET6 if len(packed) == 16 else socket.AF_INET, packed)
 
 
 def converge(netlink: Netlink, index: int, wanted: t.Mapping[str, t.Any], what: str) -> None:
@@ -89,7 +87,7 @@ def _requests(index: int, kind: str, actual: Table, wanted: Table) -> t.Iterator
 
 
 def _entry(index: int, kind: str, mac: str, address: str) -> bytes:
-    packed = socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+    packed = packed_address(address)
     family = socket.AF_INET6 if len(packed) == 16 else socket.AF_INET
     if kind == "neighbours":
         head = NEIGHBOUR.pack(family, index, NUD_PERMANENT, 0, 0)

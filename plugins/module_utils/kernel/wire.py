@@ -9,6 +9,7 @@ round. It takes a hundred times longer for ten thousand routes, and its import a
 
 from __future__ import annotations
 
+import socket
 import struct
 import sys
 import typing as t
@@ -84,3 +85,13 @@ def as_number(payload: bytes | None, default: int = 0) -> int:
 def as_text(payload: bytes | None) -> str:
     """Return the text of an attribute, without its zero byte; empty for none."""
     return (payload or b"").rstrip(b"\0").decode(errors="replace")
+
+
+def packed_address(address: str) -> bytes:
+    """Return the bytes of an IPv4 or IPv6 address; raises OSError for what is none."""
+    return socket.inet_pton(socket.AF_INET6 if ":" in address else socket.AF_INET, address)
+
+
+def address_text(packed: bytes) -> str:
+    """Return the text of a packed IPv4 or IPv6 address."""
+    return socket.inet_ntop(socket.AF_INET6 if len(packed) == 16 else socket.AF_INET, packed)
