@@ -67,16 +67,46 @@ class Route:
 
 
 @dataclasses.dataclass(frozen=True)
-class Session:
-    """A BGP session: the name of the protocol in BIRD, the peer's address, and what is special about it."""
+class SecretKey:
+    """Where the password of a session is: a key of a Secret; an optional one may be missing (Calico)."""
 
     name: str
+    key: str
+    optional: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """A BGP session as Calico would configure it, of one family: the peer's address is of the routes' family.
+
+    name: of the protocol in BIRD, made from the peer's address (and port, if one was given) alone, so that a session
+    survives a change of the reason why it is there. kind: that reason, "mesh", "node" or "global" (Calico's prefixes).
+    peer: the Node at the other end, None for anything else. reflects: the other end is a route reflector, which passes
+    on what others announce. source: None leaves the source address to the kernel. restart_time and keepalive_time:
+    seconds, None for BIRD's own. ttl_security: hops, None for off. filters: names of BGPFilters, in their order.
+    next_hop: "auto", "self" or "keep".
+    """
+
+    name: str
+    kind: str
+    family: int
     address: str
     remote_as: int
+    local_as: int
     port: int = 179
+    peer: str | None = None
+    source: str | None = None
     passive: bool = False
     rr_client: bool = False
-    pool_next_hop: bool = True
+    reflects: bool = False
+    next_hop: str = "auto"
+    password: SecretKey | None = None
+    restart_time: int | None = None
+    keepalive_time: int | None = None
+    allowed_local_as: int | None = None
+    ttl_security: int | None = None
+    reachable_by: str | None = None
+    filters: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,18 +121,54 @@ class PoolRule:
 
 
 @dataclasses.dataclass(frozen=True)
-class Bgp:
-    """All that BIRD's configuration is made from."""
+class Advertisement:
+    """Communities ("64512:100", or "64512:1:100" for a large one) that routes within a prefix are advertised with."""
 
-    router_id: str
+    cidr: str
+    communities: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class BgpFamily:
+    """What BIRD does with the routes of one IP version.
+
+    address, subnet: the node's own. services: ranges of Kubernetes services that the node advertises.
+    reflected_services: ranges that it passes on as a route reflector. priority: of the routes of its own blocks, which
+    Calico sends as LOCAL_PREF 2147483647 - priority.
+    """
+
+    version: int
     address: str
     subnet: str
-    local_as: int
-    sessions: tuple[Session, ...]
     pools: tuple[PoolRule, ...]
     blocks: tuple[str, ...]
+    services: tuple[str, ...] = ()
+    reflected_services: tuple[str, ...] = ()
+    advertisements: tuple[Advertisement, ...] = ()
+    priority: int = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Filter:
+    """A BGPFilter that a session of the node names; rules: importV4, exportV4, importV6, exportV6 as in its spec."""
+
+    name: str
+    rules: dict[str, t.Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Bgp:
+    """All that BIRD's configuration is made from. bind_to_node: BIRD listens on the node's own addresses alone."""
+
+    router_id: str
+    local_as: int
+    families: tuple[BgpFamily, ...]
+    sessions: tuple[Session, ...]
+    filters: tuple[Filter, ...] = ()
     cluster_id: str | None = None
     listen_port: int = 179
+    bind_to_node: bool = False
+    ignored_interfaces: tuple[str, ...] = ()
     debug: str = "states"
 
 
@@ -185,6 +251,6 @@ def _plain(value: t.Any) -> t.Any:
         return value
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple):
+    if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
     return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
