@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import conflist
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, PodnetError, raise_all
+from ansible_collections.podnet.calico.plugins.module_utils.resources import options
 from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import documents
 from ansible_collections.podnet.calico.plugins.module_utils.resources.record import API_VERSION
 from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import join
@@ -51,10 +52,13 @@ def cluster(hostvars: HostVars, hosts: t.Sequence[str], **resources: t.Any) -> d
 
 
 def _node(host: str, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    return {**_fields(host, variables), "address": variables["plan_host"]["host"]["address"]}
+
+
+def _fields(host: str, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {
         "host": host,
         "name": variables.get("calico_node_name") or host,
-        "address": variables["plan_host"]["host"]["address"],
         "labels": variables.get("calico_node_labels"),
         "as_number": variables.get("calico_node_as_number"),
         "route_reflector_cluster_id": variables.get("calico_node_route_reflector_cluster_id"),
@@ -65,6 +69,43 @@ def _blind(host: str, variables: t.Mapping[str, t.Any]) -> InvalidInput:
     answer = variables["plan_host"]
     reason = answer.get("msg") or f"{', '.join(answer.get('missing') or ['a package'])} is missing"
     return InvalidInput(f"look at host {host}: {reason}")
+
+
+_SHARED = {
+    "pools": "calico_ip_pools",
+    "peers": "calico_bgp_peers",
+    "filters": "calico_bgp_filters",
+    "bgp_configuration": "calico_bgp_configuration",
+    "extra": "calico_resources",
+}
+
+
+def inventory_resources(hostvars: HostVars, hosts: t.Sequence[str]) -> list[dict[str, t.Any]]:
+    """Return the documents that the variables of an inventory ask for, without having looked at the hosts.
+
+    An address without prefix length gets that of a single address, which says nothing of the host's subnet; a host
+    whose address is not known becomes a Node without one.
+    """
+    if not hosts:
+        raise AnsibleFilterError("read the inventory: the group has no hosts. Set calico_group, or calico_lint_src")
+    first = hostvars[hosts[0]]
+    shared = {key: first[variable] for key, variable in _SHARED.items() if first.get(variable) is not None}
+    nodes = [{**_fields(host, hostvars[host]), "address": _known_address(hostvars[host])} for host in hosts]
+    try:
+        made = documents(nodes=[node for node in nodes if node["address"]], **shared)
+    except PodnetError as error:
+        raise AnsibleFilterError(str(error)) from error
+    kept = ("name", "labels", "as_number", "route_reflector_cluster_id")
+    bare = [options.node({key: node[key] for key in kept}) for node in nodes if not node["address"]]
+    return [*made, *bare]
+
+
+def _known_address(variables: t.Mapping[str, t.Any]) -> str:
+    """Return the address of a host (CIDR) as far as the inventory has it; empty if it has none."""
+    text = str(variables.get("calico_node_address") or variables.get("ansible_host") or "")
+    if not _is_address(text.partition("/")[0]):
+        return ""
+    return text if "/" in text else f"{text}/{128 if ':' in text else 32}"
 
 
 def leaving(hostvars: HostVars, hosts: t.Sequence[str], group: t.Sequence[str], **resources: t.Any) -> dict[str, t.Any]:
@@ -93,6 +134,7 @@ class FilterModule:
         return {
             "cluster": cluster,
             "conflist": conflist,
+            "inventory_resources": inventory_resources,
             "leaving": leaving,
             "node_addresses": node_addresses,
             "ping_matrix": ping_matrix,
