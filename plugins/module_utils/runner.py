@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
 
-_LONG = 100
+_LONG = 20
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible.module_utils.basic import AnsibleModule
@@ -30,7 +30,7 @@ def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], Outcome]) -> No
 
 
 def brief(value: t.Any) -> t.Any:
-    """Return arguments with a word instead of each list of more than a hundred items."""
+    """Return arguments with a word instead of each list of more than twenty items."""
     if isinstance(value, dict):
         return {key: brief(item) for key, item in value.items()}
     if isinstance(value, list):

@@ -80,7 +80,7 @@ CASES = (
         "200 unchanged endpoints",
         {"kernel.veth_verify_vs_ip": "<= 0.1"},
         functools.partial(kernel_endpoints.unchanged, number=200),
-        runs=9,
+        runs=41,
     ),
     Case(
         "module calls with nothing to do",

@@ -145,6 +145,8 @@ def test_whatever_a_killed_run_leaves_the_next_one_repairs(
                 status, answer = Run(host, job.run).kill(chance.random.uniform(0, usual[job.kind]))
                 assert status != FAILED, f"{job}: {answer}"
                 killed += status is None
+                # Follow the machine's speed: later after a run that was struck, earlier after one that got through.
+                usual[job.kind] *= 1.1 if status is None else 0.85
                 runs += 1
             # After several kills nobody knows what was there, so only exclusive says what there has to be.
             for job in (repair := jobs if len(jobs) == 1 else [chance.exclusive(kind) for kind in KINDS]):

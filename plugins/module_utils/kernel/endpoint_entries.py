@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import ipaddress
 import re
@@ -21,6 +22,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import 
 
 Entry = t.Dict[str, t.Any]
 
+_WORD = re.compile(r"[^\s\x00-\x1f\ud800-\udfff]+")
 _LONGEST_NAME = 15  # IFNAMSIZ with its zero byte is 16
 _LONGEST_ALIAS = 255  # IFALIASZ with its zero byte is 256
 _NAMED = ("/run/netns", "/var/run/netns")  # where the named namespaces are (ip-netns(8))
@@ -71,7 +73,7 @@ def _normalise(entry: t.Mapping[str, t.Any]) -> Entry:
 
 def _word(what: str, option: str, value: str) -> str:
     """Return a value that can stand in an alias between blanks, and in a path."""
-    if not re.fullmatch(r"[^\s\x00-\x1f\ud800-\udfff]+", value) or value in (".", ".."):
+    if not _WORD.fullmatch(value) or value in (".", ".."):
         raise InvalidInput(f'{what}: {option} "{value}" is empty or has blanks', remedy=f"Correct {option}")
     return value
 
@@ -93,6 +95,11 @@ def _netns(entry: t.Mapping[str, t.Any]) -> str:
 
 
 def _address(what: str, text: str) -> str:
+    """Return an address with its prefix length; most are plain IPv4 ones, for which the C library's reading will do."""
+    with contextlib.suppress(OSError, TypeError, ValueError):
+        packed = socket.inet_pton(socket.AF_INET, text)
+        if 0 < packed[0] < 224:  # neither unspecified nor multicast
+            return f"{socket.inet_ntop(socket.AF_INET, packed)}/32"
     try:
         if "%" in text:
             raise ValueError("an address with a zone is one of a single link")

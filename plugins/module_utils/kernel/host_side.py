@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 import struct
 import typing as t
@@ -42,15 +43,20 @@ CONF6 = {
 }
 _RP_FILTER = 8
 NDTA_PARMS, NDTPA_IFINDEX, NDTPA_PROXY_DELAY = 6, 1, 13
+_PARMS, _DEVICE_AND_DELAY = frozenset((NDTA_PARMS,)), frozenset((NDTPA_IFINDEX, NDTPA_PROXY_DELAY))
+
+
+Wanted = t.Tuple[t.Tuple[str, int, int], ...]  # name, number and value of each setting
+_WANTED6: Wanted = tuple((name, at, value) for name, (at, value) in CONF6.items())
 
 
 class Settings(t.NamedTuple):
-    """What host's ends are compared with: IPv4 settings by number, and the proxy delays that they have, by index.
+    """What host's ends are compared with: the IPv4 settings, and the proxy delays that they have, by index.
 
     spec4: the IPv4 settings as an attribute of a request.
     """
 
-    conf4: dict[str, tuple[int, int]]
+    wanted4: Wanted
     proxy_delays: dict[int, int]
     spec4: bytes
 
@@ -64,7 +70,7 @@ def read_settings(netlink: Netlink) -> Settings:
         conf4 = {**CONF4, "rp_filter": (_RP_FILTER, int(file.read()))}
     conf = b"".join(number(at, value) for at, value in conf4.values())
     return Settings(
-        conf4,
+        tuple((name, at, value) for name, (at, value) in conf4.items()),
         _proxy_delays(netlink),
         nested(socket.AF_INET, nested(_INET_CONF, conf)),
     )
@@ -74,7 +80,7 @@ def _proxy_delays(netlink: Netlink) -> dict[int, int]:
     """Return neigh.DEVICE.proxy_delay (milliseconds) by index of the device, from the kernel's list of ARP tables."""
     found = {}
     for body in netlink.dump(RTM_GETNEIGHTBL, struct.pack("=Bxxx", socket.AF_INET)):
-        values = attributes(attributes(body, 4).get(NDTA_PARMS, b""))
+        values = attributes(attributes(body, 4, _PARMS).get(NDTA_PARMS, b""), 0, _DEVICE_AND_DELAY)
         if NDTPA_IFINDEX in values:
             found[as_number(values[NDTPA_IFINDEX])] = as_number(values.get(NDTPA_PROXY_DELAY))
     return found
@@ -88,20 +94,21 @@ def faults(link: Link, entry: t.Mapping[str, t.Any], settings: Settings) -> dict
     spec = attributes(link.found.get(AF_SPEC, b""))
     if 4 in versions(entry):
         conf = attributes(spec.get(socket.AF_INET, b"")).get(_INET_CONF, b"")
-        found.update(_differing("ipv4", conf, settings.conf4, first=1))
+        found.update(_differing("ipv4", conf, settings.wanted4, first=1))
         if settings.proxy_delays.get(link.index):
             found["ipv4.proxy_delay"] = f"{settings.proxy_delays[link.index]} ms"
     if 6 in versions(entry):
         conf = attributes(spec.get(socket.AF_INET6, b"")).get(_INET6_CONF, b"")
-        found.update(_differing("ipv6", conf, CONF6, first=0))
+        found.update(_differing("ipv6", conf, _WANTED6, first=0))
     return found
 
 
-def _differing(prefix: str, conf: bytes, wanted: t.Mapping[str, tuple[int, int]], first: int) -> dict[str, str]:
+@functools.lru_cache(maxsize=16)  # most ends have the same settings
+def _differing(prefix: str, conf: bytes, wanted: Wanted, first: int) -> dict[str, str]:
     """Return settings that differ; conf: 32-bit numbers, of which the one with the number first comes first."""
     values = struct.unpack_from(f"={len(conf) // 4}i", conf)
-    found = {name: values[at - first] if at - first < len(values) else None for name, (at, __) in wanted.items()}
-    return {f"{prefix}.{name}": str(value) for name, value in found.items() if value != wanted[name][1]}
+    found = {name: values[at - first] if at - first < len(values) else None for name, at, __ in wanted}
+    return {f"{prefix}.{name}": str(found[name]) for name, __, value in wanted if found[name] != value}
 
 
 def read_pod_routes(netlink: Netlink) -> dict[int, list[str]]:

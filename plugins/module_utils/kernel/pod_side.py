@@ -19,7 +19,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import 
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import (
-    LOOPBACK,
     OIF,
     SCOPE_LINK,
     TYPES,
@@ -76,32 +75,42 @@ def versions(entry: t.Mapping[str, t.Any]) -> list[int]:
 
 def observe(netlink: Netlink, index: int, of_versions: t.Sequence[int]) -> PodSide | None:
     """Return what the pod's end with an index has, with the routes of some IP versions; None without such a link."""
-    skip = number(EXT_MASK, SKIP_STATISTICS)
-    end, loopback = netlink.get_many(RTM_GETLINK, [IFINFO.pack(0, 0, of, 0, 0) + skip for of in (index, LOOPBACK)])
-    if end is None or loopback is None:
+    questions = _questions(index, tuple(of_versions))
+    end, *near = netlink.get_many(questions.single)
+    if end is None:
         return None
-    bodies: list[bytes] = []
-    for version in of_versions:
-        head = RTMSG.pack(socket.AF_INET6 if version == 6 else socket.AF_INET, 0, 0, 0, 0, PROTOCOL_BOOT, 0, 0, 0)
-        bodies += map(stripped, netlink.dump(RTM_GETROUTE, head + number(OIF, index)))
-    is_up = bool(IFINFO.unpack_from(loopback)[3] & IFF_UP)
-    near = dict(_neighbours(netlink, index, of_versions))
-    return PodSide(link_of(end), addresses(netlink, index), set(bodies), near, loopback_up=is_up)
+    bodies = [stripped(body) for head in questions.routes for body in netlink.dump(RTM_GETROUTE, head)]
+    neighbours = dict(_permanent(filter(None, near)))
+    is_up = bool(netlink.flags("lo") & IFF_UP)
+    return PodSide(link_of(end), addresses(netlink, index), set(bodies), neighbours, loopback_up=is_up)
 
 
-def _neighbours(netlink: Netlink, index: int, of_versions: t.Iterable[int]) -> t.Iterator[tuple[bytes, bytes]]:
-    """Return the permanent entries of the gateways, address and MAC; the kernel finds single ones since Linux 5.0."""
-    heads = [_neighbour_place(version, index) for version in of_versions]
-    for body in filter(None, netlink.get_many(RTM_GETNEIGH, heads)):
-        if NEIGHBOUR.unpack_from(body)[2] & NUD_PERMANENT:
-            found = attributes(body, NEIGHBOUR.size)
-            yield found.get(NDA_DST, b""), found.get(NDA_LLADDR, b"")
+class _Questions(t.NamedTuple):
+    """What a namespace is asked: for single objects (type, body), the link before the neighbours; for routes."""
+
+    single: list[tuple[int, bytes]]
+    routes: list[bytes]
 
 
 @functools.cache
-def _neighbour_place(version: int, index: int) -> bytes:
-    head = NEIGHBOUR.pack(socket.AF_INET6 if version == 6 else socket.AF_INET, index, 0, 0, 0)
-    return head + attribute(NDA_DST, packed_address(gateway(version)))
+def _questions(index: int, of_versions: tuple[int, ...]) -> _Questions:
+    """Return what is asked of a namespace; most pods' ends have the same index. Single neighbours since Linux 5.0."""
+    single = [(RTM_GETLINK, IFINFO.pack(0, 0, index, 0, 0) + number(EXT_MASK, SKIP_STATISTICS))]
+    routes = []
+    for version in of_versions:
+        family = socket.AF_INET6 if version == 6 else socket.AF_INET
+        to_gateway = attribute(NDA_DST, packed_address(gateway(version)))
+        single.append((RTM_GETNEIGH, NEIGHBOUR.pack(family, index, 0, 0, 0) + to_gateway))
+        routes.append(RTMSG.pack(family, 0, 0, 0, 0, PROTOCOL_BOOT, 0, 0, 0) + number(OIF, index))
+    return _Questions(single, routes)
+
+
+def _permanent(bodies: t.Iterable[bytes]) -> t.Iterator[tuple[bytes, bytes]]:
+    """Return the address and MAC of neighbours that are permanent."""
+    for body in bodies:
+        if NEIGHBOUR.unpack_from(body)[2] & NUD_PERMANENT:
+            found = attributes(body, NEIGHBOUR.size)
+            yield found.get(NDA_DST, b""), found.get(NDA_LLADDR, b"")
 
 
 def routes(entry: t.Mapping[str, t.Any], index: int) -> list[bytes]:

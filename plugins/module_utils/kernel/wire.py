@@ -66,14 +66,16 @@ def attributes(data: bytes, start: int = 0, only: t.Container[int] = ALL) -> Att
     only: types that are wanted. Data that does not hold together ends the list; the kernel sends none.
     """
     found: Attributes = {}
-    unpack, last = _LENGTH_TYPE.unpack_from, len(data) - 4
-    while start <= last:
+    unpack, size = _LENGTH_TYPE.unpack_from, len(data)
+    while start + 4 <= size:
         length, kind = unpack(data, start)
-        if length < 4 or start + length > last + 4:
+        end = start + length
+        if length < 4 or end > size:
             break
-        if kind & 0x3FFF in only:
-            found[kind & 0x3FFF] = data[start + 4 : start + length]
-        start += (length + 3) & ~3
+        kind &= 0x3FFF
+        if kind in only:
+            found[kind] = data[start + 4 : end]
+        start = (end + 3) & ~3
     return found
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 import typing as t
@@ -91,12 +90,10 @@ BURN = (
 
 def test_the_cost_has_the_childs_own_children_in_it() -> None:
     def work() -> float:
-        spent = float(subprocess.run([sys.executable, "-c", BURN], capture_output=True, check=True).stdout)
-        own = resource.getrusage(resource.RUSAGE_SELF)
-        return spent + own.ru_utime + own.ru_stime
+        return float(subprocess.run([sys.executable, "-c", BURN], capture_output=True, check=True).stdout)
 
     cost = forked(work)
-    assert cost.cpu >= cost.answer > 0
+    assert cost.cpu > cost.answer > 0
 
 
 def test_a_program_answers_with_what_it_printed(tmp_path: Path) -> None:
