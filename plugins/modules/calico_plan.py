@@ -39,6 +39,19 @@ options:
     type: str
     choices: [auto, enabled, disabled]
     default: auto
+  standby:
+    description:
+      - Adds to each plan as C(standby) the routes to what BIRD carries, with metric 4096, for
+        M(podnet.calico.calico_route). With them in place traffic flows while BGP sessions reset.
+      - There is none to a pod that is routed directly in another subnet, because the router in between decides there.
+    type: bool
+    default: false
+  secrets:
+    description:
+      - The passwords of BGP sessions that there are values for, each as secret/key.
+      - A session that needs another one is refused, unless its secret is optional. Not checked if not given.
+    type: list
+    elements: str
 """
 
 EXAMPLES = r"""
@@ -76,7 +89,8 @@ def work(module: AnsibleModule) -> Outcome:
     hosts = module.params["hosts"]
     wanted = put(snapshot(connect(module.params)), module.params["resources"])
     claimed = claim(wanted, hosts, now=time.time_ns())
-    return Outcome([], {"plans": plan_all(claimed, hosts, module.params["bgp"])})
+    options = {key: module.params[key] for key in ("bgp", "standby", "secrets")}
+    return Outcome([], {"plans": plan_all(claimed, hosts, **options)})
 
 
 def main() -> None:
@@ -85,6 +99,8 @@ def main() -> None:
         "hosts": {"type": "dict", "required": True},
         "resources": {"type": "list", "elements": "dict", "default": []},
         "bgp": {"type": "str", "choices": ["auto", "enabled", "disabled"], "default": "auto"},
+        "standby": {"type": "bool", "default": False},
+        "secrets": {"type": "list", "elements": "str", "no_log": False},
         **argspec.datastore(),
     }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)

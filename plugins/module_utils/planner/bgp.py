@@ -1,57 +1,110 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which BGP sessions a node has, and what BIRD does with the routes of each pool."""
+"""What BIRD on a node is configured with: sessions, and for each IP version pools, blocks and what it advertises."""
 
 from __future__ import annotations
 
+import hashlib
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Bgp, PoolRule, Session
-from ansible_collections.podnet.calico.plugins.module_utils.resources.selector import parse
+from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp_sessions import sessions_of_node
+from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import node_interface
+from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import (
+    Advertisement,
+    Bgp,
+    BgpFamily,
+    Filter,
+    PoolRule,
+    Session,
+)
+from ansible_collections.podnet.calico.plugins.module_utils.planner.peering import listen_port
 
 if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.podnet.calico.plugins.module_utils.ip import Interface
     from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Cluster
-    from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_peer import BGPPeer
+    from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import BGPConfiguration
+    from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
     from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
 
-DEFAULT_PORT = 179
+NO_SERVICES = "node.kubernetes.io/exclude-from-external-load-balancers"
+"""The label with which, set to "true", a node advertises no range of services (Calico, Kubernetes)."""
+
+RULES = ("importV4", "exportV4", "importV6", "exportV6")
+
+
+def sessions_of(cluster: Cluster, names: t.Iterable[str] | None = None) -> dict[str, Bgp]:
+    """Return what BIRD on each of the named nodes needs, of all nodes by default; without nodes that need no BIRD."""
+    chosen = sorted(cluster.nodes) if names is None else names
+    made = ((name, bgp_of(cluster, cluster.nodes[name])) for name in chosen)
+    return {name: bgp for name, bgp in made if bgp is not None}
 
 
 def bgp_of(cluster: Cluster, node: Node) -> Bgp | None:
-    """Return what BIRD on a node needs, or None for a node without IPv4 address or a cluster without IPv4 pool.
-
-    Of several sessions with one address and port, what Calico prefers stays: a peer for all nodes over one for some
-    nodes over the reverse of another node's peer over the mesh.
-    """
-    interface = node.ipv4_address
-    if interface is None or all(pool.cidr.version != 4 for pool in cluster.pools):
+    """Return what BIRD on a node needs, or None for a node that has no IP version in common with the pools."""
+    versions = bgp_versions(cluster, node)
+    if not versions:
         return None
-    found = (*_mesh(cluster, node), *_reverse(cluster, node), *_explicit(cluster, node))
-    sessions = {(session.address, session.port): session for session in found}
+    own = cluster.node_bgp.get(node.name)
+    sessions = sessions_of_node(cluster, node.name, versions)
     return Bgp(
-        router_id=str(interface.ip),
-        address=str(interface.ip),
-        subnet=str(interface.network),
-        local_as=_as_number(cluster, node),
-        sessions=tuple(sorted(sessions.values(), key=lambda session: session.name)),
-        pools=tuple(_rule(pool) for pool in cluster.pools if pool.cidr.version == 4),
-        blocks=tuple(
-            str(block.cidr)
-            for block in cluster.owned(node.name)
-            if block.cidr.version == 4 and block.cidr.prefixlen < 32
-        ),
+        router_id=_router_id(node),
+        local_as=node.as_number or cluster.bgp.as_number or 0,
+        families=tuple(_family(cluster, node, version) for version in versions),
+        sessions=sessions,
+        filters=_filters(cluster, sessions),
         cluster_id=node.route_reflector_cluster_id,
-        listen_port=cluster.bgp.listen_port,
-        debug={"None": "", "Debug": "all"}.get(cluster.bgp.log, "states"),
+        listen_port=listen_port(cluster.bgp, own),
+        bind_to_node=cluster.bgp.bind_mode == "NodeIP",
+        ignored_interfaces=cluster.bgp.ignored_interfaces,
+        debug=_debug((own.log_severity_screen if own else None) or cluster.bgp.log_severity_screen),
     )
 
 
-def _as_number(cluster: Cluster, node: Node) -> int:
-    return node.as_number or cluster.bgp.as_number
+def bgp_versions(cluster: Cluster, node: Node) -> tuple[int, ...]:
+    """Return the IP versions that BIRD on a node carries: those of its addresses that pools have, too.
+
+    Where there is no pool at all, nothing is known of what is to be carried, and all versions of its addresses count.
+    """
+    used = cluster.pool_versions or {4, 6}
+    return tuple(version for version in (4, 6) if version in used and node_interface(node, version) is not None)
 
 
-def _rule(pool: t.Any) -> PoolRule:
+def _router_id(node: Node) -> str:
+    """Return a node's IPv4 address; without one, a number made from its name (Calico's router ID "hash").
+
+    That is the first four bytes of SHA-256, less 32 in the first where it would be multicast or reserved.
+    """
+    if node.ipv4_address is not None:
+        return str(node.ipv4_address.ip)
+    first, *rest = hashlib.sha256(node.name.encode()).digest()[:4]
+    return ".".join(str(byte) for byte in (first - 32 if first > 223 else first, *rest))
+
+
+def _debug(severity: str | None) -> str:
+    """Return what BIRD logs of its protocols; severities that BIRD has nothing like count as None (Calico)."""
+    return {"Info": "states", "Debug": "all"}.get(severity or "Info", "")
+
+
+def _family(cluster: Cluster, node: Node, version: int) -> BgpFamily:
+    interface = t.cast("Interface", node_interface(node, version))  # bgp_versions has looked
+    blocks = (block.cidr for block in cluster.owned(node.name))
+    priorities = {4: cluster.bgp.ipv4_normal_route_priority, 6: cluster.bgp.ipv6_normal_route_priority}
+    balanced = _ranges(version, cluster.bgp.service_load_balancer_ips)
+    return BgpFamily(
+        version=version,
+        address=str(interface.ip),
+        subnet=str(interface.network),
+        pools=tuple(_rule(pool) for pool in cluster.pools if pool.cidr.version == version),
+        blocks=tuple(str(cidr) for cidr in blocks if cidr.version == version and cidr.prefixlen < cidr.max_prefixlen),
+        services=_services(cluster.bgp, node, version),
+        reflected_services=balanced if node.route_reflector_cluster_id else (),
+        advertisements=_advertisements(cluster, node, version),
+        priority=priorities[version] or 1024,
+    )
+
+
+def _rule(pool: IPPool) -> PoolRule:
     tunnel = "ipip" if pool.ipip_mode != "Never" else "vxlan" if pool.vxlan_mode != "Never" else ""
     return PoolRule(
         cidr=str(pool.cidr),
@@ -62,80 +115,34 @@ def _rule(pool: t.Any) -> PoolRule:
     )
 
 
-def _mesh(cluster: Cluster, node: Node) -> t.Iterator[Session]:
-    """Yield the sessions of the full mesh, in which nodes with a route reflector's cluster ID take no part (Calico)."""
-    if not cluster.bgp.mesh or node.route_reflector_cluster_id:
-        return
-    for name, other in sorted(cluster.nodes.items()):
-        if name != node.name and other.ipv4_address is not None and not other.route_reflector_cluster_id:
-            yield _to_node(cluster, node, other, "mesh")
+def _services(configuration: BGPConfiguration, node: Node, version: int) -> tuple[str, ...]:
+    """Return the ranges of services that a node advertises as a whole."""
+    if node.labels.get(NO_SERVICES) == "true":
+        return ()
+    ranges = (*configuration.service_cluster_ips, *configuration.service_external_ips)
+    if configuration.service_load_balancer_aggregation != "Disabled":
+        ranges += configuration.service_load_balancer_ips
+    return _ranges(version, ranges)
 
 
-def _to_node(cluster: Cluster, node: Node, other: Node, prefix: str) -> Session:
-    """Return a session with another node.
+def _ranges(version: int, networks: t.Iterable[t.Any]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(network) for network in networks if network.version == version))
 
-    By Calico's rule the peer with the greater address, as text, connects; for peers of some nodes only, both do.
-    """
-    address, own = str(other.ipv4_address.ip), str(node.ipv4_address.ip)  # type: ignore[union-attr]
-    remote_as = _as_number(cluster, other)
-    reflects = bool(node.route_reflector_cluster_id) and remote_as == _as_number(cluster, node)
-    return Session(
-        name=f"{prefix}_{address.replace('.', '_')}",
-        address=address,
-        remote_as=remote_as,
-        port=cluster.bgp.listen_port,
-        passive=prefix != "node" and address > own,
-        rr_client=reflects and other.route_reflector_cluster_id != node.route_reflector_cluster_id,
-        pool_next_hop=prefix == "mesh",
+
+def _advertisements(cluster: Cluster, node: Node, version: int) -> tuple[Advertisement, ...]:
+    """Return the prefixes with communities; a node's own ones take the place of those of all nodes (Calico)."""
+    own = cluster.node_bgp.get(node.name)
+    configuration = own if own and own.prefix_advertisements else cluster.bgp
+    values = {community.name: community.value for community in configuration.communities}
+    return tuple(
+        Advertisement(str(item.cidr), tuple(sorted({values.get(name, name) for name in item.communities})))
+        for item in configuration.prefix_advertisements
+        if item.cidr.version == version and item.communities
     )
 
 
-def _reverse(cluster: Cluster, node: Node) -> t.Iterator[Session]:
-    """Yield the other side of the sessions that peers by selector give to other nodes (Calico, reversePeering Auto)."""
-    for peer in cluster.peers:
-        selected = peer.peer_selector and parse(peer.peer_selector).matches(node.labels)
-        if not selected or peer.reverse_peering != "Auto":
-            continue
-        for name, other in sorted(cluster.nodes.items()):
-            if name != node.name and other.ipv4_address is not None and _applies(peer, other):
-                yield _to_node(cluster, node, other, "node")
-
-
-def _explicit(cluster: Cluster, node: Node) -> t.Iterator[Session]:
-    for peer in sorted(cluster.peers, key=lambda peer: not (peer.node or peer.node_selector)):
-        if not _applies(peer, node):
-            continue
-        prefix = "node" if peer.node or peer.node_selector else "global"
-        if peer.peer_selector:
-            selector = parse(peer.peer_selector)
-            for name, other in sorted(cluster.nodes.items()):
-                if name != node.name and other.ipv4_address is not None and selector.matches(other.labels):
-                    yield _to_node(cluster, node, other, prefix)
-        elif peer.peer_ip:
-            yield from _by_address(cluster, node, peer, prefix)
-
-
-def _applies(peer: BGPPeer, node: Node) -> bool:
-    if peer.node:
-        return bool(peer.node == node.name)
-    return not peer.node_selector or parse(peer.node_selector).matches(node.labels)
-
-
-def _by_address(cluster: Cluster, node: Node, peer: BGPPeer, prefix: str) -> t.Iterator[Session]:
-    text = str(peer.peer_ip)
-    if text.startswith("[") or text.count(":") > 1:
-        return
-    address, __, port = text.partition(":")
-    if node.ipv4_address is not None and address == str(node.ipv4_address.ip):
-        return
-    other = next((n for n in cluster.nodes.values() if n.ipv4_address and str(n.ipv4_address.ip) == address), None)
-    if other is not None and not port:
-        yield _to_node(cluster, node, other, prefix)
-        return
-    yield Session(
-        name=f"{prefix}_{address.replace('.', '_')}" + (f"_port_{port}" if port else ""),
-        address=address,
-        remote_as=peer.as_number or cluster.bgp.as_number,
-        port=int(port or DEFAULT_PORT),
-        pool_next_hop=False,
-    )
+def _filters(cluster: Cluster, sessions: t.Iterable[Session]) -> tuple[Filter, ...]:
+    """Return the BGPFilters that sessions name; one that does not exist is check's to refuse."""
+    names = sorted({name for session in sessions for name in session.filters} & cluster.filters.keys())
+    specs = ((name, cluster.filters[name]) for name in names)
+    return tuple(Filter(name, {key: spec[key] for key in RULES if key in spec}) for name, spec in specs)

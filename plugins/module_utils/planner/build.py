@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
-from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_of
+from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_versions, sessions_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.check import refuse_unusable
+from ansible_collections.podnet.calico.plugins.module_utils.planner.check_bgp import session_problems
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import (
     node_interface,
     read,
@@ -18,9 +20,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster impo
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import (
     IPIP_DEVICE,
+    STANDBY_METRIC,
     VXLAN_DEVICES,
     VXLAN_PORT,
     VXLAN_VNI,
+    Bgp,
     Cni,
     Host,
     Nat,
@@ -32,10 +36,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
     Tunnel,
     Vtep,
 )
+from ansible_collections.podnet.calico.plugins.module_utils.planner.peering import listen_port
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
-    from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Cluster
+    from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Block, Cluster
     from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
     from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
 
@@ -53,10 +58,14 @@ def uses_bird(cluster: Cluster, bgp: str) -> bool:
     return bgp == "enabled"
 
 
-def plan(cluster: Cluster, node: str, host: Host, bgp: str = "auto") -> NodePlan:
-    """Return the plan of a node; the cluster and its hosts have passed check.refuse_unusable."""
+def plan(
+    cluster: Cluster, node: str, host: Host, bird: bool, bgp: Bgp | None = None, standby: bool = False
+) -> NodePlan:
+    """Return the plan of a node; the cluster and its hosts have passed check.refuse_unusable.
+
+    bird: whether BIRD runs; bgp: what it does on this node, by sessions_of.
+    """
     this = cluster.nodes[node]
-    bird = uses_bird(cluster, bgp)
     tunnels = tuple(tunnel for tunnel in (_ipip(cluster, this, host), *_vxlans(cluster, this, host)) if tunnel)
     workload = [pool for pool in cluster.pools if "LoadBalancer" not in pool.allowed_uses]
     own = cluster.owned(node)
@@ -67,7 +76,7 @@ def plan(cluster: Cluster, node: str, host: Host, bgp: str = "auto") -> NodePlan
         blocks=tuple(str(block.cidr) for block in own),
         tunnels=tunnels,
         routes=_routes(cluster, this, host, bird),
-        bgp=bgp_of(cluster, this) if bird else None,
+        bgp=bgp,
         nat=Nat(
             masquerade=tuple(str(pool.cidr) for pool in workload if pool.nat_outgoing),
             pools=tuple(str(pool.cidr) for pool in workload),
@@ -75,18 +84,28 @@ def plan(cluster: Cluster, node: str, host: Host, bgp: str = "auto") -> NodePlan
         cni=Cni(ranges=tuple(str(block.cidr) for block in own), mtu=pod_mtu(cluster, host)),
         probes=tuple(_probes(cluster, this)),
         requirements=_requirements(cluster, this, bird),
+        standby=_standby(cluster, this, host) if bird and standby else (),
     )
 
 
-def plan_all(snapshot: Snapshot, hosts: t.Mapping[str, t.Mapping[str, t.Any]], bgp: str) -> dict[str, t.Any]:
+def plan_all(
+    snapshot: Snapshot,
+    hosts: t.Mapping[str, t.Mapping[str, t.Any]],
+    bgp: str,
+    standby: bool = False,
+    secrets: t.Collection[str] | None = None,
+) -> dict[str, t.Any]:
     """Return the plans of all hosts as data, by node name; raises InvalidInput with all that cannot work.
 
-    hosts: node name to address, device, mtu and encapsulations, as Host describes them.
+    hosts: node name to address, device, mtu and encapsulations, as Host describes them. secrets: "name/key" of the
+    passwords that there are, None if that is not to be checked.
     """
     cluster = read(snapshot)
     seen = {name: Host(**{**host, "encapsulations": tuple(host["encapsulations"])}) for name, host in hosts.items()}
-    refuse_unusable(cluster, seen, uses_bird(cluster, bgp))
-    return {name: plan(cluster, name, host, bgp).as_dict() for name, host in seen.items()}
+    bird = uses_bird(cluster, bgp)
+    daemons = sessions_of(cluster, [name for name in seen if name in cluster.nodes]) if bird else {}
+    refuse_unusable(cluster, seen, bird, session_problems(cluster, daemons, secrets))
+    return {name: plan(cluster, name, host, bird, daemons.get(name), standby).as_dict() for name, host in seen.items()}
 
 
 def _probes(cluster: Cluster, node: Node) -> t.Iterator[Probe]:
@@ -177,22 +196,52 @@ def _routes(cluster: Cluster, node: Node, host: Host, bird: bool) -> tuple[Route
     The route to the pods' gateway makes the kernel answer their ARP requests on a host without a default route,
     too: proxy ARP answers only for what is routed through another device.
     """
-    routes: list[Route] = []
-    for block in cluster.blocks:
-        if bird and block.pool.vxlan_mode == "Never" and block.cidr.version == 4:  # BIRD carries IPv4 only
-            continue
-        holders = [(block.cidr, block.node)] if block.node else []
-        for destination, holder in [*holders, *((address, owner) for address, owner in block.borrowed)]:
-            text = str(destination) if destination == block.cidr else host_prefix(destination)  # type: ignore[arg-type]
-            if holder != node.name:
-                route = _remote(text, block.pool, node, cluster.nodes.get(holder), host)
-            else:
-                route = _own(text, destination == block.cidr)
-            if route is not None:
-                routes.append(route)
-    if any(pool.cidr.version == 4 for pool in cluster.pools):
+    carried = bgp_versions(cluster, node) if bird else ()
+    blocks = [block for block in cluster.blocks if not _by_bird(block, carried)]
+    routes = list(_block_routes(blocks, cluster, node, host))
+    if 4 in cluster.pool_versions:
         routes.append(Route(POD_GATEWAY, device="lo", scope="link"))
     return tuple(routes)
+
+
+def _standby(cluster: Cluster, node: Node, host: Host) -> tuple[Route, ...]:
+    """Return routes to what BIRD carries, with a metric by which they only count while BIRD has none.
+
+    Not to pods that are routed directly through another subnet: there the router between decides.
+    """
+    carried = bgp_versions(cluster, node)
+    return tuple(
+        dataclasses.replace(route, metric=STANDBY_METRIC)
+        for block in cluster.blocks
+        if _by_bird(block, carried)
+        for route, holder in _to_holders(block, cluster, node, host)
+        if holder != node.name
+        and (route.device != host.device or same_subnet(node, cluster.nodes[holder], block.cidr.version))
+    )
+
+
+def _by_bird(block: Block, carried: t.Collection[int]) -> bool:
+    """Tell whether BIRD programs the routes to a block; carried: the IP versions of its sessions."""
+    return block.cidr.version in carried and block.pool.vxlan_mode == "Never"
+
+
+def _block_routes(blocks: t.Iterable[Block], cluster: Cluster, node: Node, host: Host) -> t.Iterator[Route]:
+    for block in blocks:
+        for route, __ in _to_holders(block, cluster, node, host):
+            yield route
+
+
+def _to_holders(block: Block, cluster: Cluster, node: Node, host: Host) -> t.Iterator[tuple[Route, str]]:
+    """Yield the routes to a block and to addresses of it that other nodes than its owner hold, and who holds them."""
+    holders = [(block.cidr, block.node)] if block.node else []
+    for destination, holder in [*holders, *((address, owner) for address, owner in block.borrowed)]:
+        text = str(destination) if destination == block.cidr else host_prefix(destination)  # type: ignore[arg-type]
+        if holder != node.name:
+            route = _remote(text, block.pool, node, cluster.nodes.get(holder), host)
+        else:
+            route = _own(text, destination == block.cidr)
+        if route is not None:
+            yield route, holder
 
 
 def _own(text: str, is_block: bool) -> Route | None:
@@ -227,7 +276,8 @@ def _requirements(cluster: Cluster, node: Node, bird: bool) -> Requirements:
     sysctls = {"net.ipv4.ip_forward": "1"} if 4 in versions else {}
     if 6 in versions:
         sysctls["net.ipv6.conf.all.forwarding"] = "1"
-    needs = [("ip protocol 4", ipip), (f"udp {VXLAN_PORT}", vxlan), (f"tcp {cluster.bgp.listen_port}", bird)]
+    port = listen_port(cluster.bgp, cluster.node_bgp.get(node.name))
+    needs = [("ip protocol 4", ipip), (f"udp {VXLAN_PORT}", vxlan), (f"tcp {port}", bird)]
     interfaces = [node_interface(other, version) for other in others for version in (4, 6)]
     return Requirements(
         kernel=tuple(kind for kind, used in (("ipip", ipip), ("vxlan", vxlan)) if used),

@@ -10,30 +10,21 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.ip import overlaps
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import node_interface, same_subnet
+from ansible_collections.podnet.calico.plugins.module_utils.resources.selector import parse
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Cluster
     from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Host
 
-# Fields of a BGPPeer that change a session and that BIRD's configuration does not carry yet: better refused than lost.
-_PEER_FIELDS = (
-    ("local_as_number", "localASNumber"),
-    ("keep_original_next_hop", "keepOriginalNextHop"),
-    ("next_hop_mode", "nextHopMode"),
-    ("password", "password"),
-    ("max_restart_time", "maxRestartTime"),
-    ("keepalive_time", "keepaliveTime"),
-    ("num_allowed_local_as_numbers", "numAllowedLocalASNumbers"),
-    ("ttl_security", "ttlSecurity"),
-    ("reachable_by", "reachableBy"),
-    ("filters", "filters"),
-    ("local_workload_selector", "localWorkloadSelector"),
-)
 
+def refuse_unusable(
+    cluster: Cluster, hosts: t.Mapping[str, Host], bird: bool, sessions: t.Iterable[InvalidInput] = ()
+) -> None:
+    """Raise InvalidInput with every problem that would leave the nodes of hosts without a working pod network.
 
-def refuse_unusable(cluster: Cluster, hosts: t.Mapping[str, Host], bird: bool) -> None:
-    """Raise InvalidInput with every problem that would leave the nodes of hosts without a working pod network."""
-    resources = (*_nodes(cluster, hosts), *_families(cluster, hosts), *_underlay(cluster), *_peers(cluster))
+    sessions: the problems of BGP sessions, which check_bgp finds.
+    """
+    resources = (*_nodes(cluster, hosts), *_families(cluster, hosts), *_underlay(cluster), *sessions)
     raise_all((*resources, *_kernels(cluster, hosts), *_subnets(cluster, bird)))
 
 
@@ -56,10 +47,11 @@ def _nodes(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidI
 
 
 def _families(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidInput]:
-    """A pool of an IP version that a node has no address of cannot be reached there."""
+    """A pool of an IP version of which a node that it selects has no address cannot be used there."""
     for pool in cluster.pools:
         version = pool.cidr.version
-        nodes = [node for name, node in sorted(cluster.nodes.items()) if name in hosts]
+        selected = parse(pool.node_selector).matches
+        nodes = [node for name, node in sorted(cluster.nodes.items()) if name in hosts and selected(node.labels)]
         lacking = [node.name for node in nodes if node_interface(node, version) is None]
         if lacking and not pool.disabled:
             yield InvalidInput(
@@ -110,14 +102,4 @@ def _subnets(cluster: Cluster, bird: bool) -> t.Iterator[InvalidInput]:
                 f'IPPool "{pool.name}": encapsulation None routes pods directly, but {nodes[0].name} and '
                 f"{', '.join(far)} are in different subnets and no BGPPeer tells the router between them about pods",
                 remedy="Use VXLANCrossSubnet or IPIPCrossSubnet, or create a BGPPeer for the router",
-            )
-
-
-def _peers(cluster: Cluster) -> t.Iterator[InvalidInput]:
-    for peer in cluster.peers:
-        used = [name for attribute, name in _PEER_FIELDS if getattr(peer, attribute, None)]
-        if used:
-            yield InvalidInput(
-                f'BGPPeer "{peer.name}": spec.{", spec.".join(used)} cannot be put into BIRD\'s configuration yet',
-                remedy="Leave the field out; sessions by peerIP, peerSelector, node and nodeSelector are supported",
             )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import ipaddress
 import typing as t
@@ -13,6 +14,7 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.ip import contains, order
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam_ledger import PROBE_TYPE, pools_of
+from ansible_collections.podnet.calico.plugins.module_utils.planner.peering import Peering
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import BGPConfiguration
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_peer import BGPPeer
 from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
@@ -34,29 +36,43 @@ class Block:
 
 
 @dataclasses.dataclass(frozen=True)
-class BgpDefaults:
-    """What the BGPConfiguration "default" says for all nodes; log is a severity."""
-
-    as_number: int
-    listen_port: int
-    mesh: bool
-    log: str
-
-
-@dataclasses.dataclass(frozen=True)
 class Cluster:
-    """The resources of a cluster. probes: node to (pool name, address)."""
+    """The resources of a cluster.
+
+    probes: node to (pool name, address). filters: name of a BGPFilter to its spec. bgp: the BGPConfiguration "default",
+    defaults filled in; node_bgp: those of single nodes, by the node's name.
+    """
 
     pools: tuple[IPPool, ...]
     nodes: dict[str, Node]
     blocks: tuple[Block, ...]
     probes: dict[str, tuple[tuple[str, Address], ...]]
     peers: tuple[BGPPeer, ...]
-    bgp: BgpDefaults
+    filters: dict[str, dict[str, t.Any]]
+    bgp: BGPConfiguration
+    node_bgp: dict[str, BGPConfiguration]
 
     def owned(self, node: str) -> list[Block]:
         """Return the blocks of a node, in the order of their addresses."""
-        return [block for block in self.blocks if block.node == node]
+        return self._by_owner.get(node, [])
+
+    @functools.cached_property
+    def _by_owner(self) -> dict[str, list[Block]]:
+        found: dict[str, list[Block]] = {}
+        for block in self.blocks:
+            if block.node is not None:
+                found.setdefault(block.node, []).append(block)
+        return found
+
+    @functools.cached_property
+    def pool_versions(self) -> frozenset[int]:
+        """Return the IP versions of the pools."""
+        return frozenset(pool.cidr.version for pool in self.pools)
+
+    @functools.cached_property
+    def peering(self) -> Peering:
+        """Return who peers with whom, worked out once for all nodes."""
+        return Peering(self.nodes, self.peers, self.bgp, self.node_bgp)
 
 
 def read(snapshot: Snapshot) -> Cluster:
@@ -66,13 +82,16 @@ def read(snapshot: Snapshot) -> Cluster:
         by_kind.setdefault(kind, []).append(document)
     pools = tuple(pools_of(snapshot))
     blocks, probes = _blocks(by_kind.get("IPAMBlock", []), pools)
+    configurations = _configurations(by_kind.get("BGPConfiguration", []))
     return Cluster(
         pools=pools,
         nodes={document["metadata"]["name"]: Node.from_document(document) for document in by_kind.get("Node", [])},
         blocks=tuple(blocks),
         probes=probes,
         peers=tuple(BGPPeer.from_document(document) for document in by_kind.get("BGPPeer", [])),
-        bgp=_bgp_defaults(snapshot.get(("BGPConfiguration", "default"), _NO_CONFIGURATION)),
+        filters={document["metadata"]["name"]: document["spec"] for document in by_kind.get("BGPFilter", [])},
+        bgp=configurations[None],
+        node_bgp={node: configuration for node, configuration in configurations.items() if node is not None},
     )
 
 
@@ -84,10 +103,10 @@ _NO_CONFIGURATION = {
 }
 
 
-def _bgp_defaults(document: dict[str, t.Any]) -> BgpDefaults:
-    """Return the defaults of all nodes; the model fills in Calico's own for a document of that name."""
-    spec = BGPConfiguration.from_document(document).to_document()["spec"]
-    return BgpDefaults(spec["asNumber"], spec["listenPort"], spec["nodeToNodeMeshEnabled"], spec["logSeverityScreen"])
+def _configurations(documents: t.Iterable[dict[str, t.Any]]) -> dict[str | None, BGPConfiguration]:
+    """Return the configurations by node, None for all; the model fills Calico's defaults into the one of all."""
+    found = [BGPConfiguration.from_document(document) for document in (_NO_CONFIGURATION, *documents)]
+    return {configuration.node: configuration for configuration in found}
 
 
 def vtep_mac(node: str, version: int = 4) -> str:

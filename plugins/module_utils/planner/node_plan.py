@@ -13,6 +13,9 @@ VXLAN_DEVICES = {4: "vxlan.calico", 6: "vxlan-v6.calico"}
 VXLAN_VNI = 4096
 VXLAN_PORT = 4789
 
+# Of routes that stand by while BGP sessions reset: greater than all that BIRD (32) and the kernel (1024) use.
+STANDBY_METRIC = 4096
+
 
 @dataclasses.dataclass(frozen=True)
 class Host:
@@ -56,7 +59,10 @@ class Tunnel:
 
 @dataclasses.dataclass(frozen=True)
 class Route:
-    """A route of ours; type is "unicast" or "blackhole", onlink skips the kernel's check of the gateway."""
+    """A route of ours; type is "unicast" or "blackhole", onlink skips the kernel's check of the gateway.
+
+    metric: None for calico_route's own.
+    """
 
     destination: str
     type: str = "unicast"
@@ -64,6 +70,7 @@ class Route:
     device: str | None = None
     onlink: bool = False
     scope: str = "global"
+    metric: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,6 +178,10 @@ class Bgp:
     ignored_interfaces: tuple[str, ...] = ()
     debug: str = "states"
 
+    def as_dict(self) -> dict[str, t.Any]:
+        """Return it as plain data that survives JSON."""
+        return t.cast("dict[str, t.Any]", _plain(self))
+
 
 @dataclasses.dataclass(frozen=True)
 class Nat:
@@ -223,7 +234,10 @@ class Requirements:
 
 @dataclasses.dataclass(frozen=True)
 class NodePlan:
-    """Everything one node needs."""
+    """Everything one node needs.
+
+    standby: routes to what BIRD carries, by which traffic flows while sessions reset; only where they are asked for.
+    """
 
     node: str
     address: str
@@ -236,6 +250,7 @@ class NodePlan:
     cni: Cni
     probes: tuple[Probe, ...]
     requirements: Requirements
+    standby: tuple[Route, ...] = ()
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the plan as plain data that survives JSON."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""BGP sessions of nodes: mesh, passive side, route reflectors, peers."""
+"""BGP sessions of nodes: mesh, passive side, route reflectors, peers, each field, and which of several stays."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import typing as t
 
 import pytest
 
-from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_of
+from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_of, sessions_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read
-from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Bgp, Session
+from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Bgp, SecretKey, Session
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import Document, document, node, pool, snapshot
 
 NODES = {"a": "10.0.0.9/24", "b": "10.0.0.10/24", "c": "10.0.0.11/24"}
-NO_MESH = document("BGPConfiguration", "default", nodeToNodeMeshEnabled=False, asNumber=65000)
+Spec = t.Dict[str, t.Any]
 
 
 def bgp(name: str, *documents: Document, **bgp_of_node: t.Any) -> Bgp:
@@ -28,34 +28,68 @@ def bgp(name: str, *documents: Document, **bgp_of_node: t.Any) -> Bgp:
 
 
 def sessions(made: Bgp) -> dict[str, Session]:
-    return {session.name: session for session in made.sessions}
+    """Return sessions by the last number of the address, and the port if it is in the name."""
+    return {session.name.replace("_port", "").split("_", 4)[-1]: session for session in made.sessions}
 
 
-def peer(name: str, **spec: t.Any) -> Document:
+def peer(name: str = "p", **spec: t.Any) -> Document:
     return document("BGPPeer", name, **spec)
+
+
+def configuration(name: str = "default", **spec: t.Any) -> Document:
+    return document("BGPConfiguration", name, **spec)
+
+
+NO_MESH = configuration(nodeToNodeMeshEnabled=False, asNumber=65000)
 
 
 def test_mesh() -> None:
     made = bgp("b")
-    assert set(sessions(made)) == {"mesh_10_0_0_9", "mesh_10_0_0_11"}
-    assert (made.router_id, made.local_as, made.subnet) == ("10.0.0.10", 64512, "10.0.0.0/24")
-    assert {session.remote_as for session in made.sessions} == {64512}
+    assert set(sessions(made)) == {"9", "11"}
+    assert {session.name for session in made.sessions} == {"bgp_10_0_0_9", "bgp_10_0_0_11"}
+    assert (made.router_id, made.local_as) == ("10.0.0.10", 64512)
+    nine = sessions(made)["9"]
+    expected = {"kind": "mesh", "remote_as": 64512, "local_as": 64512, "port": 179, "peer": "a", "source": "10.0.0.10"}
+    assert {key: getattr(nine, key) for key in expected} == expected
+
+
+def test_mesh_options() -> None:
+    secret = {"secretKeyRef": {"name": "bgp", "key": "mesh", "optional": True}}
+    made = bgp("b", configuration(nodeMeshPassword=secret, nodeMeshMaxRestartTime="90s", asNumber="1.10"))
+    for session in made.sessions:
+        assert session.password == SecretKey("bgp", "mesh", optional=True)
+        assert (session.restart_time, session.remote_as, session.rr_client) == (90, 65546, False)
+
+
+def test_mesh_off() -> None:
+    assert bgp("b", NO_MESH).sessions == ()
+
+
+def test_mesh_across_as_numbers() -> None:
+    made = bgp("b", a={"asNumber": 65009}, b={"asNumber": 65010})
+    assert made.local_as == 65010
+    found = {key: (session.local_as, session.remote_as) for key, session in sessions(made).items()}
+    assert found == {"9": (65010, 65009), "11": (65010, 64512)}
 
 
 # The greater text connects: "10.0.0.9" is greater than "10.0.0.10" and "10.0.0.11".
-PASSIVE = {("a", "10_0_0_10"): False, ("b", "10_0_0_9"): True, ("b", "10_0_0_11"): True, ("c", "10_0_0_10"): False}
+PASSIVE = {("a", "10"): False, ("b", "9"): True, ("b", "11"): True, ("c", "10"): False}
 
 
 @pytest.mark.parametrize(("name", "other"), PASSIVE, ids=lambda value: value)
 def test_passive_side_is_decided_by_text(name: str, other: str) -> None:
-    assert sessions(bgp(name))[f"mesh_{other}"].passive == PASSIVE[name, other]
+    everywhere = peer(peerSelector="all()")
+    of_some = peer(nodeSelector="all()", peerSelector="all()")
+    assert sessions(bgp(name))[other].passive == PASSIVE[name, other]
+    assert sessions(bgp(name, NO_MESH, everywhere))[other].passive == PASSIVE[name, other]
+    assert sessions(bgp(name, NO_MESH, of_some))[other].passive is False
 
 
 def test_a_node_with_cluster_id_takes_no_part_in_the_mesh() -> None:
     reflector = {"a": {"routeReflectorClusterID": "224.0.0.1"}}
     assert bgp("a", **reflector).sessions == ()
     assert bgp("a", **reflector).cluster_id == "224.0.0.1"
-    assert set(sessions(bgp("b", **reflector))) == {"mesh_10_0_0_11"}
+    assert set(sessions(bgp("b", **reflector))) == {"11"}
 
 
 REFLECTORS = {"a": {"routeReflectorClusterID": "224.0.0.1"}, "b": {"routeReflectorClusterID": "224.0.0.1"}}
@@ -64,64 +98,311 @@ TO_REFLECTORS = peer("reflectors", nodeSelector="all()", peerSelector="name in {
 
 def test_route_reflectors_have_their_clients_by_the_reverse_of_the_peer() -> None:
     made = sessions(bgp("a", NO_MESH, TO_REFLECTORS, **REFLECTORS))
-    assert {name: session.rr_client for name, session in made.items()} == {
-        "node_10_0_0_10": False,  # the same cluster ID
-        "node_10_0_0_11": True,
-    }
+    found = {name: (session.rr_client, session.reflects) for name, session in made.items()}
+    assert found == {"10": (False, True), "11": (True, False)}  # 10 has the same cluster ID
     client = sessions(bgp("c", NO_MESH, TO_REFLECTORS, **REFLECTORS))
-    assert set(client) == {"node_10_0_0_9", "node_10_0_0_10"}
-    assert not any(session.rr_client or session.pool_next_hop for session in client.values())
+    assert set(client) == {"9", "10"}
+    assert not any(session.rr_client for session in client.values())
+    assert all(session.reflects for session in client.values())
+
+
+# What a reflector with cluster ID 224.0.0.1 in AS 65000 thinks of the node c.
+CLIENTS: dict[str, tuple[Spec, Spec, bool]] = {
+    "no cluster ID": ({}, {}, True),
+    "another cluster ID": ({"routeReflectorClusterID": "224.0.0.2"}, {}, True),
+    "the same cluster ID": ({"routeReflectorClusterID": "224.0.0.1"}, {}, False),
+    "another AS": ({"asNumber": 65011}, {}, False),
+    "another AS, which is taken on for it": ({"asNumber": 65011}, {"localASNumber": 65011}, True),
+    "the same AS, not used for it": ({}, {"localASNumber": 65011}, False),
+}
+
+
+@pytest.mark.parametrize(("of_node", "of_peer", "expected"), CLIENTS.values(), ids=CLIENTS)
+def test_clients(of_node: Spec, of_peer: Spec, expected: bool) -> None:
+    to_c = peer(node="a", peerSelector="name == 'c'", **of_peer)
+    made = bgp("a", NO_MESH, to_c, a={"routeReflectorClusterID": "224.0.0.1"}, c=of_node)
+    assert sessions(made)["11"].rr_client is expected
+
+
+def test_clients_outside_of_the_cluster() -> None:
+    reflector = {"a": {"routeReflectorClusterID": "224.0.0.1"}}
+    peers = [peer(f"p{number}", peerIP=f"192.0.2.{number}", asNumber=65000 + number) for number in (0, 1)]
+    made = sessions(bgp("a", NO_MESH, *peers, **reflector))
+    assert {key: session.rr_client for key, session in made.items()} == {"0": True, "1": False}
 
 
 def test_manual_reverse_peering_is_left_to_the_user() -> None:
     manual = peer("reflectors", nodeSelector="name == 'c'", peerSelector="name == 'a'", reversePeering="Manual")
     assert sessions(bgp("a", NO_MESH, manual)) == {}
-    assert set(sessions(bgp("c", NO_MESH, manual))) == {"node_10_0_0_9"}
+    assert set(sessions(bgp("c", NO_MESH, manual))) == {"9"}
 
 
-PEERS: dict[str, tuple[dict[str, t.Any], dict[str, set[str]]]] = {
-    "address, all nodes": (
-        {"peerIP": "192.0.2.1", "asNumber": 64513},
-        {name: {"global_192_0_2_1"} for name in NODES},
-    ),
-    "address and port": (
-        {"peerIP": "192.0.2.1:1790", "asNumber": 64513, "node": "a"},
-        {"a": {"node_192_0_2_1_port_1790"}},
-    ),
-    "one node": ({"peerIP": "192.0.2.1", "asNumber": 64513, "node": "a"}, {"a": {"node_192_0_2_1"}}),
+# Which nodes have the reverse of a peer of node c, by the address, port and AS that it gives.
+REVERSED: dict[str, tuple[Spec, set[str]]] = {
+    "selector": ({"peerSelector": "name in {'a', 'b'}"}, {"a", "b"}),
+    "address of a node": ({"peerIP": "10.0.0.9", "asNumber": 65000}, {"a"}),
+    "address and port of a node": ({"peerIP": "10.0.0.9:179", "asNumber": 65000}, {"a"}),
+    "another port of a node": ({"peerIP": "10.0.0.9:1790", "asNumber": 65000}, set()),
+    "another AS than the node's": ({"peerIP": "10.0.0.9", "asNumber": 65001}, set()),
+    "no node": ({"peerIP": "192.0.2.1", "asNumber": 65000}, set()),
+    "left to the user": ({"peerIP": "10.0.0.9", "asNumber": 65000, "reversePeering": "Manual"}, set()),
+}
+
+
+@pytest.mark.parametrize(("spec", "expected"), REVERSED.values(), ids=REVERSED)
+def test_reverse(spec: Spec, expected: set[str]) -> None:
+    made = {name: bgp(name, NO_MESH, peer(node="c", **spec)).sessions for name in "ab"}
+    assert {name for name, found in made.items() if found} == expected
+    for session in (session for found in made.values() for session in found):
+        assert (session.name, session.kind, session.peer, session.passive) == ("bgp_10_0_0_11", "node", "c", False)
+
+
+def test_reverse_of_a_peer_of_all_nodes() -> None:
+    made = sessions(bgp("a", NO_MESH, peer(peerSelector="name == 'a'")))
+    assert {key: session.kind for key, session in made.items()} == {"10": "node", "11": "node"}
+
+
+PEERS: dict[str, tuple[Spec, dict[str, set[str]]]] = {
+    "address, all nodes": ({"peerIP": "192.0.2.1", "asNumber": 64513}, {name: {"global 1"} for name in NODES}),
+    "address and port": ({"peerIP": "192.0.2.1:1790", "asNumber": 64513, "node": "a"}, {"a": {"node 1_1790"}}),
+    "one node": ({"peerIP": "192.0.2.1", "asNumber": 64513, "node": "a"}, {"a": {"node 1"}}),
+    "a node that is not there": ({"peerIP": "192.0.2.1", "asNumber": 64513, "node": "z"}, {}),
     "nodes by label": (
         {"peerIP": "192.0.2.1", "asNumber": 64513, "nodeSelector": "name in {'a', 'c'}"},
-        {"a": {"node_192_0_2_1"}, "c": {"node_192_0_2_1"}},
+        {"a": {"node 1"}, "c": {"node 1"}},
     ),
     "peers by label": (
         {"peerSelector": "name == 'a'"},
-        {"a": {"node_10_0_0_10", "node_10_0_0_11"}, "b": {"global_10_0_0_9"}, "c": {"global_10_0_0_9"}},
+        {"a": {"node 10", "node 11"}, "b": {"global 9"}, "c": {"global 9"}},
     ),
+    "peers by the lack of a label": (
+        {"peerSelector": "!has(name) || name == 'a' && name contains 'a'", "node": "b"},
+        {"a": {"node 10"}, "b": {"node 9"}},
+    ),
+    "a node itself": ({"peerIP": "10.0.0.9", "asNumber": 65000, "node": "a"}, {}),
+    "an address of another IP version": ({"peerIP": "2001:db8::1", "asNumber": 64513}, {}),
 }
 
 
 @pytest.mark.parametrize(("spec", "expected"), PEERS.values(), ids=PEERS)
-def test_peers(spec: dict[str, t.Any], expected: dict[str, set[str]]) -> None:
+def test_peers(spec: Spec, expected: dict[str, set[str]]) -> None:
     for name in NODES:
-        assert set(sessions(bgp(name, NO_MESH, peer("p", **spec)))) == expected.get(name, set())
+        made = sessions(bgp(name, NO_MESH, peer(**spec)))
+        assert {f"{session.kind} {key}" for key, session in made.items()} == expected.get(name, set())
 
 
-def test_a_peer_that_is_a_node_takes_its_as_number_and_port() -> None:
-    configuration = document("BGPConfiguration", "default", nodeToNodeMeshEnabled=False, listenPort=1179)
-    made = bgp("b", configuration, peer("p", peerIP="10.0.0.9", asNumber=65009), a={"asNumber": 65009})
-    assert made.sessions == (Session("global_10_0_0_9", "10.0.0.9", 65009, 1179, passive=True, pool_next_hop=False),)
+# By a field of a peer of node c with a router: the field of the session.
+FIELDS: dict[str, tuple[Spec, Spec]] = {
+    "nothing": (
+        {},
+        {
+            "remote_as": 64513,
+            "local_as": 65000,
+            "port": 179,
+            "peer": None,
+            "source": "10.0.0.11",
+            "passive": False,
+            "next_hop": "auto",
+            "password": None,
+            "restart_time": None,
+            "keepalive_time": None,
+            "allowed_local_as": None,
+            "ttl_security": None,
+            "reachable_by": None,
+            "filters": (),
+        },
+    ),
+    "asNumber": ({"asNumber": "1.0"}, {"remote_as": 65536}),
+    "localASNumber": ({"localASNumber": 64999}, {"local_as": 64999}),
+    "sourceAddress None": ({"sourceAddress": "None"}, {"source": None}),
+    "sourceAddress UseNodeIP": ({"sourceAddress": "UseNodeIP"}, {"source": "10.0.0.11"}),
+    "nextHopMode Auto": ({"nextHopMode": "Auto"}, {"next_hop": "auto"}),
+    "nextHopMode Self": ({"nextHopMode": "Self"}, {"next_hop": "self"}),
+    "nextHopMode Keep": ({"nextHopMode": "Keep"}, {"next_hop": "keep"}),
+    "nextHopMode Keep, one AS": ({"nextHopMode": "Keep", "asNumber": 65000}, {"next_hop": "keep"}),
+    "keepOriginalNextHop": ({"keepOriginalNextHop": True}, {"next_hop": "keep"}),
+    "keepOriginalNextHop, one AS": ({"keepOriginalNextHop": True, "asNumber": 65000}, {"next_hop": "auto"}),
+    "keepOriginalNextHop, one AS by localASNumber": (
+        {"keepOriginalNextHop": True, "localASNumber": 64513},
+        {"next_hop": "auto"},
+    ),
+    "keepOriginalNextHop, two AS by localASNumber": (
+        {"keepOriginalNextHop": True, "asNumber": 65000, "localASNumber": 64999},
+        {"next_hop": "keep"},
+    ),
+    "password": (
+        {"password": {"secretKeyRef": {"name": "bgp", "key": "tor"}}},
+        {"password": SecretKey("bgp", "tor", optional=False)},
+    ),
+    "maxRestartTime": ({"maxRestartTime": "1m30s"}, {"restart_time": 90}),
+    "keepaliveTime": ({"keepaliveTime": "20s"}, {"keepalive_time": 20}),
+    "numAllowedLocalASNumbers": ({"numAllowedLocalASNumbers": 2}, {"allowed_local_as": 2}),
+    "numAllowedLocalASNumbers 0": ({"numAllowedLocalASNumbers": 0}, {"allowed_local_as": None}),
+    "ttlSecurity": ({"ttlSecurity": 1}, {"ttl_security": 1}),
+    "ttlSecurity 0": ({"ttlSecurity": 0}, {"ttl_security": None}),
+    "reachableBy": ({"reachableBy": "10.0.0.1"}, {"reachable_by": "10.0.0.1"}),
+    "filters": ({"filters": ["z", "a"]}, {"filters": ("z", "a")}),
+}
+FILTERS = [document("BGPFilter", name, exportV4=[{"action": "Accept"}]) for name in ("z", "a", "unused")]
 
 
-def test_an_explicit_peer_takes_the_place_of_the_mesh_and_all_nodes_that_of_one_node() -> None:
-    peers = (peer("x", peerIP="10.0.0.9", asNumber=64512), peer("y", node="b", peerIP="10.0.0.9", asNumber=64512))
-    assert set(sessions(bgp("b", *peers))) == {"global_10_0_0_9", "mesh_10_0_0_11"}
+@pytest.mark.parametrize(("spec", "expected"), FIELDS.values(), ids=FIELDS)
+def test_fields_of_a_peer(spec: Spec, expected: Spec) -> None:
+    made = bgp("c", NO_MESH, *FILTERS, peer(**{"node": "c", "peerIP": "192.0.2.1", "asNumber": 64513, **spec}))
+    assert {key: getattr(made.sessions[0], key) for key in expected} == expected
+
+
+# By a field of a peer of node c with node a: what is so on c's side, and what on a's.
+MIRRORED: dict[str, tuple[Spec, Spec, Spec]] = {
+    "localASNumber": (
+        {"localASNumber": 64999},
+        {"local_as": 64999, "remote_as": 65000},
+        {"local_as": 65000, "remote_as": 64999},
+    ),
+    "sourceAddress": ({"sourceAddress": "None"}, {"source": None}, {"source": None}),
+    "node's address": ({}, {"source": "10.0.0.11"}, {"source": "10.0.0.9"}),
+    "nextHopMode": ({"nextHopMode": "Self"}, {"next_hop": "self"}, {"next_hop": "self"}),
+    "keepOriginalNextHop": (
+        {"keepOriginalNextHop": True, "localASNumber": 64999},
+        {"next_hop": "keep"},
+        {"next_hop": "auto"},
+    ),
+    "password": (
+        {"password": {"secretKeyRef": {"name": "bgp", "key": "rr"}}},
+        {"password": SecretKey("bgp", "rr")},
+        {"password": SecretKey("bgp", "rr")},
+    ),
+    "times": (
+        {"maxRestartTime": "90s", "keepaliveTime": "20s"},
+        {"restart_time": 90, "keepalive_time": 20},
+        {"restart_time": 90, "keepalive_time": 20},
+    ),
+    "ttlSecurity": ({"ttlSecurity": 2}, {"ttl_security": 2}, {"ttl_security": 2}),
+    "filters": ({"filters": ["a"]}, {"filters": ("a",)}, {"filters": ("a",)}),
+    "numAllowedLocalASNumbers": ({"numAllowedLocalASNumbers": 1}, {"allowed_local_as": 1}, {"allowed_local_as": None}),
+}
+
+
+@pytest.mark.parametrize(("spec", "forward", "back"), MIRRORED.values(), ids=MIRRORED)
+def test_fields_on_both_sides_of_a_peer(spec: Spec, forward: Spec, back: Spec) -> None:
+    documents = [NO_MESH, *FILTERS, peer(node="c", peerSelector="name == 'a'", **spec)]
+    for name, other, expected in (("c", "9", forward), ("a", "11", back)):
+        found = sessions(bgp(name, *documents))[other]
+        assert {key: getattr(found, key) for key in expected} == expected
+
+
+def test_filters_of_a_node_are_those_that_its_sessions_name() -> None:
+    made = bgp("c", NO_MESH, *FILTERS, peer(node="c", peerIP="192.0.2.1", asNumber=64513, filters=["z", "a"]))
+    assert [found.name for found in made.filters] == ["a", "z"]
+    assert set(made.filters[0].rules) == {"exportV4"}
+    assert bgp("a", NO_MESH, *FILTERS, peer(node="c", peerIP="192.0.2.1", asNumber=64513, filters=["z"])).filters == ()
+
+
+PORTS = (configuration(nodeToNodeMeshEnabled=False, listenPort=1179), configuration("node.a", listenPort=2179))
+
+
+# By how a peer of node c names node a or b, which listen on 2179 and 1179: port and name of the session.
+PORT_OF: dict[str, tuple[Spec, int, str]] = {
+    "selected, own port": ({"peerSelector": "name == 'a'"}, 2179, "bgp_10_0_0_9"),
+    "selected, port of all": ({"peerSelector": "name == 'b'"}, 1179, "bgp_10_0_0_10"),
+    "by address, own port": ({"peerIP": "10.0.0.9", "asNumber": 64512}, 2179, "bgp_10_0_0_9"),
+    "by address, port of all": ({"peerIP": "10.0.0.10", "asNumber": 64512}, 1179, "bgp_10_0_0_10"),
+    "by address and port": ({"peerIP": "10.0.0.9:2179", "asNumber": 64512}, 2179, "bgp_10_0_0_9_port_2179"),
+    "no node": ({"peerIP": "10.0.0.99", "asNumber": 64512}, 179, "bgp_10_0_0_99"),
+}
+
+
+@pytest.mark.parametrize(("spec", "port", "name"), PORT_OF.values(), ids=PORT_OF)
+def test_ports(spec: Spec, port: int, name: str) -> None:
+    made = bgp("c", *PORTS, peer(node="c", **spec)).sessions[0]
+    assert (made.port, made.name) == (port, name)
+
+
+def test_ports_of_the_mesh_and_of_the_node_itself() -> None:
+    documents = (configuration(listenPort=1179), configuration("node.a", listenPort=2179))
+    assert {key: session.port for key, session in sessions(bgp("c", *documents)).items()} == {"9": 2179, "10": 1179}
+    assert [bgp(name, *documents).listen_port for name in "ac"] == [2179, 1179]
+
+
+def test_a_peer_by_address_that_is_a_node() -> None:
+    made = bgp("b", NO_MESH, peer(peerIP="10.0.0.9", asNumber=65009), a={"asNumber": 65009}).sessions
+    assert made == (
+        Session("bgp_10_0_0_9", "global", 4, "10.0.0.9", 65009, 65000, peer="a", source="10.0.0.10", passive=True),
+    )
+    other_daemon = bgp("b", NO_MESH, peer(peerIP="10.0.0.9:1790", asNumber=65009)).sessions[0]
+    assert (other_daemon.peer, other_daemon.port, other_daemon.name) == (None, 1790, "bgp_10_0_0_9_port_1790")
+
+
+def with_key(key: str, **spec: t.Any) -> Spec:
+    return {"password": {"secretKeyRef": {"name": "bgp", "key": key}}, **spec}
+
+
+# Peers of node b that all give it a session with node a; the password tells which one stays.
+PRECEDENCE: dict[str, tuple[list[Document], str, str]] = {
+    "all nodes before some": (
+        [
+            peer("a", **with_key("some", node="b", peerIP="10.0.0.9", asNumber=64512)),
+            peer("z", **with_key("all", peerIP="10.0.0.9", asNumber=64512)),
+        ],
+        *("all", "global"),
+    ),
+    "some before the reverse": (
+        [
+            peer("a", **with_key("reverse", node="a", peerSelector="name == 'b'")),
+            peer("z", **with_key("some", nodeSelector="name == 'b'", peerSelector="name == 'a'")),
+        ],
+        *("some", "node"),
+    ),
+    "the reverse before the mesh": (
+        [peer("a", **with_key("reverse", node="a", peerSelector="name == 'b'"))],
+        "reverse",
+        "node",
+    ),
+    "all before the reverse": (
+        [
+            peer("a", **with_key("reverse", node="a", peerSelector="name == 'b'")),
+            peer("z", **with_key("all", peerSelector="name == 'a'")),
+        ],
+        *("all", "global"),
+    ),
+    "the first name of two": (
+        [peer(name, **with_key(name, node="b", peerSelector="name == 'a'")) for name in ("z", "m")],
+        *("m", "node"),
+    ),
+    "the port of a node, given or not": (
+        [
+            peer("a", **with_key("given", peerIP="10.0.0.9:179", asNumber=64512)),
+            peer("z", **with_key("not", node="b", peerSelector="name == 'a'")),
+        ],
+        *("given", "global"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("peers", "key", "kind"), PRECEDENCE.values(), ids=PRECEDENCE)
+def test_precedence(peers: list[Document], key: str, kind: str) -> None:
+    found = [session for session in bgp("b", *peers).sessions if session.address == "10.0.0.9"]
+    assert [(session.password.key, session.kind) for session in found if session.password] == [(key, kind)]
+    assert len(found) == 1
+
+
+def test_the_name_of_a_session_does_not_tell_where_it_comes_from() -> None:
+    mesh, explicit = bgp("b"), bgp("b", NO_MESH, peer(peerSelector="all()"))
+    assert [session.name for session in mesh.sessions] == [session.name for session in explicit.sessions]
 
 
 def test_two_ports_of_one_address_are_two_sessions() -> None:
     peers = [peer(f"p{port}", peerIP=f"192.0.2.1:{port}", asNumber=64513) for port in (1790, 1791)]
-    assert set(sessions(bgp("a", NO_MESH, *peers))) == {"global_192_0_2_1_port_1790", "global_192_0_2_1_port_1791"}
+    assert set(sessions(bgp("a", NO_MESH, *peers))) == {"1_1790", "1_1791"}
 
 
-def test_no_bird_for_a_cluster_without_ipv4_pool() -> None:
-    found = read(snapshot(pool(cidr="fd00::/64", encapsulation="None"), node("a", "10.0.0.9/24")))
-    assert bgp_of(found, found.nodes["a"]) is None
+def test_workloads_are_no_peers() -> None:
+    local = peer(localWorkloadSelector="app == 'router'", asNumber=64513)
+    assert bgp("a", NO_MESH, local).sessions == ()
+
+
+def test_all_nodes_at_once_are_planned_as_each_alone() -> None:
+    nodes = [node(name, address, {"name": name}) for name, address in NODES.items()]
+    found = read(snapshot(pool(), *nodes, TO_REFLECTORS))
+    assert sessions_of(found) == {name: bgp_of(found, found.nodes[name]) for name in NODES}
+    assert set(sessions_of(found, ["b"])) == {"b"}

@@ -10,6 +10,9 @@ import typing as t
 
 import pytest
 
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse as parse_routes
+from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
@@ -20,6 +23,7 @@ from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     node,
     plans,
     pool,
+    seen,
     snapshot,
 )
 
@@ -108,19 +112,77 @@ def test_ipv6(encapsulation: str) -> None:
     nodes = {"node1": "2001:db8::11/64", "node2": "2001:db8::12/64"}
     made = plans(cluster(pool(cidr="fd00::/64", encapsulation=encapsulation), nodes=nodes), nodes)["node1"]
     assert [tunnel["name"] for tunnel in made["tunnels"]] == ([] if encapsulation == "None" else ["vxlan-v6.calico"])
-    assert made["bgp"] is None
+    if encapsulation == "None":
+        assert [family["version"] for family in made["bgp"]["families"]] == [6]
+        assert made["routes"] == []
+    else:
+        assert made["bgp"] is None
+        assert [route["type"] for route in made["routes"]].count("blackhole") == 1
     assert made["requirements"]["sysctls"] == {"net.ipv6.conf.all.forwarding": "1"}
     for tunnel in made["tunnels"]:
         assert tunnel["peers"][0]["underlay"] == "2001:db8::12"
         assert tunnel["mac"].startswith("66:")
 
 
-def test_ipv6_pool_beside_ipv4_does_not_reach_birds_configuration() -> None:
-    pools = (pool(encapsulation="IPIP"), pool("six", "fd00::/64"))
+def dual_stack(*pools: dict[str, t.Any]) -> t.Any:
     dual = [node(name, THREE_NODES[name], ipv6Address=f"2001:db8::{name[-1]}/64") for name in THREE_NODES]
-    stored = claim(snapshot(*pools, *dual), THREE_NODES, now=NOW)
-    made = plans(stored)["node1"]
-    assert [rule["cidr"] for rule in made["bgp"]["pools"]] == ["10.244.0.0/16"]
+    return claim(snapshot(*pools, *dual), THREE_NODES, now=NOW)
+
+
+def test_bird_carries_both_ip_versions() -> None:
+    made = plans(dual_stack(pool(encapsulation="IPIP"), pool("six", "fd00::/64", "None")))["node1"]
+    cidrs = [[rule["cidr"] for rule in family["pools"]] for family in made["bgp"]["families"]]
+    assert cidrs == [["10.244.0.0/16"], ["fd00::/64"]]
+    assert [route["destination"] for route in made["routes"]] == ["169.254.1.1/32"]
+
+
+def standby(stored: t.Any, bgp: str = "auto") -> list[dict[str, t.Any]]:
+    return t.cast("list[dict[str, t.Any]]", plan_all(stored, seen(), bgp, standby=True)["node1"]["standby"])
+
+
+@pytest.mark.parametrize("encapsulation", ENCAPSULATIONS)
+def test_standby_routes_are_what_bird_carries(encapsulation: str) -> None:
+    stored = cluster(pool(encapsulation=encapsulation), extra=[ROUTER])
+    made = standby(stored)
+    ways = {route["destination"]: (route["gateway"], route["device"]) for route in made}
+    blocks = {name: plans(stored)[name]["blocks"][0] for name in THREE_NODES}
+    expected = {
+        "IPIP": {"node2": ("192.0.2.12", "tunl0"), "node3": ("198.51.100.13", "tunl0")},
+        "IPIPCrossSubnet": {"node2": ("192.0.2.12", "eth0"), "node3": ("198.51.100.13", "tunl0")},
+        "None": {"node2": ("192.0.2.12", "eth0")},  # the router decides about node3
+    }
+    assert ways == {blocks[name]: way for name, way in expected.get(encapsulation, {}).items()}
+    assert {(route["metric"], route["type"], route["onlink"]) for route in made} <= {(4096, "unicast", True)}
+
+
+def test_standby_and_other_routes_are_all_routes_without_bird() -> None:
+    stored = dual_stack(pool(encapsulation="IPIP"), pool("b", "10.9.0.0/16"), pool("six", "fd00::/64", "None"))
+    ours = plans(stored)["node1"]["routes"]
+    alone = plans(stored, bgp="disabled")["node1"]["routes"]
+    added = [{**route, "metric": None} for route in standby(stored)]
+    left = [route for route in alone if route not in ours and route not in added]
+    assert [route for route in added if route not in alone] == []
+    assert [route["type"] for route in left] == ["blackhole", "blackhole"]  # BIRD has them
+
+
+def test_no_standby_where_nothing_asks_for_it_or_bird_does_not_run() -> None:
+    stored = cluster(pool(encapsulation="IPIP"))
+    assert plans(stored)["node1"]["standby"] == []
+    assert standby(stored, bgp="disabled") == []
+    assert {route["metric"] for route in plans(stored, bgp="disabled")["node1"]["routes"]} == {None}
+
+
+def test_routes_of_a_plan_are_entries_of_calico_route() -> None:
+    stored = cluster(pool(encapsulation="IPIPCrossSubnet"))
+    entries = [*plans(stored, bgp="disabled")["node1"]["routes"], *standby(stored)]
+    assert len(parse_routes(entries, Devices(unborn=True)).bodies) == len(entries)
+
+
+def test_the_port_to_open_is_the_nodes_own() -> None:
+    own = [document("BGPConfiguration", "node.node1", listenPort=1179)]
+    made = plans(cluster(pool(encapsulation="IPIP"), extra=own))
+    assert "tcp 1179" in made["node1"]["requirements"]["open"]
+    assert "tcp 179" in made["node2"]["requirements"]["open"]
 
 
 def test_a_borrowed_tunnel_address_has_its_own_route() -> None:

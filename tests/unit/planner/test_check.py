@@ -13,6 +13,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Invali
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     THREE_NODES,
+    Document,
     Snapshot,
     cluster,
     document,
@@ -21,6 +22,7 @@ from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
 )
 
 ROUTER = document("BGPPeer", "router", peerIP="192.0.2.1", asNumber=64513)
+ROUTER_OF_NONE = document("BGPPeer", "none", node="elsewhere", peerIP="192.0.2.99", asNumber=64513)  # BIRD runs
 
 
 def refusal(stored: Snapshot, hosts: dict[str, t.Any], bgp: str = "auto") -> str:
@@ -59,20 +61,95 @@ def test_a_host_without_node_and_a_cluster_without_pool_are_told_together() -> N
     assert 'there is no Node "node9" in the datastore' in text
 
 
-FIELDS: dict[str, t.Any] = {"nextHopMode": "Self", "ttlSecurity": 1, "keepaliveTime": "20s", "localASNumber": 64600}
+def test_workloads_as_peers() -> None:
+    local = document("BGPPeer", "local", localWorkloadSelector="app == 'router'", asNumber=64513)
+    text = refusal(cluster(pool(), extra=[local]), seen())
+    assert 'BGPPeer "local": spec.localWorkloadSelector: sessions with pods are not supported. Leave' in text
 
 
-@pytest.mark.parametrize("field", FIELDS)
-def test_fields_of_peers_that_would_be_lost(field: str) -> None:
-    peer = document("BGPPeer", "router", peerIP="192.0.2.1", asNumber=64513, **{field: FIELDS[field]})
-    text = refusal(cluster(pool(), extra=[peer]), seen())
-    assert f'BGPPeer "router": spec.{field} cannot be put into BIRD' in text
+def test_a_filter_that_is_not_there() -> None:
+    peer = document("BGPPeer", "router", peerIP="192.0.2.1", asNumber=64513, filters=["gone"])
+    stored = cluster(pool())
+    stored["BGPPeer", "router"] = peer  # a file that a user edited; the modules refuse it before
+    text = refusal(stored, seen())
+    assert 'BGPPeer "router": spec.filters names BGPFilter "gone", which does not exist. Create the filter' in text
+
+
+def with_key(key: str, name: str = "router", *, optional: bool = False, **spec: t.Any) -> Document:
+    reference = {"name": "bgp", "key": key, **({"optional": True} if optional else {})}
+    return document(
+        "BGPPeer", name, **{"password": {"secretKeyRef": reference}, "peerIP": "192.0.2.1", "asNumber": 64513, **spec}
+    )
+
+
+MESH = document("BGPConfiguration", "default", nodeMeshPassword={"secretKeyRef": {"name": "bgp", "key": "mesh"}})
+# By documents and the passwords that there are: what is refused.
+SECRETS: dict[str, tuple[list[Document], list[str] | None, str | None]] = {
+    "peer": ([with_key("tor")], [], 'BGPPeer "router": spec.password is key "tor" of secret "bgp"'),
+    "another key": ([with_key("tor")], ["bgp/mesh", "tor/bgp"], 'BGPPeer "router": spec.password is key "tor"'),
+    "mesh": ([MESH], [], 'BGPConfiguration "default": spec.nodeMeshPassword is key "mesh" of secret "bgp"'),
+    "given": ([with_key("tor"), MESH], ["bgp/tor", "bgp/mesh"], None),
+    "optional": ([with_key("tor", optional=True)], [], None),
+    "not checked": ([with_key("tor"), MESH], None, None),
+    "of no session": ([with_key("tor", node="elsewhere")], [], None),
+}
+
+
+@pytest.mark.parametrize(("documents", "secrets", "expected"), SECRETS.values(), ids=SECRETS)
+def test_passwords_without_value(documents: list[Document], secrets: list[str] | None, expected: str | None) -> None:
+    stored = cluster(pool(), extra=[ROUTER_OF_NONE, *documents])
+    if expected is None:
+        assert set(plan_all(stored, seen(), "auto", secrets=secrets)) == set(THREE_NODES)
+        return
+    with pytest.raises(InvalidInput) as caught:
+        plan_all(stored, seen(), "auto", secrets=secrets)
+    assert expected in str(caught.value)
+    assert "for which there is no value. Set calico_bgp_passwords" in str(caught.value)
+
+
+def test_passwords_are_of_no_interest_without_bird() -> None:
+    assert plan_all(cluster(pool(), extra=[MESH]), seen(), "disabled", secrets=[])["node1"]["bgp"] is None
+
+
+# By two peers: whether Calico would prefer neither.
+RIVALS: dict[str, tuple[list[Document], bool]] = {
+    "both of all nodes": ([with_key("a", "p"), with_key("b", "q")], True),
+    "one without": ([with_key("a", "p"), document("BGPPeer", "q", peerIP="192.0.2.1", asNumber=64513)], True),
+    "both of one node": ([with_key("a", "p", node="node1"), with_key("b", "q", nodeSelector="!has(x)")], True),
+    "two nodes": ([with_key("a", "p", node="node1"), with_key("b", "q", node="node2")], False),
+    "the same": ([with_key("a", "p"), with_key("a", "q")], False),
+    "two ports": ([with_key("a", "p"), with_key("b", "q", peerIP="192.0.2.1:1790")], False),
+    "one is preferred on both sides": (
+        [
+            with_key("a", "p", peerIP="192.0.2.12", asNumber=64512),
+            with_key("b", "q", node="node1", peerIP="192.0.2.12", asNumber=64512),
+        ],
+        False,
+    ),
+    "one is preferred": ([with_key("a", "p"), with_key("b", "q", node="node1")], False),
+}
+
+
+@pytest.mark.parametrize(("peers", "refused"), RIVALS.values(), ids=RIVALS)
+def test_two_passwords_of_one_session(peers: list[Document], refused: bool) -> None:
+    stored = cluster(pool(), extra=peers)
+    if not refused:
+        assert set(plan_all(stored, seen(), "auto")) == set(THREE_NODES)
+        return
+    text = refusal(stored, seen())
+    assert 'BGPPeer "p" and BGPPeer "q" give the session of node "node1" with 192.0.2.1 different passwords' in text
+    assert not text.startswith("2 problems")
 
 
 def test_a_pool_of_an_ip_version_that_nodes_lack() -> None:
     text = refusal(cluster(pool(), pool("six", "fd00::/64")), seen())
     assert 'IPPool "six": spec.cidr fd00::/64 is IPv6, but node1, node2, node3 have no IPv6 address' in text
     assert "Set calico_node_address to an IPv6 address" in text
+
+
+def test_a_pool_that_selects_no_node_without_its_ip_version() -> None:
+    six = pool("six", "fd00::/64", nodeSelector="has(six)")
+    assert set(plan_all(cluster(pool(), six), seen(), "auto")) == set(THREE_NODES)
 
 
 def test_good_clusters_pass() -> None:
