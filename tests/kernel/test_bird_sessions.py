@@ -1,0 +1,264 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is rendered, in real BIRDs of all releases: sessions come up, and routes enter the kernels as they should."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import time
+import typing as t
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.podnet.calico.plugins.module_utils.bird.render import render
+from ansible_collections.podnet.calico.plugins.module_utils.bird.render_secrets import SECRETS_FILE, render_secrets
+from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import (
+    Advertisement,
+    Bgp,
+    BgpFamily,
+    Filter,
+    SecretKey,
+    Session,
+)
+from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
+from ansible_collections.podnet.calico.tests.tools import bird_versions
+from ansible_collections.podnet.calico.tests.unit.bird.bgp_cases import Data, plain, pool
+
+VERSIONS = {"2.0": (2, 0), "2.17": (2, 17), "3.1": (3, 1)}
+NewNamespace = t.Callable[[str], Namespace]
+SECRET = SecretKey("bgp", "all")
+WORD = "a 'b' \\ $ # ; { ü"
+BLOCKS = {
+    4: {1: "10.244.1.0/26", 2: "10.244.2.0/26", 3: "10.244.3.0/26"},
+    6: {1: "fd00:10:244:1::/122", 2: "fd00:10:244:2::/122", 3: "fd00:10:244:3::/122"},
+}
+POOLS = {4: "10.244.0.0/16", 6: "fd00:10:244::/48"}
+
+
+def address(version: int, host: int) -> str:
+    return f"192.0.2.1{host}" if version == 4 else f"2001:db8::1{host}"
+
+
+class Bird:
+    """A host with its own BIRD of some release."""
+
+    def __init__(self, host: Namespace, directory: Path, release: str) -> None:
+        self.host, self.directory, self.release = host, directory, release
+        self._programs = bird_versions.programs(release)
+        self._process: subprocess.Popen[str] | None = None
+        directory.mkdir()
+
+    def _program(self, name: str) -> str:
+        return str(self._programs / name) if self._programs else name
+
+    def start(self, bgp: Data) -> None:
+        """Start BIRD with what is rendered."""
+        passwords = {SECRET.name: {SECRET.key: WORD}}
+        (self.directory / SECRETS_FILE).write_text(render_secrets(bgp, passwords, "n1"))
+        config = self.directory / "bird.conf"
+        config.write_text(render(bgp, version=VERSIONS[self.release], passwords=passwords))
+        files = ["-c", str(config), "-s", str(self.directory / "ctl")]
+        command = ["nsenter", f"--net={self.host.path}", self._program("bird"), "-f", *files]
+        self._process = subprocess.Popen(command, text=True)
+        wait_for(lambda: (self.directory / "ctl").exists())
+
+    def ask(self, question: str) -> str:
+        command = [self._program("birdc"), "-s", str(self.directory / "ctl"), *question.split()]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    def established(self) -> list[str]:
+        lines = self.ask("show protocols").splitlines()
+        return sorted(line.split()[0] for line in lines if " BGP " in line and line.endswith("Established   "))
+
+    def routes(self, version: int = 4) -> dict[str, Result]:
+        return self.host.routes("proto bird", version)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+
+
+def wait_for(condition: t.Callable[[], t.Any], seconds: float = 30) -> None:
+    """Wait until something is so; what is not in time fails."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.1)
+
+
+@pytest.fixture(params=VERSIONS)
+def birds(
+    request: pytest.FixtureRequest, new_namespace: NewNamespace, tmp_path: Path
+) -> t.Iterator[tuple[Bird, Bird, Bird]]:
+    """Return three hosts on one wire, 192.0.2.11 to 13 and 2001:db8::11 to 13; no BIRD is started yet."""
+    try:
+        bird_versions.programs(request.param)
+    except bird_versions.Unavailable as error:
+        if os.environ.get("CI") and not error.tried:
+            pytest.fail(str(error))
+        pytest.skip(str(error))
+    wire = new_namespace("wire")
+    wire.batch("link add br0 type bridge", "link set br0 up")
+    made = []
+    for index in (1, 2, 3):
+        host = new_namespace(f"node{index}")
+        host.ip(f"link add eth0 type veth peer name port{index} netns {wire.name}")
+        wire.ip(f"link set port{index} master br0 up")
+        host.batch(
+            "link set eth0 up",
+            f"addr add {address(4, index)}/24 dev eth0",
+            f"addr add {address(6, index)}/64 dev eth0 nodad",
+        )
+        host.run("sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1")
+        made.append(Bird(host, tmp_path / f"node{index}", request.param))
+    yield made[0], made[1], made[2]
+    for bird in made:
+        bird.stop()
+
+
+def family(version: int, own: int, encapsulation: str = "None", **changes: t.Any) -> BgpFamily:
+    subnet = "192.0.2.0/24" if version == 4 else "2001:db8::/64"
+    pools = (pool(encapsulation, cidr=POOLS[version]),)
+    found = BgpFamily(version, address(version, own), subnet, pools, (BLOCKS[version][own],))
+    return dataclasses.replace(found, **changes)
+
+
+def session(version: int, own: int, other: int, **changes: t.Any) -> Session:
+    name = f"v{version}_{other}"
+    made = Session(
+        name, "mesh", version, address(version, other), 64512, 64512, peer=f"n{other}", source=address(version, own)
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def node(own: int, *sessions: Session, families: t.Sequence[BgpFamily] = (), **changes: t.Any) -> Data:
+    found = tuple(families) or (family(4, own), family(6, own))
+    made = Bgp(f"192.0.2.1{own}", sessions[0].local_as, found, sessions)
+    return t.cast("Data", plain(dataclasses.replace(made, **changes)))
+
+
+def pair(own: int, other: int, **changes: t.Any) -> tuple[Session, ...]:
+    return tuple(session(version, own, other, **changes) for version in (4, 6))
+
+
+OPTIONS: dict[str, tuple[dict[str, t.Any], dict[str, t.Any]]] = {
+    "mesh": ({}, {}),
+    "password": ({"password": SECRET}, {}),
+    "TTL security": ({"ttl_security": 1}, {}),
+    "kernel's source": ({"source": None}, {}),
+    "another port, bound": ({"port": 1790}, {"listen_port": 1790, "bind_to_node": True}),
+    "timers": ({"keepalive_time": 40, "restart_time": 60}, {}),
+}
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_routes_of_both_families_enter_both_kernels(case: str, birds: tuple[Bird, Bird, Bird]) -> None:
+    of_session, of_all = OPTIONS[case]
+    birds[0].start(node(1, *pair(1, 2, **of_session), **of_all))
+    birds[1].start(node(2, *pair(2, 1, passive=True, **of_session), **of_all))
+    for own, other in ((1, 2), (2, 1)):
+        bird = birds[own - 1]
+        wait_for(lambda bird=bird, other=other: bird.established() == [f"v4_{other}", f"v6_{other}"])
+        for version in (4, 6):
+            theirs = BLOCKS[version][other]
+            wait_for(lambda bird=bird, theirs=theirs, version=version: theirs in bird.routes(version))
+            route = bird.routes(version)[theirs]
+            assert (route["gateway"], route["dev"]) == (address(version, other), "eth0")
+            assert bird.routes(version)[BLOCKS[version][own]]["type"] == "blackhole"
+    listening = {line.split()[3] for line in birds[0].host.run("ss -Hltn").stdout.splitlines()}
+    if of_all.get("bind_to_node"):
+        assert listening == {"192.0.2.11:1790", "[2001:db8::11]:1790"}
+    else:
+        assert listening == {"0.0.0.0:179", "[::]:179"}
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [({"password": SECRET}, {}), ({"ttl_security": 1}, {})],
+    ids=["password", "TTL security"],
+)
+def test_one_end_alone_does_not_do(here: Data, there: Data, birds: tuple[Bird, Bird, Bird]) -> None:
+    birds[0].start(node(1, session(4, 1, 2, **here), session(6, 1, 2)))
+    birds[1].start(node(2, session(4, 2, 1, **there), session(6, 2, 1)))
+    wait_for(lambda: birds[0].established() == ["v6_2"])
+    time.sleep(4)
+    assert birds[0].established() == ["v6_2"]
+
+
+def test_a_reflector_passes_routes_on(birds: tuple[Bird, Bird, Bird]) -> None:
+    clients = (*pair(1, 2, rr_client=True), *pair(1, 3, rr_client=True))
+    birds[0].start(node(1, *clients, cluster_id="224.0.0.1"))
+    for own in (2, 3):
+        birds[own - 1].start(node(own, *pair(own, 1, reflects=True)))
+    for version in (4, 6):
+        theirs = BLOCKS[version][3]
+        wait_for(lambda theirs=theirs, version=version: theirs in birds[1].routes(version))
+        assert birds[1].routes(version)[theirs]["gateway"] == address(version, 3)
+
+
+def test_a_router_gets_and_gives_what_filters_say(birds: tuple[Bird, Bird, Bird]) -> None:
+    rules = {"importV4": [{"action": "Accept", "cidr": "203.0.113.0/24", "matchOperator": "Equal"}]}
+    communities = (Advertisement(POOLS[4], ("64512:100", "64512:1:2")),)
+    inside = family(4, 1, advertisements=communities, services=("10.96.0.0/12",))
+    external = session(4, 1, 2, peer=None, remote_as=64513, filters=("default-route",))
+    filters = (Filter("default-route", rules),)
+    birds[0].start(node(1, external, families=[inside], filters=filters))
+    outside = family(4, 2, services=("203.0.113.0/24", "198.51.100.0/24"))
+    accept = Filter("all", {"importV4": [{"action": "Accept"}]})
+    birds[1].start(
+        node(
+            2,
+            session(4, 2, 1, peer=None, local_as=64513, remote_as=64512, filters=("all",)),
+            families=[outside],
+            filters=(accept,),
+        )
+    )
+    wait_for(lambda: {"203.0.113.0/24", BLOCKS[4][2]} <= set(birds[0].routes()))
+    wait_for(lambda: {"10.96.0.0/12", BLOCKS[4][1]} <= set(birds[1].routes()))
+    assert set(birds[0].routes()) == {"203.0.113.0/24", BLOCKS[4][1], BLOCKS[4][2]}
+    shown = birds[1].ask(f"show route {BLOCKS[4][1]} all")
+    assert "(64512,100)" in shown
+    assert "(64512, 1, 2)" in shown
+    assert "local_pref: 100" in shown.replace("BGP.", "")
+
+
+def test_priority_goes_to_nodes_as_local_preference(birds: tuple[Bird, Bird, Bird]) -> None:
+    birds[0].start(node(1, session(4, 1, 2), families=[family(4, 1, priority=512)]))
+    birds[1].start(node(2, session(4, 2, 1), families=[family(4, 2)]))
+    wait_for(lambda: BLOCKS[4][1] in birds[1].routes())
+    assert str(2147483647 - 512) in birds[1].ask(f"show route {BLOCKS[4][1]} all")
+
+
+def test_a_peer_behind_a_gateway(birds: tuple[Bird, Bird, Bird]) -> None:
+    first, gateway, far = birds
+    gateway.host.ip(f"link add eth1 type veth peer name eth1 netns {far.host.name}")
+    gateway.host.batch("addr add 198.51.100.12/24 dev eth1", "link set eth1 up")
+    far.host.batch("addr flush dev eth0", "addr add 198.51.100.13/24 dev eth1", "link set eth1 up")
+    far.host.ip("route add 192.0.2.0/24 via 198.51.100.12")
+    there = {"address": "198.51.100.13", "remote_as": 64513, "peer": None, "ttl_security": 2}
+    first.start(node(1, session(4, 1, 3, reachable_by="192.0.2.12", **there), families=[family(4, 1)]))
+    here = {"source": "198.51.100.13", "peer": None, "ttl_security": 2}
+    far.start(node(3, session(4, 3, 1, local_as=64513, remote_as=64512, **here), families=[family(4, 3)]))
+    wait_for(lambda: BLOCKS[4][3] in first.routes())
+    assert first.routes()["198.51.100.13"]["gateway"] == "192.0.2.12"
+    assert first.routes()[BLOCKS[4][3]]["gateway"] == "192.0.2.12"
+    wait_for(lambda: far.routes().get(BLOCKS[4][1], {}).get("gateway") == "198.51.100.12")
+
+
+def test_tunnels(birds: tuple[Bird, Bird, Bird]) -> None:
+    """Another device in the tunnel's place: what counts here are the routes."""
+    for bird in birds[:2]:
+        bird.host.batch("link add tunl0 type veth peer name far", "link set tunl0 up", "link set far up")
+    birds[0].start(node(1, session(4, 1, 2), families=[family(4, 1, "IPIP")]))
+    birds[1].start(node(2, session(4, 2, 1), families=[family(4, 2, "IPIPCrossSubnet")]))
+    wait_for(lambda: BLOCKS[4][2] in birds[0].routes() and BLOCKS[4][1] in birds[1].routes())
+    always, same_subnet = birds[0].routes()[BLOCKS[4][2]], birds[1].routes()[BLOCKS[4][1]]
+    assert (always["gateway"], always["dev"], always["flags"]) == ("192.0.2.12", "tunl0", ["onlink"])
+    assert (same_subnet["gateway"], same_subnet["dev"], same_subnet["flags"]) == ("192.0.2.11", "eth0", [])
+    birds[0].host.ip("link del tunl0")
+    wait_for(lambda: birds[0].routes().get(BLOCKS[4][2], {}).get("type", "none") != "unicast")
