@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import BGPConfiguration
+from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_filter import BGPFilter
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_peer import BGPPeer
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
 from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
@@ -39,7 +40,7 @@ KINDS: dict[str, tuple[str, t.Any]] = {
     "IPAMConfiguration": ("ipamconfigurations", None),
     "IPPool": ("ippools", IPPool),
     "IPReservation": ("ipreservations", None),
-    "BGPFilter": ("bgpfilters", None),
+    "BGPFilter": ("bgpfilters", BGPFilter),
     "Node": ("nodes", Node),
     "BGPPeer": ("bgppeers", BGPPeer),
     "BlockAffinity": ("blockaffinities", None),

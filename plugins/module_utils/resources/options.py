@@ -58,6 +58,25 @@ BGP_PEER = {
     "reverse_peering": "reversePeering",
 }
 BGP_PEER_EXCLUSIVE = (("node", "nodeSelector"), ("peerIP", "peerSelector", "localWorkloadSelector"))
+BGP_FILTER = {"import_v4": "importV4", "export_v4": "exportV4", "import_v6": "importV6", "export_v6": "exportV6"}
+BGP_FILTER_RULE = {
+    "action": "action",
+    "cidr": "cidr",
+    "match_operator": "matchOperator",
+    "prefix_length": "prefixLength",
+    "source": "source",
+    "interface": "interface",
+    "peer_type": "peerType",
+    "communities": "communities",
+    "as_path_prefix": "asPathPrefix",
+    "priority": "priority",
+    "operations": "operations",
+}
+BGP_FILTER_OPERATION = {
+    "add_community": ("addCommunity", "value"),
+    "prepend_as_path": ("prependASPath", "prefix"),
+    "set_priority": ("setPriority", "value"),
+}
 BGP_CONFIGURATION = {
     "log_severity_screen": "logSeverityScreen",
     "node_to_node_mesh_enabled": "nodeToNodeMeshEnabled",
@@ -108,6 +127,12 @@ def bgp_peer(params: Params) -> Spec:
     return _document("BGPPeer", params, spec)
 
 
+def bgp_filter(params: Params) -> Spec:
+    """Return the document of a BGPFilter; each list that is given replaces the stored one."""
+    lists = _renamed(params, BGP_FILTER)
+    return _document("BGPFilter", params, {key: _each(rules, _rule) for key, rules in lists.items()})
+
+
 def bgp_configuration(params: Params) -> Spec:
     """Return the document of a BGPConfiguration."""
     ranges = {
@@ -121,6 +146,32 @@ def bgp_configuration(params: Params) -> Spec:
 
 def _renamed(params: Params, names: t.Mapping[str, str]) -> Spec:
     return {key: params[option] for option, key in names.items() if params.get(option) is not None}
+
+
+def _each(items: t.Any, change: t.Callable[[Params], Spec]) -> t.Any:
+    """Return a list with its mappings changed; what has another shape stays, for the model to refuse."""
+    if not isinstance(items, list):
+        return items
+    return [change(item) if isinstance(item, t.Mapping) else item for item in items]
+
+
+def _rule(given: Params) -> Spec:
+    rule = _renamed(given, BGP_FILTER_RULE)
+    if "communities" in rule:
+        rule["communities"] = {"values": rule["communities"]}
+    if isinstance(rule.get("prefixLength"), t.Mapping):
+        rule["prefixLength"] = {key: value for key, value in rule["prefixLength"].items() if value is not None}
+    if "operations" in rule:
+        rule["operations"] = _each(rule["operations"], _operation)
+    return rule
+
+
+def _operation(given: Params) -> Spec:
+    return {
+        key: {inner: given[option]}
+        for option, (key, inner) in BGP_FILTER_OPERATION.items()
+        if given.get(option) is not None
+    }
 
 
 def _secret(params: Params, option: str, key: str) -> Spec:
