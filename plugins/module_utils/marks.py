@@ -8,3 +8,8 @@ from __future__ import annotations
 ROUTE_PROTOCOL = 98  # rtm_protocol of our routes; not 80, which Calico's Felix claims as its own
 ALIAS_PREFIX = "podnet.calico"  # what the alias of our links starts with
 NFT_TABLE = "podnet_calico"  # the one nftables table of ours, of family inet
+
+# The label of objects in the datastore that pruning may delete: "true" for a list that a user keeps with
+# calico_resources, "inventory" for what comes from an inventory's variables and goes with them.
+MANAGED_LABEL = "podnet.calico/managed"
+INVENTORY = "inventory"

@@ -40,6 +40,12 @@ options:
       - So one datastore has one such list. Objects without the label are never deleted.
     type: bool
     default: false
+  prune_marked:
+    description:
+      - Deletes what carries the label C(podnet.calico/managed) with this value and is not among the documents, which
+        bring the label themselves. Roles use it for peers and filters that have gone from the inventory.
+    type: str
+    default: ""
 seealso:
   - module: podnet.calico.calico_resource_info
 """
@@ -98,6 +104,7 @@ SPEC = {
     "documents": {"type": "list", "elements": "dict", "required": True},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "prune": {"type": "bool", "default": False},
+    "prune_marked": {"type": "str", "default": ""},
 }
 
 

@@ -16,12 +16,10 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract i
 )
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.revisions import describe, revision
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, raise_all
+from ansible_collections.podnet.calico.plugins.module_utils.marks import MANAGED_LABEL
 from ansible_collections.podnet.calico.plugins.module_utils.resources import crosscheck
 from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import normalise, plural
 from ansible_collections.podnet.calico.plugins.module_utils.resources.problems import problems_of
-
-MANAGED_LABEL = "podnet.calico/managed"
-"""The label of the objects that pruning may delete; its value is "true"."""
 
 TUNNEL_FIELDS = (
     "ipv4VXLANTunnelAddr",
@@ -35,12 +33,13 @@ IPIP_FIELD = "ipv4IPIPTunnelAddr"  # below spec.bgp
 Raw = t.Mapping[str, t.Any]
 
 
-def put(snapshot: Snapshot, documents: t.Iterable[Raw], *, merge: bool = False, pruned: bool = False) -> Snapshot:
+def put(snapshot: Snapshot, documents: t.Iterable[Raw], *, merge: bool = False, pruned: str = "") -> Snapshot:
     """Return the snapshot with the documents in it, in canonical form and checked against each other.
 
     A document replaces the stored one of its kind and name. With merge, it is a merge patch to it (RFC 7396):
     mappings are merged, null removes a field, everything else replaces. Book-keeping and status of a stored object
-    are kept. With pruned, objects that carry the managed label and are not among the documents are dropped.
+    are kept. With pruned, objects that carry the managed label with that value and are not among the documents are
+    dropped.
     Raises InvalidInput with the problems of all documents, and Conflict if a document names another revision than
     the stored one.
     """
@@ -60,7 +59,7 @@ def put(snapshot: Snapshot, documents: t.Iterable[Raw], *, merge: bool = False, 
         result[key] = canonical
     raise_all(problems)
     if pruned:
-        result = prune(result, keys)
+        result = prune(result, keys, pruned)
     crosscheck.check(snapshot, result)
     return result
 
@@ -85,14 +84,14 @@ def remove_all(snapshot: Snapshot, keys: t.Collection[Key]) -> Snapshot:
     return result
 
 
-def prune(snapshot: Snapshot, keep: t.Collection[Key]) -> Snapshot:
-    """Return the snapshot without the objects that carry the managed label and are not to be kept."""
-    return {key: document for key, document in snapshot.items() if key in keep or not is_managed(document)}
+def prune(snapshot: Snapshot, keep: t.Collection[Key], value: str = "true") -> Snapshot:
+    """Return the snapshot without the objects that carry the managed label with a value and are not to be kept."""
+    return {key: document for key, document in snapshot.items() if key in keep or manager(document) != value}
 
 
-def is_managed(document: Raw) -> bool:
-    """Tell whether an object carries the managed label."""
-    return (document["metadata"].get("labels") or {}).get(MANAGED_LABEL) == "true"
+def manager(document: Raw) -> str:
+    """Return the value of an object's managed label; empty if it has none."""
+    return str((document["metadata"].get("labels") or {}).get(MANAGED_LABEL, ""))
 
 
 def mark(document: Raw) -> Document:

@@ -60,11 +60,12 @@ def converge_one(module: AnsibleModule, document: Document) -> Outcome:
 def converge_many(module: AnsibleModule) -> Outcome:
     """Make the objects of the option documents present, each replaced as a whole, or absent, as state says.
 
-    With prune, present objects get the managed label, and objects that carry it and are not named go.
+    With prune, present objects get the managed label, and objects that carry it and are not named go; with
+    prune_marked, objects go that carry it with that value and are not named.
     The outcome has the named objects after the changes as resources.
     """
     documents, pruned = module.params["documents"], module.params["prune"]
-    absent = module.params["state"] == "absent"
+    absent, marked = module.params["state"] == "absent", module.params["prune_marked"]
     if absent and pruned:
         raise InvalidInput("prune contradicts state absent", remedy="Use prune with state present")
     keys = [_named(document, index) for index, document in enumerate(documents)]
@@ -72,7 +73,8 @@ def converge_many(module: AnsibleModule) -> Outcome:
     def change(before: Snapshot) -> Snapshot:
         if absent:
             return remove_all(before, keys)
-        return put(before, [mark(document) if pruned else document for document in documents], pruned=pruned)
+        placed = [mark(document) if pruned else document for document in documents]
+        return put(before, placed, pruned="true" if pruned else marked)
 
     changes, after = converge(module, change)
     return Outcome(changes, {"resources": [after[key] for key in keys if key in after]})

@@ -10,7 +10,6 @@ import typing as t
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import (
-    MANAGED_LABEL,
     mark,
     prune,
     put,
@@ -18,6 +17,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply impo
     remove_all,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.marks import MANAGED_LABEL
 
 Document = dict[str, t.Any]
 
@@ -144,9 +144,19 @@ def test_pruned_pool_makes_room_for_its_successor() -> None:
     successor = mark(pool("new", "10.0.0.0/8"))
     with pytest.raises(InvalidInput, match="overlaps"):
         put(stored, [successor])
-    assert set(put(stored, [successor], pruned=True)) == {("IPPool", "new")}
+    assert set(put(stored, [successor], pruned="true")) == {("IPPool", "new")}
 
 
 def test_mark_adds_one_label() -> None:
     marked = mark(document("Node", "n", metadata={"labels": {"rack": "r1"}}))
     assert marked["metadata"]["labels"] == {"rack": "r1", MANAGED_LABEL: "true"}
+
+
+def test_marked_objects_of_another_value_stay() -> None:
+    mine, theirs = (
+        document("BGPPeer", name, metadata={"labels": {MANAGED_LABEL: name}}, peerIP="192.0.2.1", asNumber=1)
+        for name in ("a", "b")
+    )
+    stored = put({}, [mine, theirs])
+    assert set(put(stored, [], pruned="a")) == {("BGPPeer", "b")}
+    assert set(put(stored, [mine], pruned="a")) == {("BGPPeer", "a"), ("BGPPeer", "b")}
