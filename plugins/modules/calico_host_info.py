@@ -24,6 +24,9 @@ options:
       - The node's address, with or without prefix length; it must be on an interface of the host.
       - By default it is the source address that the kernel uses towards the O(peers).
     type: str
+  ipv6_address:
+    description: The node's IPv6 address beside an IPv4 O(address), with or without prefix length.
+    type: str
   peers:
     description: Addresses of the other nodes; those of the host itself are ignored.
     type: list
@@ -54,6 +57,10 @@ host:
       description: The node's address with the prefix length of its interface.
       type: str
       sample: 192.0.2.11/24
+    ipv6_address:
+      description: The IPv6 address with the prefix length of its interface, if O(ipv6_address) is given.
+      type: str
+      sample: 2001:db8::11/64
     device:
       description: The device that carries the routes to the peers.
       type: str
@@ -87,13 +94,17 @@ def work(module: AnsibleModule) -> Outcome:
     if missing:
         return Outcome([], {"missing": missing})
     with open_netlink() as ipr:
-        host = observe(ipr, module.params["address"], module.params["peers"])
+        host = observe(ipr, module.params["address"], module.params["peers"], module.params["ipv6_address"])
     return Outcome([], {"host": host, "missing": []})
 
 
 def main() -> None:
     """Run the module."""
-    spec = {"address": {"type": "str"}, "peers": {"type": "list", "elements": "str", "default": []}}
+    spec = {
+        "address": {"type": "str"},
+        "ipv6_address": {"type": "str"},
+        "peers": {"type": "list", "elements": "str", "default": []},
+    }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
 
 

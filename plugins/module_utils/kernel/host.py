@@ -27,10 +27,13 @@ def missing_packages() -> list[str]:
     return [package for name, package in LIBRARIES.items() if importlib.util.find_spec(name) is None]
 
 
-def observe(ipr: t.Any, address: str | None, peers: t.Sequence[str]) -> dict[str, t.Any]:
+def observe(
+    ipr: t.Any, address: str | None, peers: t.Sequence[str], ipv6_address: str | None = None
+) -> dict[str, t.Any]:
     """Return address (with prefix length), device, mtu (bytes) and the kernel's encapsulations of this host.
 
     address: the node's address, with or without prefix length; None takes the source address towards the peers.
+    ipv6_address: that of a node with both IP versions, in the answer with its prefix length as well.
     The device is the one that carries the route to the first peer that is not on this host, whatever its name; the
     MTU is the smallest of the devices that carry routes to peers. Raises InvalidInput for an address that is not here.
     """
@@ -48,11 +51,20 @@ def observe(ipr: t.Any, address: str | None, peers: t.Sequence[str]) -> dict[str
     carrying = {name for name, __ in carriers} or {device}
     return {
         "address": str(interface),
+        **_ipv6(interfaces, ipv6_address),
         "device": carriers[0][0] if carriers else device,
         "mtu": min(devices[name].get_attr("IFLA_MTU") for name in carrying),
         "encapsulations": [kind for kind in KINDS if has_module(kind)],
         "programs": {name: any(os.path.exists(path) for path in paths) for name, paths in PROGRAMS.items()},
     }
+
+
+def _ipv6(interfaces: t.Sequence[tuple[t.Any, str]], address: str | None) -> dict[str, str]:
+    if address is None:
+        return {}
+    if ":" not in address:
+        raise InvalidInput(f'calico_node_ipv6_address "{address}" is not an IPv6 address', remedy="Correct it")
+    return {"ipv6_address": str(_interface(interfaces, address, (), "calico_node_ipv6_address")[0])}
 
 
 def _peer_address(text: str) -> t.Any:
@@ -73,8 +85,12 @@ def _route(ipr: t.Any, peer: str) -> tuple[int, str | None] | None:
 
 
 def _interface(
-    interfaces: t.Sequence[tuple[t.Any, str]], address: str | None, carriers: t.Sequence[tuple[str, str | None]]
+    interfaces: t.Sequence[tuple[t.Any, str]],
+    address: str | None,
+    carriers: t.Sequence[tuple[str, str | None]],
+    variable: str = "calico_node_address",
 ) -> tuple[t.Any, str]:
+    """Return the interface with an address and its device; variable: what the address comes from, for messages."""
     wanted = address or next((source for __, source in carriers if source), None)
     if wanted is None:
         raise InvalidInput(
@@ -84,7 +100,7 @@ def _interface(
     try:
         asked = ipaddress.ip_interface(wanted)
     except ValueError as error:
-        message = f'calico_node_address "{wanted}" is not an address'
+        message = f'{variable} "{wanted}" is not an address'
         raise InvalidInput(message, remedy="Write it as 192.0.2.11/24") from error
     for interface, device in interfaces:
         if interface.ip == asked.ip and (
@@ -93,12 +109,12 @@ def _interface(
             return interface, device
         if interface.ip == asked.ip:
             raise InvalidInput(
-                f'calico_node_address "{wanted}" has another prefix length than the interface {device}: {interface}',
+                f'{variable} "{wanted}" has another prefix length than the interface {device}: {interface}',
                 remedy=f"Write {interface}: CrossSubnet is decided by it",
             )
     has = ", ".join(f"{interface} ({device})" for interface, device in interfaces if not interface.is_loopback)
     raise InvalidInput(
-        f'calico_node_address "{wanted}" is on no interface of this host; it has {has or "no address"}',
+        f'{variable} "{wanted}" is on no interface of this host; it has {has or "no address"}',
         remedy="Correct it, or leave it out to take the source address towards the other nodes",
     )
 

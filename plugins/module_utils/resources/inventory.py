@@ -9,6 +9,7 @@ import difflib
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
+from ansible_collections.podnet.calico.plugins.module_utils.marks import INVENTORY, MANAGED_LABEL
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS
 
@@ -17,6 +18,7 @@ Document = t.Dict[str, t.Any]
 
 _POOL = {"name", "labels", "encapsulation", "ipip_mode", "vxlan_mode", *options.IPPOOL}
 _PEER = {"name", "labels", "password", *options.BGP_PEER}
+_FILTER = {"name", "labels", *options.BGP_FILTER}
 _CONFIGURATION = {"labels", "node_mesh_password", *options.BGP_CONFIGURATION, *options.SERVICE_RANGES}
 
 
@@ -25,18 +27,24 @@ def documents(
     pools: t.Sequence[Variables] = (),
     nodes: t.Sequence[Variables] = (),
     peers: t.Sequence[Variables] = (),
+    filters: t.Sequence[Variables] = (),
     bgp_configuration: Variables | None = None,
     extra: t.Sequence[Document] = (),
 ) -> list[Document]:
     """Return the documents that an inventory asks for.
 
-    pools, peers: the options of calico_ippool and calico_bgp_peer; nodes: host, name, address (CIDR), labels,
-    as_number, route_reflector_cluster_id; extra: documents as they are. Raises InvalidInput for unknown keys and double
-    names.
+    pools, peers, filters: the options of calico_ippool, calico_bgp_peer, calico_bgp_filter; nodes: host, name, address
+    (CIDR), ipv6_address (CIDR, beside an IPv4 one), labels, as_number, route_reflector_cluster_id; extra: documents as
+    they are. Raises InvalidInput for unknown keys and double names.
     """
     problems: list[InvalidInput] = []
     made: list[Document] = []
-    for variable, rows, known in (("calico_ip_pools", pools, _POOL), ("calico_bgp_peers", peers, _PEER)):
+    lists = (
+        ("calico_ip_pools", pools, _POOL),
+        ("calico_bgp_filters", filters, _FILTER),
+        ("calico_bgp_peers", peers, _PEER),
+    )
+    for variable, rows, known in lists:
         for index, row in enumerate(rows):
             problems += _unknown(f"{variable}[{index}]", row, known)
             if not row.get("name"):
@@ -45,15 +53,26 @@ def documents(
         if pool.get("encapsulation") not in (None, *ENCAPSULATIONS):
             message = f'calico_ip_pools[{index}]: encapsulation "{pool["encapsulation"]}" does not exist'
             problems.append(InvalidInput(message, remedy=f"Use one of {', '.join(ENCAPSULATIONS)}"))
+    problems += _unknown_in_rules(filters)
     problems += _unknown("calico_bgp_configuration", bgp_configuration or {}, _CONFIGURATION)
     problems += _double_names(nodes)
     raise_all(problems)
     made += [options.ippool(pool) for pool in pools]
     made += [options.node(_node(node)) for node in nodes]
-    made += [options.bgp_peer(peer) for peer in peers]
+    made += [_of_inventory(options.bgp_filter(item)) for item in filters]
+    made += [_of_inventory(options.bgp_peer(peer)) for peer in peers]
     if bgp_configuration:
         made.append(options.bgp_configuration({"name": "default", **bgp_configuration}))
     return [*made, *extra]
+
+
+def _of_inventory(document: Document) -> Document:
+    """Return a document with the label by which it goes from the datastore when it has gone from the inventory."""
+    metadata = document["metadata"]
+    return {
+        **document,
+        "metadata": {**metadata, "labels": {**(metadata.get("labels") or {}), MANAGED_LABEL: INVENTORY}},
+    }
 
 
 def _unknown(where: str, row: Variables, known: t.Collection[str]) -> t.Iterator[InvalidInput]:
@@ -61,6 +80,22 @@ def _unknown(where: str, row: Variables, known: t.Collection[str]) -> t.Iterator
         near = difflib.get_close_matches(key, known, n=1)
         remedy = f"Do you mean {near[0]}?" if near else f"Known are {', '.join(sorted(known))}"
         yield InvalidInput(f'{where}: there is no option "{key}"', remedy=remedy)
+
+
+def _unknown_in_rules(filters: t.Sequence[Variables]) -> t.Iterator[InvalidInput]:
+    """Yield unknown keys in the rules of filters and in their operations; other shapes are the model's to refuse."""
+    for number, row in enumerate(filters):
+        for option in options.BGP_FILTER:
+            for path, rule in _mappings(f"calico_bgp_filters[{number}].{option}", row.get(option)):
+                yield from _unknown(path, rule, options.BGP_FILTER_RULE)
+                for inner, operation in _mappings(f"{path}.operations", rule.get("operations")):
+                    yield from _unknown(inner, operation, options.BGP_FILTER_OPERATION)
+
+
+def _mappings(path: str, items: t.Any) -> t.Iterator[tuple[str, Variables]]:
+    for index, item in enumerate(items if isinstance(items, list) else ()):
+        if isinstance(item, t.Mapping):
+            yield f"{path}[{index}]", item
 
 
 def _double_names(nodes: t.Sequence[Variables]) -> t.Iterator[InvalidInput]:
@@ -77,4 +112,4 @@ def _double_names(nodes: t.Sequence[Variables]) -> t.Iterator[InvalidInput]:
 def _node(node: Variables) -> Document:
     family = "ipv6_address" if ":" in node["address"] else "ipv4_address"
     fields = {key: node.get(key) for key in ("name", "labels", "as_number", "route_reflector_cluster_id")}
-    return {**fields, family: node["address"]}
+    return {**fields, "ipv6_address": node.get("ipv6_address"), family: node["address"]}
