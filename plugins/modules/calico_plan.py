@@ -32,6 +32,10 @@ options:
     type: list
     elements: dict
     default: []
+  prune_marked:
+    description: As O(podnet.calico.calico_resources#module:prune_marked), without anything being deleted.
+    type: str
+    default: ""
   bgp:
     description:
       - Whether BIRD routes. V(auto) says yes if a pool does without VXLAN, or if there is a BGPPeer.
@@ -87,7 +91,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 def work(module: AnsibleModule) -> Outcome:
     """Plan for all hosts."""
     hosts = module.params["hosts"]
-    wanted = put(snapshot(connect(module.params)), module.params["resources"])
+    stored = snapshot(connect(module.params))
+    wanted = put(stored, module.params["resources"], pruned=module.params["prune_marked"])
     claimed = claim(wanted, hosts, now=time.time_ns())
     options = {key: module.params[key] for key in ("bgp", "standby", "secrets")}
     return Outcome([], {"plans": plan_all(claimed, hosts, **options)})
@@ -98,6 +103,7 @@ def main() -> None:
     spec = {
         "hosts": {"type": "dict", "required": True},
         "resources": {"type": "list", "elements": "dict", "default": []},
+        "prune_marked": {"type": "str", "default": ""},
         "bgp": {"type": "str", "choices": ["auto", "enabled", "disabled"], "default": "auto"},
         "standby": {"type": "bool", "default": False},
         "secrets": {"type": "list", "elements": "str", "no_log": False},
