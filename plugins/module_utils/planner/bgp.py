@@ -15,7 +15,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
     Bgp,
     BgpFamily,
     Filter,
-    PoolRule,
     Session,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner.peering import listen_port
@@ -24,7 +23,6 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.ip import Interface
     from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Cluster
     from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import BGPConfiguration
-    from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
     from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
 
 NO_SERVICES = "node.kubernetes.io/exclude-from-external-load-balancers"
@@ -95,23 +93,12 @@ def _family(cluster: Cluster, node: Node, version: int) -> BgpFamily:
         version=version,
         address=str(interface.ip),
         subnet=str(interface.network),
-        pools=tuple(_rule(pool) for pool in cluster.pools if pool.cidr.version == version),
+        pools=cluster.pool_rules[version],
         blocks=tuple(str(cidr) for cidr in blocks if cidr.version == version and cidr.prefixlen < cidr.max_prefixlen),
         services=_services(cluster.bgp, node, version),
         reflected_services=balanced if node.route_reflector_cluster_id else (),
         advertisements=_advertisements(cluster, node, version),
         priority=priorities[version] or 1024,
-    )
-
-
-def _rule(pool: IPPool) -> PoolRule:
-    tunnel = "ipip" if pool.ipip_mode != "Never" else "vxlan" if pool.vxlan_mode != "Never" else ""
-    return PoolRule(
-        cidr=str(pool.cidr),
-        block_size=pool.block_size,
-        tunnel=tunnel,
-        cross_subnet="CrossSubnet" in (pool.ipip_mode, pool.vxlan_mode),
-        exported=not pool.disable_bgp_export,
     )
 
 

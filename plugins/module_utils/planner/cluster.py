@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.ip import contains, order
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam_ledger import PROBE_TYPE, pools_of
+from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import PoolRule
 from ansible_collections.podnet.calico.plugins.module_utils.planner.peering import Peering
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import BGPConfiguration
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_peer import BGPPeer
@@ -70,9 +71,26 @@ class Cluster:
         return frozenset(pool.cidr.version for pool in self.pools)
 
     @functools.cached_property
+    def pool_rules(self) -> dict[int, tuple[PoolRule, ...]]:
+        """Return how BIRD treats routes of the pools, by IP version; the same on all nodes."""
+        rules = [(pool.cidr.version, _rule(pool)) for pool in self.pools]
+        return {version: tuple(rule for of, rule in rules if of == version) for version in (4, 6)}
+
+    @functools.cached_property
     def peering(self) -> Peering:
         """Return who peers with whom, worked out once for all nodes."""
         return Peering(self.nodes, self.peers, self.bgp, self.node_bgp)
+
+
+def _rule(pool: IPPool) -> PoolRule:
+    tunnel = "ipip" if pool.ipip_mode != "Never" else "vxlan" if pool.vxlan_mode != "Never" else ""
+    return PoolRule(
+        cidr=str(pool.cidr),
+        block_size=pool.block_size,
+        tunnel=tunnel,
+        cross_subnet="CrossSubnet" in (pool.ipip_mode, pool.vxlan_mode),
+        exported=not pool.disable_bgp_export,
+    )
 
 
 def read(snapshot: Snapshot) -> Cluster:
