@@ -14,10 +14,15 @@ author:
 description:
   - Writes BIRD's configuration from a plan, checks it with C(bird -p) before it is put in place, and has a running BIRD
     take it over. BIRD is never started, stopped or restarted; sessions that do not change stay up.
+  - A running BIRD takes a change over for a limited time and goes back to the old configuration by itself, unless this
+    module has seen that all sessions that should stay are still up and have their routes. So a change that cuts the
+    host off undoes itself.
+  - The diff and the result tell which sessions are reset and which prefixes are withdrawn, in check mode as well.
   - The configuration is a file of its own, C(/etc/bird/podnet-calico.conf); C(/etc/bird/bird.conf) is not touched.
+    Passwords are in C(/etc/bird/podnet-calico-secrets.conf), which only BIRD's user can read.
   - A running BIRD that serves somebody else is refused.
 requirements:
-  - BIRD 2.0.12 or newer, before 3 (Debian package bird2)
+  - BIRD 2.0.12 or newer (Debian package bird2)
 extends_documentation_fragment:
   - podnet.calico.attributes
 options:
@@ -26,8 +31,41 @@ options:
       - The part C(bgp) of the node's plan, one of RV(podnet.calico.calico_plan#module:plans).
       - Needed for O(state=present).
     type: dict
+  passwords:
+    description:
+      - The passwords that sessions of the plan name, as a dictionary of secrets, each a dictionary of keys and values.
+      - What no session names is ignored. Values are neither shown nor logged, nor is anything made from them.
+    type: dict
+    default: {}
+  bfd:
+    description: Whether sessions are watched by BFD.
+    type: bool
+    default: false
+  max_sessions_reset:
+    description:
+      - How many sessions a change may reset; if it were more, nothing is changed and the module fails with their names.
+        Without it there is no limit.
+      - Sessions that the plan does not have any more are not counted.
+    type: int
+  max_prefixes_withdrawn:
+    description:
+      - How many prefixes of its own the node may cease to announce; if it were more, nothing is changed and the module
+        fails with their names. Without it there is no limit.
+    type: int
+  max_routes_lost:
+    description:
+      - How many routes of sessions that stay may be refused by the new configuration, or own prefixes not be announced
+        to a peer, which were before. If it is more, the change is undone and the module fails.
+      - Routes of pools that are removed, and prefixes in RV(prefixes_withdrawn), do not count. Neither do routes that
+        peers withdraw in the meantime.
+    type: int
+    default: 0
+  timeout:
+    description: Seconds after which BIRD undoes a change by itself if this module has not confirmed it. At least 5.
+    type: int
+    default: 20
   state:
-    description: V(absent) has BIRD take its routes out of the kernel and end our sessions, and removes the file.
+    description: V(absent) has BIRD take its routes out of the kernel and end our sessions, and removes the files.
     type: str
     choices: [present, absent]
     default: present
@@ -37,11 +75,21 @@ EXAMPLES = r"""
 - name: Follow the plan
   podnet.calico.calico_bird:
     bgp: "{{ calico_node_plan.bgp }}"
+
+- name: Follow the plan if no session is reset
+  podnet.calico.calico_bird:
+    bgp: "{{ calico_node_plan.bgp }}"
+    passwords:
+      routers:
+        tor1: "{{ vault_password_of_tor1 }}"
+    max_sessions_reset: 0
 """
 
 RETURN = r"""
 changes:
-  description: What was changed, or would be in check mode.
+  description:
+    - What was changed, or would be in check mode. A change of kind C(session) that replaces a session has in the diff
+      whether it resets it.
   returned: success
   type: list
   elements: dict
@@ -50,27 +98,64 @@ running:
   description: Whether BIRD runs.
   returned: success
   type: bool
+sessions_added:
+  description: Names of the sessions that the change makes.
+  returned: success
+  type: list
+  elements: str
+  sample: [bgp_192_0_2_1]
+sessions_removed:
+  description: Names of the sessions that the change ends for good.
+  returned: success
+  type: list
+  elements: str
+sessions_reset:
+  description: Names of the sessions that end and come up again with other options.
+  returned: success
+  type: list
+  elements: str
+prefixes_announced:
+  description: Prefixes of its own that the node announces from now on.
+  returned: success
+  type: list
+  elements: str
+  sample: [10.244.166.128/26]
+prefixes_withdrawn:
+  description: Prefixes of its own that the node announces no longer.
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.podnet.calico.plugins.module_utils.bird import daemon
-from ansible_collections.podnet.calico.plugins.module_utils.bird.render import render
+from ansible_collections.podnet.calico.plugins.module_utils.bird.removal import remove
+from ansible_collections.podnet.calico.plugins.module_utils.bird.safe_apply import Limits, ensure
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 
 def work(module: AnsibleModule) -> Outcome:
     """Bring BIRD's configuration in line with the options."""
-    if module.params["state"] == "absent":
-        return daemon.remove(check_mode=module.check_mode)
-    return daemon.ensure(render(module.params["bgp"]), check_mode=module.check_mode)
+    given = module.params
+    if given["state"] == "absent":
+        return remove(check_mode=module.check_mode)
+    limits = Limits(
+        given["max_sessions_reset"], given["max_prefixes_withdrawn"], given["max_routes_lost"], given["timeout"]
+    )
+    return ensure(given["bgp"], given["passwords"], limits, bfd=given["bfd"], check_mode=module.check_mode)
 
 
 def main() -> None:
     """Run the module."""
     spec = {
         "bgp": {"type": "dict"},
+        "passwords": {"type": "dict", "default": {}, "no_log": True},
+        "bfd": {"type": "bool", "default": False},
+        "max_sessions_reset": {"type": "int"},
+        "max_prefixes_withdrawn": {"type": "int"},
+        "max_routes_lost": {"type": "int", "default": 0},
+        "timeout": {"type": "int", "default": 20},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
     required = [("state", "present", ["bgp"])]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: calico_bird_info
-short_description: Read BIRD's BGP sessions, or wait for them
+short_description: Read BIRD's BGP sessions and routes, or wait for them
 version_added: 1.0.0
 author:
   - podnet.calico contributors (!UNKNOWN)
 description:
-  - Returns the state of each BGP session of the running BIRD. Changes nothing.
+  - Returns the state of each BGP session of the running BIRD, how many routes it has, and how many of BIRD's routes are
+    in the kernel. Changes nothing.
 extends_documentation_fragment:
   - podnet.calico.attributes.info
 options:
@@ -21,8 +22,15 @@ options:
     type: list
     elements: str
     default: []
+  routes:
+    description: Prefixes to wait for, which shall be in the kernel as routes of BIRD.
+    type: list
+    elements: str
+    default: []
   wait:
-    description: Seconds to wait until all O(sessions) are established; fails with the names of those that are not.
+    description:
+      - Seconds to wait until all O(sessions) are established and all O(routes) are there; fails with the names of those
+        that are not.
     type: float
     default: 0
 """
@@ -34,29 +42,56 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+version:
+  description: BIRD's version; empty if none runs.
+  returned: success
+  type: str
+  sample: "2.0.12"
 sessions:
-  description: Sessions by name.
+  description:
+    - Sessions by name. C(info) is C(Established), or what keeps the session from it. C(since) is when that began.
+    - The numbers are of routes, C(preferred) are those that BIRD uses.
   returned: success
   type: dict
-  sample: {mesh_192_0_2_12: {name: mesh_192_0_2_12, kind: BGP, state: up, info: Established}}
+  sample:
+    bgp_192_0_2_12:
+      name: bgp_192_0_2_12
+      kind: BGP
+      state: up
+      since: "13:34:35.877"
+      info: Established
+      address: 192.0.2.12
+      remote_as: 64512
+      local_as: 64512
+      last_error: ""
+      imported: 1
+      filtered: 0
+      exported: 1
+      preferred: 1
+routes:
+  description: How many routes in the kernel BIRD has learned, by IP version.
+  returned: success
+  type: dict
+  sample: {ipv4: 2, ipv6: 0}
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.podnet.calico.plugins.module_utils.bird.daemon import inform
+from ansible_collections.podnet.calico.plugins.module_utils.bird.inform import inform
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 
 def work(module: AnsibleModule) -> Outcome:
     """Read the sessions."""
-    return inform(module.params["sessions"], module.params["wait"])
+    return inform(module.params["sessions"], module.params["routes"], module.params["wait"])
 
 
 def main() -> None:
     """Run the module."""
     spec = {
         "sessions": {"type": "list", "elements": "str", "default": []},
+        "routes": {"type": "list", "elements": "str", "default": []},
         "wait": {"type": "float", "default": 0},
     }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)

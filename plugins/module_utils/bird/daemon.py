@@ -1,71 +1,75 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The running BIRD and its configuration file: check, put in place, reconfigure, read; never restart."""
+"""The running BIRD as birdc shows it, and `bird -p`; never started, stopped or restarted here."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import subprocess
-import time
 import typing as t
-from dataclasses import asdict, dataclass
 
-from ansible_collections.podnet.calico.plugins.module_utils import owned_file
-from ansible_collections.podnet.calico.plugins.module_utils.bird.render import DIGEST, render_empty
-from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
+from ansible_collections.podnet.calico.plugins.module_utils.bird.render import DIGEST
+from ansible_collections.podnet.calico.plugins.module_utils.bird.render_secrets import SECRETS
+from ansible_collections.podnet.calico.plugins.module_utils.bird.status import Status, parse
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, DaemonError
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import route_apply
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.routes import Plan
 
 CONFIG_PATH = "/etc/bird/podnet-calico.conf"
-_ROUTE_PROTOCOL = 12  # RTPROT_BIRD (linux/rtnetlink.h)
+OLDEST = (2, 0)
+"""The version that configurations are made for where no BIRD is installed yet."""
+
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 # Protocols that carry somebody's routes: a BIRD that runs them under another configuration is not ours to take over.
 _ROUTING = {"BGP", "OSPF", "RIP", "Babel"}
 
 
-@dataclass(frozen=True)
-class Protocol:
-    """One line of `birdc show protocols`: for BGP, info is "Established" or what keeps the session from it."""
-
-    name: str
-    kind: str
-    state: str
-    info: str
-
-
-def _run(*command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, env=_ENVIRONMENT, check=False)
+def _run(*command: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, input=given, capture_output=True, text=True, env=_ENVIRONMENT, check=False)
 
 
 def ask(command: str) -> str | None:
     """Return BIRD's answer to a command without its greeting; None if no BIRD runs."""
+    answer = _birdc(command)
+    return None if answer is None else "\n".join(answer.splitlines()[1:])
+
+
+def _birdc(command: str) -> str | None:
     try:
         answer = _run("birdc", command)
     except FileNotFoundError:
         return None
     if answer.returncode and "onnect" in answer.stdout + answer.stderr:  # "Unable to connect to server control socket"
         return None
-    return "\n".join(answer.stdout.splitlines()[1:])
+    return answer.stdout
 
 
-def protocols() -> dict[str, Protocol]:
-    """Return the protocols of the running BIRD by name; empty if none runs."""
-    found = {}
-    for line in (ask("show protocols") or "").splitlines()[1:]:
-        words = line.split(None, 5)
-        if len(words) >= 4:
-            found[words[0]] = Protocol(words[0], words[1], words[3], words[5].strip() if len(words) > 5 else "")
-    return found
+def ask_all(commands: t.Sequence[str]) -> list[str]:
+    """Return the answers to several commands, by one process; raises DaemonError if BIRD does not answer all."""
+    if not commands:
+        return []
+    answer = _run("birdcl", given="".join(f"{command}\n" for command in commands)).stdout
+    found = re.split(r"^bird> ", answer, flags=re.MULTILINE)[1 : len(commands) + 1]
+    if len(found) < len(commands):
+        raise DaemonError(
+            f"ask BIRD for {len(commands)} things: it answered {len(found)} of them", remedy="See its log"
+        )
+    return [text.partition("\n")[2] for text in found]
 
 
-def sessions() -> dict[str, Protocol]:
-    """Return the BGP sessions of the running BIRD by name."""
-    return {name: protocol for name, protocol in protocols().items() if protocol.kind == "BGP"}
+def read() -> Status:
+    """Return BIRD's version and protocols, by one call of birdc; no version if no BIRD runs."""
+    return parse(_birdc("show protocols all") or "")
+
+
+def installed_version() -> tuple[int, int] | None:
+    """Return the version of the installed BIRD, as (2, 17); None if there is none."""
+    try:
+        answer = _run("bird", "--version")
+    except FileNotFoundError:
+        return None
+    found = re.search(r"(\d+)\.(\d+)", answer.stdout + answer.stderr)
+    return (int(found.group(1)), int(found.group(2))) if found else OLDEST
 
 
 def digest(text: str) -> str:
@@ -74,22 +78,26 @@ def digest(text: str) -> str:
     return found.group(1) if found else ""
 
 
-def running_digest() -> str | None:
-    """Return the digest of the configuration that BIRD runs: empty if it is not ours, None if no BIRD runs."""
-    answer = ask(f"eval {DIGEST}")
-    if answer is None:
+class Running(t.NamedTuple):
+    """What BIRD runs: digest of the configuration (empty if it is not ours), and which secrets (empty for none)."""
+
+    digest: str
+    secrets: str
+
+
+def running() -> Running | None:
+    """Return what the running BIRD was configured with; None if no BIRD runs."""
+    if ask("show status") is None:
         return None
-    return answer.strip() if re.fullmatch(r"[0-9a-f]{64}", answer.strip()) else ""
+    said = [answer.strip() for answer in ask_all([f"eval {DIGEST}", f"eval {SECRETS}"])]
+    return Running(*(word if re.fullmatch(r"[0-9a-f]{16,64}", word) else "" for word in said))
 
 
-def refuse_foreign(running: str | None) -> None:
-    """Raise Conflict if the running BIRD serves somebody else: its sessions would end with our configuration.
-
-    running: what running_digest returned.
-    """
-    if running != "":
-        return
-    foreign = sorted(p.name for p in protocols().values() if p.kind in _ROUTING and not p.name.startswith("podnet_"))
+def refuse_foreign(status: Status) -> None:
+    """Raise Conflict if a BIRD that is not configured by us serves somebody: its sessions would end."""
+    foreign = sorted(
+        p.name for p in status.protocols.values() if p.kind in _ROUTING and not p.name.startswith("podnet_")
+    )
     if foreign:
         raise Conflict(
             f"configure BIRD: the running BIRD has sessions that are not ours ({', '.join(foreign)})",
@@ -97,13 +105,8 @@ def refuse_foreign(running: str | None) -> None:
         )
 
 
-def install_config(text: str, path: str = CONFIG_PATH) -> None:
-    """Check a configuration with `bird -p` and put it in place in one step; raises DaemonError with BIRD's words."""
-    owned_file.write(path, text, mode=0o640, group="bird", check=check_config)
-
-
 def check_config(path: str) -> None:
-    """Have BIRD parse a configuration file."""
+    """Have BIRD parse a configuration file; raises DaemonError with BIRD's words."""
     try:
         answer = _run("bird", "-p", "-c", path)
     except FileNotFoundError as error:
@@ -115,97 +118,25 @@ def check_config(path: str) -> None:
         raise DaemonError(f"check BIRD's configuration: {said}", remedy="This is a defect of ours: please report it")
 
 
-def reconfigure(path: str = CONFIG_PATH) -> None:
-    """Have the running BIRD take over the file: sessions that do not change stay up."""
-    answer = ask(f'configure "{path}"') or ""
+def configure(path: str, seconds: int | None = None) -> None:
+    """Have the running BIRD take over a file; after some seconds it undoes that by itself, unless it is confirmed."""
+    limited = f" timeout {seconds}" if seconds is not None else ""
+    answer = ask(f'configure "{path}"{limited}') or ""
     if "Reconfigur" not in answer:
-        raise DaemonError(f"reconfigure BIRD: {answer.strip() or 'no answer'}", remedy="See its log; the old one stays")
+        said = answer.strip().replace(path, os.path.basename(CONFIG_PATH))
+        raise DaemonError(f"reconfigure BIRD: {said or 'no answer'}", remedy="See its log; the old one stays")
 
 
-def wait_established(names: t.Iterable[str], seconds: float) -> dict[str, Protocol]:
-    """Wait until the named sessions are established; raises DaemonError naming those that are not in time."""
-    wanted = set(names)
-    deadline = time.monotonic() + seconds
-    while True:
-        found = sessions()
-        down = sorted(name for name in wanted if name not in found or found[name].info != "Established")
-        if not down:
-            return found
-        if time.monotonic() > deadline:
-            states = ", ".join(
-                f"{name} ({found[name].info or found[name].state})" if name in found else f"{name} (absent)"
-                for name in down
-            )
-            raise DaemonError(
-                f"wait {seconds:g} s for BGP sessions: {len(down)} of {len(wanted)} are not established: {states}",
-                remedy="Is BIRD running on the peers, and is TCP port 179 open between the nodes?",
-            )
-        time.sleep(0.2)
+def confirm() -> None:
+    """Have BIRD keep what it took over; raises DaemonError if it has undone it already."""
+    answer = ask("configure confirm") or ""
+    if "confirmed" not in answer:
+        raise DaemonError(
+            f"confirm BIRD's new configuration: {answer.strip() or 'no answer'}",
+            remedy="It has undone the change, since its time was over; run again, with a longer timeout on a slow host",
+        )
 
 
-def ensure(text: str, *, check_mode: bool, path: str = CONFIG_PATH) -> Outcome:
-    """Put a configuration in place and have a running BIRD follow it; a BIRD that does not run is not started."""
-    before = owned_file.read(path)
-    running = running_digest()
-    refuse_foreign(running)
-    changes = compare("file", {path: before} if before else {}, {path: text})
-    stale = running is not None and running != digest(text)
-    if stale:
-        changes.append(Change("bird", "running configuration", {"digest": running}, {"digest": digest(text)}))
-    if not check_mode:
-        if before != text:
-            install_config(text, path)
-        if stale:
-            reconfigure(path)
-    return Outcome(changes, {"running": running is not None})
-
-
-def remove(*, check_mode: bool, path: str = CONFIG_PATH) -> Outcome:
-    """Have BIRD take its routes out of the kernel and end our sessions, and delete our configuration."""
-    before = owned_file.read(path)
-    changes = compare("file", {path: before} if before else {}, {})
-    empty = render_empty()
-    running = running_digest()
-    ours = bool(running) and running != digest(empty)
-    if ours:
-        changes.append(Change("bird", "running configuration", {"digest": running}, {"digest": digest(empty)}))
-    if not check_mode and ours:
-        install_config(empty, path)
-        reconfigure(path)
-        _wait_withdrawn(before)
-    if before and running is None:
-        changes += _delete_left_behind(before, check_mode)
-    if not check_mode and (before or ours):
-        os.unlink(path)
-    return Outcome(changes, {"running": running is not None})
-
-
-def _left_behind(netlink: Netlink, config: str) -> Plan:
-    """Return the deletions of BIRD's routes that are in the kernel for the pools of a configuration."""
-    pools = [ipaddress.ip_network(cidr) for cidr in re.findall(r"(\d+\.\d+\.\d+\.\d+/\d+)\{", config)]
-    return route_apply.left_behind(netlink, _ROUTE_PROTOCOL, pools)
-
-
-def _wait_withdrawn(config: str, seconds: float = 10) -> None:
-    """Wait until BIRD has taken its routes out of the kernel, which it does in its own time."""
-    deadline = time.monotonic() + seconds
-    with Netlink() as netlink:
-        while _left_behind(netlink, config):
-            if time.monotonic() > deadline:
-                raise DaemonError(f"wait {seconds:g} s for BIRD to take its routes out of the kernel: some are left")
-            time.sleep(0.1)
-
-
-def _delete_left_behind(config: str, check_mode: bool) -> list[Change]:
-    """Delete the routes that a BIRD which does not run any more left in the kernel, as it does on purpose."""
-    with Netlink() as netlink:
-        changes = _left_behind(netlink, config)
-        if not check_mode:
-            route_apply.apply(netlink, changes)
-    return list(changes)
-
-
-def inform(names: t.Iterable[str], wait: float) -> Outcome:
-    """Return the sessions of the running BIRD after waiting for the named ones to be established."""
-    found = wait_established(names, wait) if wait else sessions()
-    return Outcome([], {"sessions": {name: asdict(session) for name, session in sorted(found.items())}})
+def undo() -> None:
+    """Have BIRD go back to the configuration that it had before."""
+    ask("configure undo")

@@ -1,0 +1,140 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real BIRDs in namespaces, each with its own /etc/bird and /run/bird, driven by calico_bird and calico_bird_info."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+import subprocess
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+from ansible_collections.podnet.calico.tests.kernel.net import COLLECTIONS, Modules, Namespace, Result
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, plans, pool
+
+Birds = t.Tuple["Bird", "Bird", "Bird"]
+NODES = {"node1": "192.0.2.11/24", "node2": "192.0.2.12/24"}
+THREE = {**NODES, "node3": "192.0.2.13/24"}
+SESSION2, SESSION3 = "bgp_192_0_2_12", "bgp_192_0_2_13"
+CONFIG, SECRETS = "podnet-calico.conf", "podnet-calico-secrets.conf"
+_BIND = 'mount --bind "$1" /etc/bird && mount --bind "$2" /run/bird && exec nsenter --net="$3" '
+_START = _BIND + "bird -f -u bird -g bird -c /etc/bird/podnet-calico.conf -s /run/bird/bird.ctl"
+_MODULE = _BIND + '"$4" -m ansible_collections.podnet.calico.plugins.modules.calico_bird'
+
+
+class Bird:
+    """A host with its own BIRD, which runs as BIRD's user."""
+
+    def __init__(self, host: Namespace, files: Path, modules: Modules) -> None:
+        self.host, self.modules = host, modules
+        self.etc, self.run = files / "etc", files / "run"
+        self.config, self.secrets = self.etc / CONFIG, self.etc / SECRETS
+        for directory in (self.etc, self.run):
+            directory.mkdir(parents=True)
+            shutil.chown(directory, "bird", "bird")
+        self._process: subprocess.Popen[str] | None = None
+
+    def module(self, name: str, params: Result, *, check: bool = False) -> Result:
+        binds = {"/etc/bird": str(self.etc), "/run/bird": str(self.run)}
+        return self.modules.run(self.host.path, name, params, check=check, binds=binds)
+
+    def apply(self, params: Result) -> Result:
+        """Run calico_bird in check mode and for real: the first has to predict the second."""
+        predicted = self.module("calico_bird", params, check=True)
+        done = self.module("calico_bird", params)
+        assert not done.get("failed"), done["msg"]
+        assert {**done, "diff": predicted["diff"]} == predicted
+        return done
+
+    def begin(self, params: Result) -> subprocess.Popen[str]:
+        """Run calico_bird as a process of its own, to be disturbed."""
+        command = self._inside(_MODULE, sys.executable)
+        env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": str(COLLECTIONS), "LC_ALL": "C.UTF-8"}
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env)
+        assert process.stdin is not None
+        process.stdin.write(json.dumps({"ANSIBLE_MODULE_ARGS": params}))
+        process.stdin.close()
+        return process
+
+    def _inside(self, script: str, *more: str) -> list[str]:
+        return ["unshare", "-m", "sh", "-c", script, "sh", str(self.etc), str(self.run), self.host.path, *more]
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._inside(_START), text=True)
+        wait_for(lambda: (self.run / "bird.ctl").exists())
+
+    def ask(self, question: str) -> str:
+        command = ["birdc", "-s", str(self.run / "bird.ctl"), *question.split()]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    def digest(self) -> str:
+        return self.ask("eval PODNET_DIGEST").split()[-1]
+
+    def since(self) -> dict[str, str]:
+        """Return when the state of each session began."""
+        lines = [line.split() for line in self.ask("show protocols").splitlines()]
+        return {words[0]: words[4] for words in lines if words[1:2] == ["BGP"]}
+
+    def established(self, *names: str) -> bool:
+        return all("Established" in self.ask(f"show protocols {name}") for name in names)
+
+    def kernel_routes(self, version: int = 4) -> dict[str, Result]:
+        return self.host.routes("proto bird", version)
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.etc.iterdir())
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+
+    def kill(self) -> None:
+        """End BIRD as a crash does: its socket stays, and so do its routes."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+
+
+def wait_for(condition: t.Callable[[], t.Any], seconds: float = 20) -> None:
+    """Wait until something is so; what is not in time fails."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        time.sleep(0.05)
+
+
+def planned(encapsulation: str = "None", nodes: t.Mapping[str, str] = NODES) -> dict[str, Result]:
+    made = plans(cluster(pool(encapsulation=encapsulation), nodes=nodes), nodes, bgp="enabled")
+    return {name: {"bgp": plan["bgp"]} for name, plan in made.items()}
+
+
+def block(params: Result) -> str:
+    """Return the first block of a node."""
+    return str(params["bgp"]["families"][0]["blocks"][0])
+
+
+def changed(params: Result, change: t.Callable[[Result], t.Any]) -> Result:
+    """Return parameters of calico_bird whose bgp is another."""
+    result = copy.deepcopy(params)
+    change(result["bgp"])
+    return result
+
+
+def start_mesh(birds: t.Sequence[Bird], plan: dict[str, Result]) -> None:
+    """Configure and start a BIRD for each node of the plan, and wait for all sessions and routes."""
+    pairs = list(zip(birds, plan.values()))
+    for bird, params in pairs:
+        assert bird.module("calico_bird", params)["running"] is False
+        bird.start()
+    for bird, params in pairs:
+        names = [session["name"] for session in params["bgp"]["sessions"]]
+        found = bird.module("calico_bird_info", {"sessions": names, "wait": 30})
+        assert [found["sessions"][name]["info"] for name in names] == ["Established"] * len(names), found
+        for name in names:
+            wait_for(lambda bird=bird, name=name: "1 imported" in bird.ask(f"show protocols all {name}"))
