@@ -22,12 +22,13 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["test"]
 
 # What `test` runs, the quickest first.
-PARTS = ("lint", "units", "kernel", "lab", "molecule", "scenarios", "ipip", "sanity")
+PARTS = ("lint", "units", "kernel", "bgp", "lab", "molecule", "scenarios", "ipip", "sanity")
 
 # ansible-test does not judge these: programs that run on the machine of a developer, some with an interpreter of their
 # own in the first line, and tests that need root. ruff sees them like everything else.
 NOT_FOR_ANSIBLE_TEST = (
     "tests/benchmarks/",
+    "tests/bgp/",
     "tests/kernel/",
     "tests/lab/",
     "tests/scenarios/",
@@ -83,6 +84,12 @@ def units(session: nox.Session) -> None:
 def kernel(session: nox.Session) -> None:
     """The modules that touch the kernel, in throw-away namespaces, with both supported lines of pyroute2 (root)."""
     _pytest(session, "tests/kernel")
+
+
+@nox.session
+def bgp(session: nox.Session) -> None:
+    """BIRD as the modules configure it against FRR, GoBGP and a hostile ExaBGP, in throw-away namespaces (root)."""
+    _pytest(session, "tests/bgp")
 
 
 @nox.session
