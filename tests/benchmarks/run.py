@@ -18,13 +18,13 @@ import traceback
 import typing as t
 from pathlib import Path
 
-from ansible_collections.podnet.calico.tests.benchmarks import engine, figures, kernel, machine, scene
+from ansible_collections.podnet.calico.tests.benchmarks import bgp, bgp_farm, engine, figures, kernel, machine
 from ansible_collections.podnet.calico.tests.benchmarks.case import Case, chosen
 from ansible_collections.podnet.calico.tests.benchmarks.measure import Bench, MeasuringFailed
 
 RESULTS = Path(__file__).parent / "results.json"
 LOCK = "/run/podnet-bench.lock"
-GROUPS: dict[str, tuple[Case, ...]] = {"kernel": kernel.CASES}
+GROUPS: dict[str, tuple[Case, ...]] = {"kernel": kernel.CASES, "bgp": bgp.CASES}
 QUICK = 20  # by how much a quick run divides the number of objects
 
 
@@ -79,13 +79,13 @@ def _alone() -> t.Iterator[None]:
 @contextlib.contextmanager
 def _swept() -> t.Iterator[None]:
     """Begin without leftovers of an earlier run, and leave none; the removal is not to be interrupted."""
-    scene.sweep()
+    bgp_farm.sweep()
     try:
         yield
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
-        scene.sweep()
+        bgp_farm.sweep()
 
 
 def _measure(cases: t.Iterable[Case], *, quick: bool) -> tuple[list[figures.Figure], list[str]]:

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.podnet.calico.tests.benchmarks import figures, kernel, scene
+from ansible_collections.podnet.calico.tests.benchmarks import figures, kernel, run, scene
 from ansible_collections.podnet.calico.tests.benchmarks.case import chosen
 from ansible_collections.podnet.calico.tests.benchmarks.measure import Bench, Cost, MeasuringFailed, command, forked
 
-GOALS = [(name, goal) for case in kernel.CASES for name, goal in case.goals.items()]
+IDS = [(group, name) for group, cases in run.GROUPS.items() for case in cases for name in case.goals]
+GOALS = [goal for cases in run.GROUPS.values() for case in cases for goal in case.goals.items()]
 
 
 def test_every_id_is_of_one_case_and_of_its_group() -> None:
-    ids = [name for name, __ in GOALS]
-    assert len(ids) == len(set(ids))
-    assert {name.partition(".")[0] for name in ids} == {"kernel"}
+    assert len(IDS) == len({name for __, name in IDS})
+    assert [name for group, name in IDS if name.partition(".")[0] != group] == []
 
 
 @pytest.mark.parametrize(("name", "goal"), [pair for pair in GOALS if pair[1]], ids=lambda word: word)
