@@ -194,7 +194,7 @@ class Stage:
     def module(self, node: str, module: str, **options: t.Any) -> dict[str, t.Any]:
         """Run one module of the collection on a node and return its result; it has to succeed."""
         command = [str(PROGRAMS / "ansible"), "-i", str(self.inventory), node]
-        command += ["-m", f"podnet.calico.{module}", "-a", json.dumps(options)]
+        command += ["-m", f"podnet.calico.{module}", *(["-a", json.dumps(options)] if options else [])]
         environment = self.environment() | {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
         del environment["ANSIBLE_CALLBACKS_ENABLED"]
         answer = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
