@@ -12,6 +12,8 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import conflist
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, PodnetError, raise_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.removal import naming
+from ansible_collections.podnet.calico.plugins.module_utils.planner.removal import removal as removal_of
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
 from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import documents
 from ansible_collections.podnet.calico.plugins.module_utils.resources.record import API_VERSION
@@ -52,7 +54,8 @@ def cluster(hostvars: HostVars, hosts: t.Sequence[str], **resources: t.Any) -> d
 
 
 def _node(host: str, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    return {**_fields(host, variables), "address": variables["plan_host"]["host"]["address"]}
+    seen = variables["plan_host"]["host"]
+    return {**_fields(host, variables), "address": seen["address"], "ipv6_address": seen.get("ipv6_address")}
 
 
 def _fields(host: str, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -90,7 +93,7 @@ def inventory_resources(hostvars: HostVars, hosts: t.Sequence[str]) -> list[dict
         raise AnsibleFilterError("read the inventory: the group has no hosts. Set calico_group, or calico_lint_src")
     first = hostvars[hosts[0]]
     shared = {key: first[variable] for key, variable in _SHARED.items() if first.get(variable) is not None}
-    nodes = [{**_fields(host, hostvars[host]), "address": _known_address(hostvars[host])} for host in hosts]
+    nodes = [{**_fields(host, hostvars[host]), **_known_addresses(hostvars[host])} for host in hosts]
     try:
         made = documents(nodes=[node for node in nodes if node["address"]], **shared)
     except PodnetError as error:
@@ -100,12 +103,46 @@ def inventory_resources(hostvars: HostVars, hosts: t.Sequence[str]) -> list[dict
     return [*made, *bare]
 
 
+def _known_addresses(variables: t.Mapping[str, t.Any]) -> dict[str, str | None]:
+    """Return the address, and the IPv6 address beside it, of a host (CIDR) as far as the inventory has them."""
+    second = str(variables.get("calico_node_ipv6_address") or "")
+    return {"address": _known_address(variables), "ipv6_address": _with_length(second) or None}
+
+
 def _known_address(variables: t.Mapping[str, t.Any]) -> str:
     """Return the address of a host (CIDR) as far as the inventory has it; empty if it has none."""
-    text = str(variables.get("calico_node_address") or variables.get("ansible_host") or "")
+    return _with_length(str(variables.get("calico_node_address") or variables.get("ansible_host") or ""))
+
+
+def _with_length(text: str) -> str:
+    """Return an address with a prefix length; empty for what is no address."""
     if not _is_address(text.partition("/")[0]):
         return ""
     return text if "/" in text else f"{text}/{128 if ':' in text else 32}"
+
+
+def removal(
+    hostvars: HostVars, target: str, group: t.Sequence[str], stored: t.Sequence[dict[str, t.Any]]
+) -> dict[str, t.Any]:
+    """Return what goes with a node: see planner.removal, and host, its name in the inventory, empty for none.
+
+    target: the name of the host or the node. Fails if the inventory of the other hosts names the node, since the next
+    deployment would store that again.
+    """
+    names = {host: hostvars[host].get("calico_node_name") or host for host in group}
+    host = target if target in names else next((host for host, name in names.items() if name == target), "")
+    name = names.get(host, target)
+    known = [text for text in (_known_addresses(hostvars[host]).values() if host else ()) if text]
+    found = removal_of(stored, name, known)
+    others = [other for other in group if other != host]
+    wanted = inventory_resources(hostvars, others) if others else []
+    named = naming(wanted, name, found["addresses"], found["cidrs"])
+    if named:
+        raise AnsibleFilterError(
+            f"remove node {name}: the inventory names it, so that the next deployment would store it again: "
+            f"{'; '.join(named)}. Take that out of the inventory first"
+        )
+    return {**found, "host": host}
 
 
 def leaving(hostvars: HostVars, hosts: t.Sequence[str], group: t.Sequence[str], **resources: t.Any) -> dict[str, t.Any]:
@@ -114,6 +151,11 @@ def leaving(hostvars: HostVars, hosts: t.Sequence[str], group: t.Sequence[str], 
     nodes = [{"apiVersion": API_VERSION, "kind": "Node", "metadata": {"name": name}} for name in names]
     rest = documents(**resources) if set(group) <= set(hosts) else []
     return {"nodes": names, "resources": [*nodes, *rest]}
+
+
+def secret_names(passwords: t.Mapping[str, t.Mapping[str, str]]) -> list[str]:
+    """Return "secret/key" of passwords that are given by name of the secret and key in it."""
+    return [f"{secret}/{key}" for secret, keys in sorted(passwords.items()) for key in sorted(keys)]
 
 
 def probe_endpoints(probes: t.Sequence[t.Mapping[str, t.Any]], mtu: int) -> list[dict[str, t.Any]]:
@@ -139,4 +181,6 @@ class FilterModule:
             "node_addresses": node_addresses,
             "ping_matrix": ping_matrix,
             "probe_endpoints": probe_endpoints,
+            "removal": removal,
+            "secret_names": secret_names,
         }
