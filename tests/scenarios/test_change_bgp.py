@@ -91,7 +91,7 @@ def test_an_added_peer_is_foretold(stage: Stage, pods: dict[str, str]) -> None:
     assert [line for line in predicted.changed if "Configure BIRD" in line] == [
         "node1: podnet.calico.bird : Configure BIRD"
     ]
-    assert predicted.output.count("+bgp session bgp_192_0_2_254") == 1
+    assert predicted.output.count("+session bgp_192_0_2_254") == 1
     before = sessions(stage, "node1")
     with Pings(stage, pods) as pings:
         stage.play("deploy", "-e", "bird_wait=1", inventory=inventory)  # nobody answers at that address

@@ -19,7 +19,12 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import 
 from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import documents
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "docs" / "examples").glob("*.yml"))
-HEADINGS = {"pools": "calico_ip_pools", "peers": "calico_bgp_peers", "bgp_configuration": "calico_bgp_configuration"}
+HEADINGS = {
+    "pools": "calico_ip_pools",
+    "filters": "calico_bgp_filters",
+    "peers": "calico_bgp_peers",
+    "bgp_configuration": "calico_bgp_configuration",
+}
 
 
 def read(path: Path) -> dict[str, dict[str, t.Any]]:
