@@ -4,7 +4,7 @@
 """GoBGP as an external router of a route reflector: every option of a session, as the other end sees it.
 
 Node 1 reflects, node 2 is its client. The router "spine" has nearly all options of a session, "edge" those that
-contradict them, and "picky" does not agree with the nodes.
+contradict them, "inside" is in the nodes' own AS, and "picky" does not agree with the nodes.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ SECOND = {4: "192.0.2.211", 6: "2001:db8::211"}  # of node1: the kernel's choice
 SPINE = {4: "192.0.2.101", 6: "2001:db8::101"}
 EDGE = {4: "192.0.2.102", 6: "2001:db8::102"}
 PICKY = {4: "192.0.2.103", 6: "2001:db8::103"}
+INSIDE = {4: "192.0.2.104", 6: "2001:db8::104"}
 SPINE_PORT, SPINE_LOCAL_AS = 1790, 64999
 FAMILIES = {4: "ipv4-unicast", 6: "ipv6-unicast"}
 VERSIONS = pytest.mark.parametrize("version", [4, 6])
@@ -44,10 +45,11 @@ def _global(asn: int, router_id: str, port: int = 179) -> str:
     return f'[global.config]\n  as = {asn}\n  router-id = "{router_id}"\n  port = {port}\n'
 
 
-def _neighbor(address: str, asn: int = AS, *, key: str = "", ttl: bool = False) -> str:
+def _neighbor(address: str, asn: int = AS, *, key: str = "", ttl: bool = False, passive: bool = False) -> str:
     family = FAMILIES[6 if ":" in address else 4]
     lines = ["[[neighbors]]", "[neighbors.config]", f'neighbor-address = "{address}"', f"peer-as = {asn}"]
     lines += [f'auth-password = "{key}"'] if key else []
+    lines += ["[neighbors.transport.config]", "passive-mode = true"] if passive else []
     lines += ["[neighbors.timers.config]", "connect-retry = 1", "idle-hold-time-after-reset = 1"]
     if ttl:
         lines += ["[neighbors.ttl-security.config]", "enabled = true", "ttl-min = 255"]
@@ -60,13 +62,14 @@ def _neighbor(address: str, asn: int = AS, *, key: str = "", ttl: bool = False) 
 
 
 def _peers() -> t.Iterator[Document]:
-    spine = {"localASNumber": SPINE_LOCAL_AS, "password": password("spine"), "ttlSecurity": 1, "nextHopMode": "Self"}
-    spine |= {"maxRestartTime": "77s", "keepaliveTime": "1s", "filters": ["upstream"]}
+    spine = {"localASNumber": SPINE_LOCAL_AS, "password": password("spine"), "ttlSecurity": 1, "filters": ["upstream"]}
+    spine |= {"maxRestartTime": "77s", "keepaliveTime": "1s"}
     edge = {"sourceAddress": "None", "nextHopMode": "Keep", "numAllowedLocalASNumbers": 1, "filters": ["upstream"]}
     for version in (4, 6):
         with_port = f"[{SPINE[6]}]:{SPINE_PORT}" if version == 6 else f"{SPINE[4]}:{SPINE_PORT}"
         yield peer(f"spine-{version}", node="node1", peerIP=with_port, asNumber=65001, **spine)
         yield peer(f"edge-{version}", node="node1", peerIP=EDGE[version], asNumber=65002, **edge)
+        yield peer(f"inside-{version}", node="node1", peerIP=INSIDE[version], asNumber=AS, nextHopMode="Self")
         guess = {"asNumber": 65003, "password": password("picky")}
         yield peer(f"picky-1-{version}", node="node1", peerIP=PICKY[version], **guess)
         yield peer(f"picky-2-{version}", node="node2", peerIP=PICKY[version], asNumber=65003, ttlSecurity=1)
@@ -102,6 +105,7 @@ class Scene(t.NamedTuple):
     nodes: dict[str, Node]
     spine: GoBgp
     edge: GoBgp
+    inside: GoBgp
     picky: GoBgp
 
 
@@ -114,9 +118,11 @@ def _router(site: Site, name: str, addresses: dict[int, str], config: str) -> Go
 @pytest.fixture(scope="module")
 def scene(site: Site) -> Scene:
     """Return the scene with all sessions up that can come up."""
-    secured = "".join(_neighbor(NODES["node1"][v], SPINE_LOCAL_AS, key="right", ttl=True) for v in (4, 6))
+    secured = "".join(_neighbor(NODES["node1"][v], SPINE_LOCAL_AS, key="right", ttl=True, passive=True) for v in (4, 6))
     spine = _router(site, "spine", SPINE, _global(65001, SPINE[4], SPINE_PORT) + secured)
     edge = _router(site, "edge", EDGE, _global(65002, EDGE[4]) + "".join(_neighbor(SECOND[v]) for v in (4, 6)))
+    internal = "".join(_neighbor(NODES["node1"][v]) for v in (4, 6))
+    inside = _router(site, "inside", INSIDE, _global(AS, INSIDE[4]) + internal)
     wrong = "".join(_neighbor(NODES["node1"][v], key="wrong") + _neighbor(NODES["node2"][v]) for v in (4, 6))
     picky = _router(site, "picky", PICKY, _global(65003, PICKY[4]) + wrong)
     nodes = {name: Node(site, name, lan=f"{address[4]}/24 {address[6]}/64") for name, address in NODES.items()}
@@ -128,13 +134,15 @@ def scene(site: Site) -> Scene:
         node.start()
     nodes["node2"].wait_up(*NODES["node1"].values())
     wait_for(lambda: _up(nodes["node1"]), "all sessions of node1")
-    return Scene(plans, nodes, spine, edge, picky)
+    return Scene(plans, nodes, spine, edge, inside, picky)
 
 
 def _names() -> set[str]:
     """Return the sessions of node1 that should be up."""
     with_port = {f"{session_name(address)}_port_{SPINE_PORT}" for address in SPINE.values()}
-    return with_port | {session_name(address) for address in (*EDGE.values(), *NODES["node2"].values())}
+    return with_port | {
+        session_name(address) for address in (*EDGE.values(), *INSIDE.values(), *NODES["node2"].values())
+    }
 
 
 def _up(node: Node) -> bool:
@@ -163,7 +171,7 @@ def _attribute(attributes: list[Data], kind: int) -> Data:
     return next((attribute for attribute in attributes if attribute["type"] == kind), {})
 
 
-AS_PATH, NEXT_HOP, COMMUNITIES, REACHABLE, LARGE = 2, 3, 8, 14, 32
+AS_PATH, NEXT_HOP, LOCAL_PREF, COMMUNITIES, REACHABLE, LARGE = 2, 3, 5, 8, 14, 32
 
 
 def _path(attributes: list[Data]) -> list[int]:
@@ -175,8 +183,8 @@ def _next_hop(attributes: list[Data]) -> t.Any:
 
 
 @VERSIONS
-def test_local_as_communities_and_next_hop_self(scene: Scene, version: int) -> None:
-    """Node 2's block comes through the reflector, which puts itself in as the next hop."""
+def test_local_as_and_communities(scene: Scene, version: int) -> None:
+    """Node 2's block comes through the reflector, which is its next hop for another AS."""
     wanted = {own(plan, version) for plan in scene.plans.values()}
     wait_for(lambda: set(scene.spine.routes(NODES["node1"][version])) == wanted, "the blocks on spine")
     for attributes in scene.spine.routes(NODES["node1"][version]).values():
@@ -184,6 +192,16 @@ def test_local_as_communities_and_next_hop_self(scene: Scene, version: int) -> N
         assert _next_hop(attributes) == NODES["node1"][version]
         assert _attribute(attributes, COMMUNITIES)["communities"] == [(AS << 16) + 7]
         assert _attribute(attributes, LARGE), attributes
+
+
+@VERSIONS
+def test_next_hop_self(scene: Scene, version: int) -> None:
+    """Without it, a reflector leaves the next hop of node 2's block as it is."""
+    wanted = {own(plan, version) for plan in scene.plans.values()}
+    wait_for(lambda: set(scene.inside.routes(NODES["node1"][version])) == wanted, "the blocks inside")
+    for attributes in scene.inside.routes(NODES["node1"][version]).values():
+        assert _next_hop(attributes) == NODES["node1"][version]
+        assert _attribute(attributes, LOCAL_PREF)["value"] == 2147483647 - 1024
 
 
 @VERSIONS
