@@ -14,6 +14,8 @@ import time
 import typing as t
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.podnet.calico.tests.kernel.net import COLLECTIONS, Modules, Namespace, Result
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, plans, pool
 
@@ -75,10 +77,10 @@ class Bird:
     def digest(self) -> str:
         return self.ask("eval PODNET_DIGEST").split()[-1]
 
-    def since(self) -> dict[str, str]:
-        """Return when the state of each session began."""
+    def since(self) -> dict[str, float]:
+        """Return when the state of each session began, in seconds; BIRD may show some milliseconds more or less."""
         lines = [line.split() for line in self.ask("show protocols").splitlines()]
-        return {words[0]: words[4] for words in lines if words[1:2] == ["BGP"]}
+        return {words[0]: seconds(words[4]) for words in lines if words[1:2] == ["BGP"]}
 
     def established(self, *names: str) -> bool:
         return all("Established" in self.ask(f"show protocols {name}") for name in names)
@@ -101,9 +103,20 @@ class Bird:
             self._process.wait(10)
 
 
-def wait_for(condition: t.Callable[[], t.Any], seconds: float = 20) -> None:
+def seconds(clock: str) -> float:
+    """Return a time of the day in seconds."""
+    hour, minute, second = clock.split(":")
+    return int(hour) * 3600 + int(minute) * 60 + float(second)
+
+
+def same(since: dict[str, float]) -> t.Any:
+    """Return what equals the times of sessions that were not reset."""
+    return pytest.approx(since, abs=0.05)
+
+
+def wait_for(condition: t.Callable[[], t.Any], patience: float = 20) -> None:
     """Wait until something is so; what is not in time fails."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, "it did not come to pass"
         time.sleep(0.05)

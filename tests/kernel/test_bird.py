@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from ansible_collections.podnet.calico.tests.kernel.birds import (
     CONFIG,
     SESSION2,
@@ -12,6 +14,7 @@ from ansible_collections.podnet.calico.tests.kernel.birds import (
     block,
     changed,
     planned,
+    seconds,
     start_mesh,
     wait_for,
 )
@@ -163,7 +166,7 @@ def test_sessions_and_routes_as_data(birds: Birds) -> None:
     session = found["sessions"][SESSION2]
     assert (session["address"], session["remote_as"], session["local_as"]) == ("192.0.2.12", 64512, 64512)
     assert [session[count] for count in ("imported", "filtered", "exported", "preferred")] == [1, 0, 1, 1]
-    assert session["since"] == first.since()[SESSION2]
+    assert seconds(session["since"]) == pytest.approx(first.since()[SESSION2], abs=0.05)
     assert found["routes"] == {"ipv4": 1, "ipv6": 0}
     assert found["version"] in first.ask("show status")
     failed = first.module("calico_bird_info", {"routes": [theirs, "10.1.2.0/26"], "wait": 0.5})

@@ -18,6 +18,7 @@ from ansible_collections.podnet.calico.tests.kernel.birds import (
     block,
     changed,
     planned,
+    same,
     start_mesh,
     wait_for,
 )
@@ -116,7 +117,7 @@ def test_predicted_resets_are_those_that_happen(mesh: tuple[Bird, Result]) -> No
         since = bird.since()
         done = bird.apply({**changed(base, change), "passwords": PASSWORDS, "max_routes_lost": 0})
         now = bird.since()
-        reset = [session for session in BOTH if now[session] != since[session]]
+        reset = [session for session in BOTH if now[session] != pytest.approx(since[session], abs=0.05)]
         assert (name, done["sessions_reset"], reset) == (name, expected, expected)
         back = bird.apply(base)
         assert (name, back["sessions_reset"]) == (name, expected)
@@ -126,9 +127,10 @@ def test_bfd_is_switched_without_a_reset(mesh: tuple[Bird, Result]) -> None:
     bird, base = mesh
     since = bird.since()
     assert bird.apply({**base, "bfd": True})["sessions_reset"] == []
-    assert (bird.since(), "podnet_bfd" in bird.ask("show protocols")) == (since, True)
+    assert "podnet_bfd" in bird.ask("show protocols")
+    assert bird.since() == same(since)
     assert bird.apply(base)["changed"] is True
-    assert bird.since() == since
+    assert bird.since() == same(since)
 
 
 def test_an_added_peer_is_the_one_session_of_the_diff(mesh: tuple[Bird, Result]) -> None:
@@ -160,7 +162,7 @@ def test_blocks_and_pools_come_and_go(mesh: tuple[Bird, Result], birds: Birds) -
     done = bird.apply(changed(base, hide_pool))
     assert (done["prefixes_announced"], done["prefixes_withdrawn"]) == ([], sorted([own, NEW_BLOCK]))
     wait_for(lambda: not {own, NEW_BLOCK} & set(birds[1].kernel_routes()))
-    assert bird.since() == since
+    assert bird.since() == same(since)
 
 
 def test_a_pool_that_goes_away_takes_its_routes_along(mesh: tuple[Bird, Result]) -> None:
@@ -168,4 +170,5 @@ def test_a_pool_that_goes_away_takes_its_routes_along(mesh: tuple[Bird, Result])
     gone = changed(base, lambda bgp: bgp["families"][0].update(pools=[POOL], blocks=[]))
     since = bird.since()
     assert bird.apply(gone)["prefixes_withdrawn"] == [block(base)]
-    assert (bird.kernel_routes(), bird.since()) == ({}, since)
+    assert bird.kernel_routes() == {}
+    assert bird.since() == same(since)

@@ -21,7 +21,8 @@ _SOFT = re.compile(
     r"|next hop|gateway|preference)"
 )
 _NEIGHBOR = re.compile(r"(?P<address>\S+)(?: port (?P<port>\d+))? as (?P<remote_as>\d+)")
-_NAMED = 20  # how many sessions or prefixes an error names
+NAMED = 20
+"""How many sessions or prefixes an error names."""
 
 
 class ConfigChange:
@@ -120,5 +121,5 @@ def _shown(options: Options) -> dict[str, t.Any]:
 
 def listed(names: t.Sequence[str]) -> str:
     """Return names for a message, the first of them if they are many."""
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

@@ -121,7 +121,7 @@ def _write_secrets(text: str) -> None:
     """Write the candidate of the passwords, readable by BIRD's user alone."""
     path = SECRETS_PATH + CANDIDATE
     owned_file.write(path, text, mode=0o600)
-    os.chown(path, *_owner())
+    os.chown(path, *_owner(), follow_symlinks=False)
 
 
 def remove_candidates() -> None:

@@ -101,14 +101,15 @@ def _statements(body: str, channel: str = "") -> t.Iterator[tuple[str, str]]:
             if words in ("ipv4", "ipv6"):
                 yield from _statements(body[end + 1 : place - 1], f"{words} ")
             elif words:
-                yield f"{channel}{words}", " ".join(body[end:place].split())
+                name, value = _named(words, channel)
+                yield name, f"{value} {' '.join(body[end:place].split())}"
         elif words:
             yield _named(words, channel)
 
 
 def _named(words: str, channel: str) -> tuple[str, str]:
     """Split a statement into its name and value; "on" is the value of a switch that is named alone."""
-    for name in ("import", "export", "neighbor", "local", "next hop"):
+    for name in ("import", "export", "neighbor", "local", "next hop", "igp table"):
         if words.startswith(f"{name} ") and not re.match(r"(import|export) (limit|keep|table)", words):
             return f"{channel}{name}", words[len(name) + 1 :]
     if words.split()[0] in ("multihop", "direct"):

@@ -13,7 +13,7 @@ import signal
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.bird import config_files, daemon
-from ansible_collections.podnet.calico.plugins.module_utils.bird.config_change import ConfigChange
+from ansible_collections.podnet.calico.plugins.module_utils.bird.config_change import NAMED, ConfigChange
 from ansible_collections.podnet.calico.plugins.module_utils.bird.config_files import CANDIDATE, Files
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render import render
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render_secrets import render_secrets, resolved
@@ -132,8 +132,9 @@ class _Step:
             daemon.configure(path, self._limits.timeout)
             problems = watch.problems(self._limits.routes_lost)
             if problems:
+                said = "; ".join(problems[:NAMED])
                 raise DaemonError(
-                    f"configure BIRD: after {SETTLE:g} s {'; '.join(problems)}. BIRD is back on the old configuration",
+                    f"configure BIRD: after {SETTLE:g} s {said}. BIRD is back on the old configuration",
                     remedy="Look at the change with --check --diff, and at BIRD's log",
                     problems=problems,
                 )

@@ -23,6 +23,8 @@ _PAUSE = 0.2
 _BY_PEER = re.compile(
     r"Socket: |Received: (Administrative (shutdown|reset)|Other configuration change|Peer de-configured)"
 )
+_TIME = re.compile(r"(\d\d):(\d\d):(\d\d(?:\.\d+)?)")
+_JITTER = 0.5  # seconds; less than it takes to set up a session again
 _OF_PREFIX = re.compile(r"^([0-9a-f.:]+/\d+)\s", re.MULTILINE)
 
 
@@ -70,7 +72,7 @@ class Watch:
             now = status.sessions.get(name)
             if now is not None and _BY_PEER.match(now.details.get("last_error", "")):
                 self._by_peer.add(name)
-            if name not in self._by_peer and (now is None or not _lasts(before, now)):
+            if name not in self._by_peer and (now is None or not lasts(before, now)):
                 state = "gone" if now is None else f"now {now.info or now.state}, since {now.since}"
                 found.append(f"session {name} was established and is {state}")
         return sorted(found)
@@ -78,7 +80,7 @@ class Watch:
     def _lost(self, status: Status, limit: int) -> list[str]:
         """Return the sessions whose routes are refused or no longer announced, if they are more than allowed."""
         there = {name: now for name, now in status.sessions.items() if name in self._before and now.established}
-        lasting = {name: now for name, now in there.items() if _lasts(self._before[name], now)}
+        lasting = {name: now for name, now in there.items() if lasts(self._before[name], now)}
         exports = self._own_exports()
         lost, found = 0, []
         for name, now in sorted(lasting.items()):
@@ -101,9 +103,20 @@ def _counted(answer: str) -> int:
     return int(found.group(1)) if found else 0
 
 
-def _lasts(before: Protocol, now: Protocol) -> bool:
-    """Tell whether a session is the same one; BIRD shows a date alone once it is older than 20 hours."""
-    return now.established and (now.since == before.since or re.fullmatch(r"\d+-\d+-\d+", now.since) is not None)
+def lasts(before: Protocol, now: Protocol) -> bool:
+    """Tell whether a session is the same one; BIRD shows a date alone once it is older than 20 hours.
+
+    BIRD works times out from two clocks, so that the same moment may be shown some milliseconds earlier or later.
+    """
+    if not now.established or now.since == before.since:
+        return now.established
+    old, new = _TIME.search(before.since), _TIME.search(now.since)
+    if old is None or new is None:
+        return new is None
+    seconds = [
+        int(hour) * 3600 + int(minute) * 60 + float(second) for hour, minute, second in (old.groups(), new.groups())
+    ]
+    return (seconds[1] - seconds[0] + _JITTER) % 86400 < 2 * _JITTER
 
 
 def _refused(before: Protocol, now: Protocol) -> int:
