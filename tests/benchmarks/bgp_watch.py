@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
 BIRD = 12  # RTPROT_BIRD
 NEW, GONE = 24, 25  # RTM_NEWROUTE, RTM_DELROUTE
 PAUSE = 0.01  # seconds between two looks at what the kernels have told: the precision of the figure
+STEADY = 1.0  # seconds for which nothing may go away again
 _GROUP = 1 << 6  # RTNLGRP_IPV4_ROUTE
 _BUFFER, _FORCED = 4 << 20, 33  # bytes; SO_RCVBUFFORCE
 _HEADER = struct.Struct("=IHHII")
@@ -56,22 +57,27 @@ class Watch:
             told.close()
 
     def wait(self, number: int, seconds: float, complaint: t.Callable[[], str]) -> float:
-        """Return when (monotonic) each kernel had that many routes; raises MeasuringFailed, with a complaint."""
+        """Return since when (monotonic) each kernel has that many routes and keeps them, for STEADY seconds at least.
+
+        Raises MeasuringFailed, with a complaint, if that does not come to pass in time.
+        """
         deadline = time.monotonic() + seconds
+        since: float | None = None
         with select.epoll(len(self._sockets)) as ready:
             for descriptor in self._sockets:
                 ready.register(descriptor, select.EPOLLIN)
-            while min(len(found) for found in self.routes.values()) < number:
-                for descriptor, __ in ready.poll(0.5):
+            while since is None or time.monotonic() < since + STEADY:
+                for descriptor, __ in ready.poll(PAUSE):
                     self._take(descriptor)
+                fewest = min(len(found) for found in self.routes.values())
+                since = None if fewest < number else since or time.monotonic()
                 if time.monotonic() > deadline:
-                    fewest = min(len(found) for found in self.routes.values())
                     raise MeasuringFailed(
                         f"after {seconds:g} s a kernel has {fewest} of {number} routes; BIRDs that ended: "
                         f"{complaint() or 'none'}"
                     )
                 time.sleep(PAUSE)
-        return time.monotonic()
+        return since
 
     def _take(self, descriptor: int) -> None:
         while True:
