@@ -41,7 +41,7 @@ VERSIONS = pytest.mark.parametrize("version", [4, 6])
 LIARS = pytest.mark.parametrize("liar", ["impostor", "outsider"])
 NETWORKS = {4: ipaddress.ip_network("10.244.0.0/16"), 6: ipaddress.ip_network("fd00:244::/48")}
 # Blocks that nobody has, in which honest announcements follow the lies; the many routes are in another quarter.
-MARKS = {4: ipaddress.ip_network("10.244.251.0/24"), 6: ipaddress.ip_network("fd00:244:0:0:fffe::/80")}
+FREE = {4: ipaddress.ip_network("10.244.192.0/18"), 6: ipaddress.ip_network("fd00:244:0:0:fffe::/80")}
 IMPORT_LIMIT = 10000
 
 
@@ -62,6 +62,11 @@ def _documents() -> list[Document]:
         for version in (4, 6)
     ]
     return [*nodes, document("BGPFilter", "all", **all_in), *peers]
+
+
+def _free(version: int, index: int) -> str:
+    """Return one of the blocks that nobody has."""
+    return f"{FREE[version][64 * index]}/{122 if version == 6 else 26}"
 
 
 class Scene:
@@ -99,8 +104,8 @@ class Scene:
         return all_own(self.plans[name], version) | {own(self.plans[node], version) for node in self.nodes}
 
     def mark(self, version: int) -> str:
-        """Return an address of the pool that was not announced before, as a prefix."""
-        return f"{MARKS[version][next(self._marks[version])]}/{'128' if version == 6 else '32'}"
+        """Return a block that was not announced before."""
+        return _free(version, next(self._marks[version]))
 
     def tell(self, liar: str, node: str, version: int, *routes: str, verb: str = "announce") -> None:
         """Have a liar announce routes ("PREFIX next-hop ... ATTRIBUTES") to a node, or withdraw them."""
@@ -233,23 +238,26 @@ def test_prefixes_that_are_larger_than_blocks(scene: Scene, liar: str, version: 
 @VERSIONS
 def test_a_node_cannot_send_packets_to_another_one(scene: Scene, version: int) -> None:
     """A node of the mesh announces what is its own: the next hop is the sender, or the route is not accepted."""
-    block, theirs = str(MARKS[version]), own(scene.plans["node2"], version)
+    theirs = own(scene.plans["node2"], version)
     hops = (NODES["node2"][version], NODES["node1"][version], OUTSIDER[version])
-    address = str(ipaddress.ip_network(block)[200])
-    routes = [f"{ipaddress.ip_network(block)[200 + i]} next-hop {hop}" for i, hop in enumerate(hops)]
-    routes = [route.replace(" ", "/128 " if version == 6 else "/32 ", 1) for route in routes]
-    assert address in routes[0]
+    routes = [f"{_free(version, 200 + i)} next-hop {hop}" for i, hop in enumerate(hops)]
     _lie(scene, "impostor", "node1", version, [*routes, f"{theirs} next-hop {OUTSIDER[version]}"])
 
 
-def _addresses(version: int, start: int, count: int) -> list[str]:
-    network = MARKS[version]
-    return [f"{network[start + i]}/{network.max_prefixlen}" for i in range(count)]
+@VERSIONS
+def test_a_router_cannot_take_pods_from_a_node(scene: Scene, version: int) -> None:
+    """Parts of another node's block are not taken from outside, and of the whole the node's own announcement wins."""
+    theirs = own(scene.plans["node2"], version)
+    _lie(scene, "outsider", "node1", version, [f"{prefix} next-hop self" for prefix in (theirs, *_inside(theirs))])
+
+
+def _blocks(start: int, count: int) -> list[str]:
+    return [_free(4, start + i) for i in range(count)]
 
 
 @LIARS
 def test_long_as_paths(scene: Scene, liar: str) -> None:
-    prefixes = _addresses(4, 100, 4)
+    prefixes = _blocks(100, 4)
     routes = [
         f"{prefix} next-hop self as-path [ {' '.join(['65099'] * length)} ]"
         for prefix, length in zip(prefixes, (254, 255, 256, 900))
@@ -262,8 +270,7 @@ def test_own_as_in_the_path(scene: Scene, liar: str) -> None:
     first = [] if liar == "impostor" else [OUTSIDE_AS]
     paths = ([*first, AS], [*first, 65099, AS, 65099])
     routes = [
-        f"{prefix} next-hop self as-path [ {' '.join(map(str, path))} ]"
-        for prefix, path in zip(_addresses(4, 110, 2), paths)
+        f"{prefix} next-hop self as-path [ {' '.join(map(str, path))} ]" for prefix, path in zip(_blocks(110, 2), paths)
     ]
     _lie(scene, liar, "node1", 4, routes)
 
@@ -274,7 +281,7 @@ NOWHERE = ("0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", NODES["node1"
 @LIARS
 def test_next_hops_that_lead_nowhere(scene: Scene, liar: str) -> None:
     """A node of the mesh is not believed; what an external peer says of free addresses leads nowhere, as it says."""
-    prefixes = _addresses(4, 120, len(NOWHERE))
+    prefixes = _blocks(120, len(NOWHERE))
     routes = [f"{prefix} next-hop {hop}" for prefix, hop in zip(prefixes, NOWHERE)]
     dead = {_shown(prefix) for prefix in prefixes[1:]} if liar == "outsider" else set()
     kernel = scene.nodes["node1"].kernel
@@ -305,14 +312,14 @@ MALFORMED = {
 @LIARS
 def test_malformed_attributes(scene: Scene, liar: str) -> None:
     """A route is not taken, the session stays (RFC 7606)."""
-    cases = list(zip(_addresses(4, 130, len(MALFORMED)), MALFORMED.values()))
+    cases = list(zip(_blocks(130, len(MALFORMED)), MALFORMED.values()))
     routes = [f"{prefix} next-hop self attribute [ {attribute} ]" for prefix, (attribute, _) in cases]
     _lie(scene, liar, "node1", 4, routes, [_shown(prefix) for prefix, (_, takers) in cases if liar in takers])
 
 
 def test_a_reflection_of_our_own_route_is_not_taken(scene: Scene) -> None:
     """ORIGINATOR_ID is the node's own router ID (RFC 4456)."""
-    route = f"{_addresses(4, 150, 1)[0]} next-hop self originator-id {NODES['node1'][4]}"
+    route = f"{_blocks(150, 1)[0]} next-hop self originator-id {NODES['node1'][4]}"
     _lie(scene, "impostor", "node1", 4, [route])
 
 
@@ -348,7 +355,7 @@ def test_more_routes_than_the_limit(scene: Scene) -> None:
 @LIARS
 def test_what_ends_a_session_ends_that_one_alone(scene: Scene, liar: str) -> None:
     """Reachability that cannot be parsed (RFC 7606, 5.3): BIRD cannot know what else the message would say."""
-    node, route = scene.nodes["node1"], f"{_addresses(4, 160, 1)[0]} next-hop self"
+    node, route = scene.nodes["node1"], f"{_blocks(160, 1)[0]} next-hop self"
     session = session_name((NODES["node3"] if liar == "impostor" else OUTSIDER)[4])
     before = {name: second for name, second in node.since().items() if name != session}
     scene.tell(liar, "node1", 4, route)

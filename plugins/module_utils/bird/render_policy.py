@@ -63,10 +63,17 @@ def _prefixes(family: Data) -> str:
     number, bits = family["version"], BITS[family["version"]]
     lines = []
     if family["pools"]:
-        legal = prefix_set(f"{pool['cidr']}{{{pool['block_size']},{bits}}}" for pool in family["pools"])
+        legal, blocks = (
+            prefix_set(
+                f"{pool['cidr']}{{{pool['block_size']},{longest or pool['block_size']}}}" for pool in family["pools"]
+            )
+            for longest in (bits, None)
+        )
         lines += [
             "# Blocks of pools, and what is in them: no node announces anything else.",
             f"define POOLS{number} = {legal};",
+            "# Blocks alone: a part of one would take its addresses away from the node that announces the whole.",
+            f"define BLOCKS{number} = {blocks};",
         ]
     if family["blocks"]:
         lines += [
@@ -92,7 +99,7 @@ def _after(family: Data, role: str) -> list[str]:
     """Return the statements after a session's BGPFilters: what happens to routes that they say nothing of."""
     if role != "external":
         return ["accept;"]
-    return [*([f"if net ~ POOLS{family['version']} then accept;"] if family["pools"] else []), "reject;"]
+    return [*([f"if net ~ BLOCKS{family['version']} then accept;"] if family["pools"] else []), "reject;"]
 
 
 def _own_priority(family: Data) -> list[str]:
