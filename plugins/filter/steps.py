@@ -153,9 +153,18 @@ def leaving(hostvars: HostVars, hosts: t.Sequence[str], group: t.Sequence[str], 
     return {"nodes": names, "resources": [*nodes, *rest]}
 
 
-def secret_names(passwords: t.Mapping[str, t.Mapping[str, str]]) -> list[str]:
-    """Return "secret/key" of passwords that are given by name of the secret and key in it."""
-    return [f"{secret}/{key}" for secret, keys in sorted(passwords.items()) for key in sorted(keys)]
+def secret_names(passwords: t.Any) -> list[str]:
+    """Return "secret/key" of passwords that are given by name of the secret and key in it; no error shows a value."""
+    if not isinstance(passwords or {}, t.Mapping):
+        raise AnsibleFilterError("calico_bgp_passwords is not a mapping: write secret: {key: password}")
+    found = []
+    for secret, keys in sorted((passwords or {}).items()):
+        if not isinstance(keys, t.Mapping):
+            raise AnsibleFilterError(
+                f"calico_bgp_passwords.{secret} is not a mapping: write {secret}: {{key: password}}"
+            )
+        found += [f"{secret}/{key}" for key, value in sorted(keys.items()) if value is not None]
+    return found
 
 
 def probe_endpoints(probes: t.Sequence[t.Mapping[str, t.Any]], mtu: int) -> list[dict[str, t.Any]]:

@@ -15,6 +15,9 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Confli
 HEADER = "# Managed by podnet.calico: changes made here are lost with the next run."
 
 
+UNFINISHED = ".podnet-"  # what the names of files begin with that are still being written
+
+
 def read(path: str) -> str:
     """Return the text of a file of ours, empty if there is none; raises Conflict for a file of somebody else."""
     try:
@@ -36,7 +39,7 @@ def write(
     """
     directory = os.path.dirname(path)
     os.makedirs(directory, mode=0o755, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".podnet-")
+    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=UNFINISHED)
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)

@@ -48,7 +48,9 @@ options:
     type: list
     elements: str
   service_load_balancer_aggregation:
-    description: With V(Disabled), each service is advertised instead of the whole range.
+    description:
+      - With V(Disabled), Calico advertises each service instead of the whole range.
+      - This collection knows no services, so nodes then advertise nothing of these ranges.
     type: str
     choices: [Enabled, Disabled]
   communities:
@@ -107,22 +109,24 @@ options:
     type: list
     elements: str
   local_workload_peering_ipv4:
-    description: Address at which workloads reach their node's BIRD.
+    description: Address at which workloads reach their node's BIRD. Stored for Calico; of no effect here.
     type: str
   local_workload_peering_ipv6:
-    description: IPv6 address at which workloads reach their node's BIRD.
+    description: IPv6 address at which workloads reach their node's BIRD. Stored for Calico; of no effect here.
     type: str
   program_cluster_routes:
     description:
-      - Whether BIRD programs the routes between nodes.
-      - What it means to give nothing depends on Calico's version.
+      - Whether BIRD programs the routes between nodes, in Calico. What it means to give nothing depends on its version.
+      - Stored for Calico; of no effect here, where the option C(bgp) of M(podnet.calico.calico_plan) decides.
     type: str
-    choices: [Enabled, Disabled]
+    choices: [Enabled, Disabled, EnabledIPIPOnly, EnabledNoEncapOnly]
   ipv4_normal_route_priority:
-    description: Kernel metric of IPv4 routes.
+    description:
+      - Priority of IPv4 routes, which nodes send as LOCAL_PREF 2147483647 less it.
+      - In Calico also their metric in the kernel, which here is BIRD's own, 32.
     type: int
   ipv6_normal_route_priority:
-    description: Kernel metric of IPv6 routes.
+    description: As O(ipv4_normal_route_priority), for IPv6.
     type: int
 seealso:
   - module: podnet.calico.calico_bgp_peer
@@ -174,6 +178,7 @@ from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.converge import converge_one
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
+from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import PROGRAMMING
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 COMMUNITY = {"name": {"type": "str", "required": True}, "value": {"type": "raw", "required": True}}
@@ -198,7 +203,7 @@ SPEC = {
     "ignored_interfaces": {"type": "list", "elements": "str"},
     "local_workload_peering_ipv4": {"type": "str"},
     "local_workload_peering_ipv6": {"type": "str"},
-    "program_cluster_routes": {"type": "str", "choices": ["Enabled", "Disabled"]},
+    "program_cluster_routes": {"type": "str", "choices": list(PROGRAMMING)},
     "ipv4_normal_route_priority": {"type": "int"},
     "ipv6_normal_route_priority": {"type": "int"},
 }

@@ -74,6 +74,12 @@ skipped:
   type: list
   elements: dict
   sample: [{kind: NetworkPolicy, name: deny, reason: the kind is not managed by this collection}]
+problems:
+  description: What M(podnet.calico.calico_plan) would refuse, such as a BGPFilter that does not exist.
+  returned: success
+  type: list
+  elements: str
+  sample: []
 """
 
 import typing as t
@@ -81,12 +87,12 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
-from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.documents import read_documents, sort_out
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import sessions_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.check_bgp import session_problems
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read
+from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import normalise
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -104,13 +110,19 @@ def work(module: AnsibleModule) -> Outcome:
     """Plan the sessions of the nodes that are asked for."""
     src = module.params["src"]
     documents, skipped = sort_out(module.params["resources"] if src is None else read_documents(src))
-    cluster = read(put({}, documents))
+    cluster = read(_snapshot(documents))
     names = sorted(cluster.nodes) if module.params["nodes"] is None else module.params["nodes"]
     raise_all([_unknown(name, cluster) for name in names if name not in cluster.nodes])
     planned = sessions_of(cluster, names)
-    raise_all(session_problems(cluster, planned))
+    problems = [str(problem) for problem in session_problems(cluster, planned)]
     bgp = {name: planned[name].as_dict() if name in planned else None for name in names}
-    return Outcome([], {"bgp": bgp, "skipped": skipped})
+    return Outcome([], {"bgp": bgp, "skipped": skipped, "problems": problems})
+
+
+def _snapshot(documents: t.Sequence[dict[str, t.Any]]) -> dict[tuple[str, str], dict[str, t.Any]]:
+    """Return documents in canonical form; what contradicts others is no reason to refuse, since nothing is stored."""
+    canonical = [normalise(document) for document in documents]
+    return {(document["kind"], document["metadata"]["name"]): document for document in canonical}
 
 
 def _unknown(name: str, cluster: Cluster) -> InvalidInput:

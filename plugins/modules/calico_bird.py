@@ -98,6 +98,10 @@ running:
   description: Whether BIRD runs.
   returned: success
   type: bool
+ours:
+  description: Whether BIRD runs with a configuration of this collection.
+  returned: with O(state=absent)
+  type: bool
 sessions_added:
   description: Names of the sessions that the change makes.
   returned: success

@@ -97,45 +97,22 @@ lines:
   sample: ["errors: 0, warnings: 0"]
 """
 
-import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
-from ansible_collections.podnet.calico.plugins.module_utils.datastore.yaml_text import parse
-from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.documents import read_documents
 from ansible_collections.podnet.calico.plugins.module_utils.planner import lint
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import sessions_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import uses_bird
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
-ENDINGS = (".yaml", ".yml", ".json")
-
-
-def documents_of(src: str) -> t.Iterator[t.Any]:
-    """Yield the documents of a file, or of all files in and below a directory; raises InvalidInput, DatastoreError."""
-    paths = [src] if not os.path.isdir(src) else sorted(_files(src))
-    if not paths:
-        raise InvalidInput(f"read {src}: there is no file of resources in it", remedy=f"Names end in {ENDINGS}")
-    for path in paths:
-        try:
-            with open(path, encoding="utf-8") as file:
-                text = file.read()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InvalidInput(f"read {path}: {error}", remedy="Give a readable file or directory") from error
-        yield from parse(text, path)
-
-
-def _files(folder: str) -> t.Iterator[str]:
-    for parent, __, names in os.walk(folder):
-        yield from (os.path.join(parent, name) for name in names if name.endswith(ENDINGS))
-
 
 def report_of(params: t.Mapping[str, t.Any]) -> lint.Report:
     """Return the report on the resources that the options name."""
-    given = params["resources"] if params["src"] is None else documents_of(params["src"])
+    given = params["resources"] if params["src"] is None else read_documents(params["src"])
     snapshot, problems = lint.read(given)
     cluster = read(snapshot)
     bgps = sessions_of(cluster) if uses_bird(cluster, params["bgp"]) else {}

@@ -232,9 +232,11 @@ def test_a_filter_lets_in_what_it_names(scene: Scene, version: int) -> None:
 def test_a_direct_pool_works_across_the_router(scene: Scene, version: int) -> None:
     first, third = scene.nodes["node1"], scene.nodes["node3"]
     theirs = own(scene.plans["node3"], version)
-    wait_for(lambda: theirs in first.kernel(version), "the other subnet's block")
+    ours = own(scene.plans["node1"], version)
+    for node, block in ((first, theirs), (third, ours)):
+        wait_for(lambda node=node, block=block: "gateway" in node.kernel(version).get(block, {}), "the other's block")
     assert first.kernel(version)[theirs]["gateway"] == LAN[version]
-    wait_for(lambda: theirs in scene.tor.host.routes("proto bgp", version), "the router's route")
+    wait_for(lambda: {ours, theirs} <= set(scene.tor.host.routes("proto bgp", version)), "the router's routes")
     pods = [ipaddress.ip_network(own(scene.plans[node.name], version))[5] for node in (first, third)]
     for node, pod in zip((first, third), pods):
         node.host.ip(f"addr add {pod} dev lo")

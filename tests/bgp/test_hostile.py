@@ -4,7 +4,8 @@
 """ExaBGP as the hostile peer: as an external one, and in the place of a node of the mesh.
 
 Nodes 1 and 2 are real. ExaBGP has the address of node 3 ("impostor"), and is an external peer of node 1, which names no
-filter for it, and of node 2, whose filter accepts everything ("outsider").
+filter for it, and of node 2, whose filter accepts everything ("outsider"). For node 1 it is also a router in the nodes' own
+AS ("insider").
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ NODES = {
     "node3": {4: "192.0.2.13", 6: "2001:db8::13"},
 }
 OUTSIDER, OUTSIDE_AS = {4: "192.0.2.103", 6: "2001:db8::103"}, 65666
+INSIDER = {4: "192.0.2.104", 6: "2001:db8::104"}
 VERSIONS = pytest.mark.parametrize("version", [4, 6])
 LIARS = pytest.mark.parametrize("liar", ["impostor", "outsider"])
 NETWORKS = {4: ipaddress.ip_network("10.244.0.0/16"), 6: ipaddress.ip_network("fd00:244::/48")}
@@ -46,9 +48,10 @@ IMPORT_LIMIT = 10000
 
 
 def _neighbor(local: str, remote: str, asn: int) -> str:
-    family = "ipv6" if ":" in local else "ipv4"
+    family, number = ("ipv6", local.rpartition(":")[2]) if ":" in local else ("ipv4", local.rpartition(".")[2])
+    ends = f"local-address {local}; local-as {asn}; peer-as {AS};"
     return (
-        f"neighbor {remote} {{ router-id 192.0.2.{asn % 251}; local-address {local}; local-as {asn}; peer-as {AS};\n"
+        f"neighbor {remote} {{ router-id 192.0.2.{number}; {ends}\n"
         f"  family {{ {family} unicast; }}\n  api {{ processes [ orders ]; }}\n}}\n"
     )
 
@@ -61,6 +64,7 @@ def _documents() -> list[Document]:
         for node, more in (("node1", {}), ("node2", {"filters": ["all"]}))
         for version in (4, 6)
     ]
+    peers += [peer(f"insider-{version}", node="node1", peerIP=INSIDER[version], asNumber=AS) for version in (4, 6)]
     return [*nodes, document("BGPFilter", "all", **all_in), *peers]
 
 
@@ -76,6 +80,7 @@ class Scene:
         self.plans = bgp_plans(*_documents())
         self.liars = {"impostor": self._liar(site, "impostor", NODES["node3"], AS)}
         self.liars["outsider"] = self._liar(site, "outsider", OUTSIDER, OUTSIDE_AS)
+        self.liars["insider"] = self._liar(site, "insider", INSIDER, AS, ("node1",))
         self.nodes = {
             name: Node(site, name, lan=f"{NODES[name][4]}/24 {NODES[name][6]}/64") for name in ("node1", "node2")
         }
@@ -87,16 +92,22 @@ class Scene:
         self._marks = {version: itertools.count(1) for version in (4, 6)}
 
     @staticmethod
-    def _liar(site: Site, name: str, addresses: dict[int, str], asn: int) -> ExaBgp:
+    def _liar(
+        site: Site, name: str, addresses: dict[int, str], asn: int, nodes: t.Sequence[str] = ("node1", "node2")
+    ) -> ExaBgp:
         liar = ExaBgp(site, name, lan=f"{addresses[4]}/24 {addresses[6]}/64")
-        victims = [NODES[node] for node in ("node1", "node2")]
+        victims = [NODES[node] for node in nodes]
         liar.start("".join(_neighbor(addresses[v], victim[v], asn) for victim in victims for v in (4, 6)))
         return liar
 
     @staticmethod
     def peers(name: str) -> list[str]:
         """Return the addresses of all peers of a node."""
-        others = [*(NODES[other] for other in NODES if other != name), OUTSIDER]
+        others = [
+            *(NODES[other] for other in NODES if other != name),
+            OUTSIDER,
+            *([INSIDER] if name == "node1" else []),
+        ]
         return [address for other in others for address in other.values()]
 
     def honest(self, name: str, version: int) -> set[str]:
@@ -115,7 +126,7 @@ class Scene:
     def received(self, liar: str, node: str, version: int) -> int:
         """Return how many announcements a node's session with a liar has had; BIRD counts as withdrawals what it
         takes for that (RFC 7606), and what has gone through this node before."""
-        addresses = NODES["node3"] if liar == "impostor" else OUTSIDER
+        addresses = {"impostor": NODES["node3"], "outsider": OUTSIDER, "insider": INSIDER}[liar]
         shown = self.nodes[node].ask(f"show protocols all {session_name(addresses[version])}")
         return sum(map(int, re.findall(r"Import (?:updates|withdraws): +(\d+)", shown)))
 
@@ -245,10 +256,12 @@ def test_a_node_cannot_send_packets_to_another_one(scene: Scene, version: int) -
 
 
 @VERSIONS
-def test_a_router_cannot_take_pods_from_a_node(scene: Scene, version: int) -> None:
+@pytest.mark.parametrize("liar", ["insider", "outsider"])
+def test_a_router_cannot_take_pods_from_a_node(scene: Scene, liar: str, version: int) -> None:
     """Parts of another node's block are not taken from outside, and of the whole the node's own announcement wins."""
     theirs = own(scene.plans["node2"], version)
-    _lie(scene, "outsider", "node1", version, [f"{prefix} next-hop self" for prefix in (theirs, *_inside(theirs))])
+    routes = [f"{prefix} next-hop self local-preference 4294967295" for prefix in (theirs, *_inside(theirs))]
+    _lie(scene, liar, "node1", version, routes)
 
 
 def _blocks(start: int, count: int) -> list[str]:

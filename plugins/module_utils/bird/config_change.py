@@ -92,10 +92,11 @@ class ConfigChange:
                     **self.facts(),
                 )
 
-    def refused_on_purpose(self, version: int) -> str:
-        """Return BIRD's condition for routes that pass the first configuration's import and not the second's.
+    def refused_on_purpose(self, session: str, version: int) -> str:
+        """Return BIRD's condition for routes of a session that the second configuration is meant to refuse.
 
-        These are routes of pools that go away and routes within new blocks of this node; empty if there are none.
+        These are routes of pools that go away, routes within new blocks of this node, and what a peer passes on that is
+        no route reflector any more; empty if there are none.
         """
         old, new = self.before.defines, self.after.defines
         pools, own = f"POOLS{version}", f"OWN{version}"
@@ -104,6 +105,9 @@ class ConfigChange:
             found.append(f"net ~ {old[pools]}" + (f" && !(net ~ {new[pools]})" if pools in new else ""))
         if own in new and old.get(own) != new[own]:
             found.append(f"net ~ {new[own]}")
+        strict = [text.takes_own_next_hop_alone(session) for text in (self.before, self.after)]
+        if strict == [False, True]:
+            found.append("bgp_next_hop != from")
         return " || ".join(f"({condition})" for condition in found)
 
 

@@ -9,6 +9,7 @@ A candidate lies beside each file while BIRD tries it. A run that died may leave
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import pwd
 import re
@@ -125,9 +126,11 @@ def _write_secrets(text: str) -> None:
 
 
 def remove_candidates() -> None:
-    """Remove what a run tried."""
+    """Remove what a run tried, and files that a run which was killed has not even finished."""
     for path in (CONFIG_PATH, SECRETS_PATH):
         _unlink(path + CANDIDATE)
+    for path in glob.glob(os.path.join(os.path.dirname(CONFIG_PATH), f"{owned_file.UNFINISHED}*")):
+        _unlink(path)
 
 
 def put_in_place(before: Files, after: Files) -> None:

@@ -46,6 +46,12 @@ class Text:
     def _resolved(self, value: str) -> str:
         return " ".join(self.defines.get(word, word) for word in value.split(" "))
 
+    def takes_own_next_hop_alone(self, session: str) -> bool:
+        """Tell whether a session accepts only what has the peer itself as next hop, as those with plain nodes do."""
+        options = self.sessions.get(session, {})
+        filters = [value for name, value in options.items() if name in ("ipv4 import", "ipv6 import")]
+        return any("bgp_next_hop != from" in self._blocks.get(head, "") for head in filters)
+
     def announced(self) -> set[str]:
         """Return the prefixes that this node itself announces: its blocks and services, unless their pool is hidden."""
         hidden = [net for group in _HIDDEN.findall(self.text) for net in map(_network, _PREFIX.findall(group))]

@@ -19,13 +19,20 @@ CONFIG_PATH = "/etc/bird/podnet-calico.conf"
 OLDEST = (2, 0)
 """The version that configurations are made for where no BIRD is installed yet."""
 
+_PATIENCE = 30  # seconds
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 # Protocols that carry somebody's routes: a BIRD that runs them under another configuration is not ours to take over.
 _ROUTING = {"BGP", "OSPF", "RIP", "Babel"}
 
 
 def _run(*command: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, input=given, capture_output=True, text=True, env=_ENVIRONMENT, check=False)
+    try:
+        return subprocess.run(
+            command, input=given, capture_output=True, text=True, env=_ENVIRONMENT, check=False, timeout=_PATIENCE
+        )
+    except subprocess.TimeoutExpired as error:
+        message = f"run {command[0]}: it does not answer within {_PATIENCE} s"
+        raise DaemonError(message, remedy="Does BIRD hang? See its log") from error
 
 
 def ask(command: str) -> str | None:
@@ -137,6 +144,6 @@ def confirm() -> None:
         )
 
 
-def undo() -> None:
-    """Have BIRD go back to the configuration that it had before."""
-    ask("configure undo")
+def undo() -> bool:
+    """Have BIRD go back to the configuration that it had before; tell whether it says so."""
+    return "Reconfigur" in (ask("configure undo") or "")

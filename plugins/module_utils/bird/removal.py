@@ -27,26 +27,26 @@ ROUTE_PROTOCOL = 12  # RTPROT_BIRD (linux/rtnetlink.h)
 
 def remove(*, check_mode: bool) -> Outcome:
     """Have BIRD take its routes out of the kernel and end our sessions, and delete our configuration."""
-    before, empty, running = config_files.read(), render_empty(), daemon.running()
-    active = running is not None and bool(running.digest)
-    change = ConfigChange(before.main, "", active=active)
-    changes = [*config_files.changes(before, config_files.Files("", "")), *change.changes()]
-    ours = active and running is not None and running.digest != daemon.digest(empty)
-    if ours and running is not None:
-        after = {"digest": daemon.digest(empty)}
-        changes.append(Change("bird", "running configuration", {"digest": running.digest}, after))
     with only_one(check_mode):
-        if not check_mode and ours:
-            _empty(before.main, empty)
+        before, running = config_files.read(), daemon.running()
+        change = ConfigChange(before.main, "", active=running is not None and bool(running.digest))
+        changes = [*config_files.changes(before, config_files.Files("", "")), *change.changes()]
+        if running is not None and running.digest not in ("", daemon.digest(render_empty())):
+            after = {"digest": daemon.digest(render_empty())}
+            changes.append(Change("bird", "running configuration", {"digest": running.digest}, after))
+            if not check_mode:
+                _empty(before.main)
         if before.main and running is None:
             changes += _delete_left_behind(before.main, check_mode)
         if not check_mode:
             config_files.remove()
-    return Outcome(changes, {"running": running is not None, **change.facts()})
+    ours = running is not None and bool(running.digest)
+    return Outcome(changes, {"running": running is not None, "ours": ours, **change.facts()})
 
 
-def _empty(config: str, empty: str) -> None:
+def _empty(config: str) -> None:
     """Have BIRD run nothing: first the file, so that a BIRD that is started meanwhile runs nothing either."""
+    empty = render_empty()
     owned_file.write(daemon.CONFIG_PATH, empty, mode=0o640, group="bird", check=daemon.check_config)
     daemon.configure(daemon.CONFIG_PATH)
     _wait_withdrawn(config)

@@ -16,6 +16,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.bird.render_text imp
 
 Data = t.Mapping[str, t.Any]
 LARGEST_PRIORITY = bgp_filters.LARGEST_PRIORITY
+_OUTSIDE = 90
+"""BIRD's preference for what others announce than nodes, which have 100: whatever its LOCAL_PREF, a node's wins."""
 
 
 def policy(bgp: Data, family: Data, sessions: t.Sequence[Data]) -> list[str]:
@@ -88,10 +90,13 @@ def _before(family: Data, role: str) -> list[str]:
     number = family["version"]
     lines = [f"if net ~ OWN{number} then reject;"] if family["blocks"] else []
     if role == "external":
-        return lines
-    if not family["pools"]:
+        return [*lines, f"preference = {_OUTSIDE};"]
+    legal = [f"net !~ POOLS{number}"] if family["pools"] else []
+    if family["reflected_services"]:
+        legal.append(f"net !~ {prefix_set(family['reflected_services'], '+')}")
+    if not legal:
         return [*lines, "reject;"]
-    lines.append(f"if net !~ POOLS{number} then reject;")
+    lines.append(f"if {' && '.join(legal)} then reject;")
     return lines if role == "reflector" else [*lines, "if bgp_next_hop != from then reject;"]
 
 

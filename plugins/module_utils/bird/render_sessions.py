@@ -20,6 +20,12 @@ Data = t.Mapping[str, t.Any]
 HOLD_TIME = 90  # seconds
 KEEPALIVES = 3
 """A peer may miss so many keepalives, less one (RFC 4271, 10)."""
+LONGEST_HOLD = 65535
+"""Seconds: the protocol has 16 bits (RFC 4271, 4.2)."""
+IMPORT_LIMIT, REFLECTED_LIMIT = 10_000, 100_000
+"""How many routes one peer may have accepted, and one route reflector, which has those of all nodes."""
+RECEIVE_LIMIT = 1_000_000
+"""How many routes of one peer are kept, accepted or not: about the Internet's table, some 200 MB."""
 LONGEST_RESTART = 4095
 """Seconds: the protocol has 12 bits (RFC 4724, 3), and BIRD 2.17 refuses more."""
 
@@ -34,7 +40,8 @@ def _template(number: int) -> str:
         f"igp table podnet_underlay{number};",
         "gateway recursive;",
         "import keep filtered;",
-        "import limit 10000 action block;",
+        f"import limit {IMPORT_LIMIT} action block;",
+        f"receive limit {RECEIVE_LIMIT} action block;",
     ]
     options = [
         "connect delay time 1;",
@@ -95,7 +102,7 @@ def _transport(bgp: Data, session: Data, source: str | None) -> list[str]:
 
 def _times(session: Data) -> list[str]:
     """Return the timers; the hold time leaves room for three keepalives."""
-    keepalive = session["keepalive_time"] or HOLD_TIME // KEEPALIVES
+    keepalive = min(session["keepalive_time"] or HOLD_TIME // KEEPALIVES, LONGEST_HOLD // KEEPALIVES)
     lines = [f"hold time {max(HOLD_TIME, KEEPALIVES * keepalive)};", f"keepalive time {keepalive};"]
     restart = 120 if session["restart_time"] is None else min(session["restart_time"], LONGEST_RESTART)
     return [*lines, f"graceful restart time {restart};"]
@@ -123,6 +130,7 @@ def _channel(session: Data) -> list[str]:
     next_hop = [f"next hop {session['next_hop']};"] if session["next_hop"] in ("self", "keep") else []
     return [
         *next_hop,
+        *([f"import limit {REFLECTED_LIMIT} action block;"] if session["reflects"] else []),
         f"import filter {import_filter(session)};",
         f"export filter {export_filter(session)};",
     ]

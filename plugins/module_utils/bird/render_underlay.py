@@ -51,7 +51,7 @@ def _learned(family: Data, sessions: t.Sequence[Data]) -> str:
     condition = f'proto = "podnet_kernel{number}"'
     lines = [f"table podnet_underlay{number};", f"peer table master{number};"]
     head = ""
-    if not any(session["reflects"] for session in sessions):
+    if not any(session["reflects"] or _may_reflect(session) for session in sessions):
         peers = prefix_set(sorted({_host(session["address"]) for session in sessions}), "-")
         head = f"define PEERS{number} = {peers};\n"
         condition += f" && net ~ PEERS{number}"
@@ -59,6 +59,11 @@ def _learned(family: Data, sessions: t.Sequence[Data]) -> str:
     export = f'export where proto = "podnet_reachable{number}";' if reachable else "export none;"
     lines += [f"import where {condition};", export]
     return f"{head}{block(f'protocol pipe podnet_learned{number}', lines)}"
+
+
+def _may_reflect(session: Data) -> bool:
+    """Tell whether the other end is a router in the node's AS, of which nobody knows whether it reflects."""
+    return not session["peer"] and bool(session["remote_as"] == session["local_as"])
 
 
 def _reachable(family: Data, sessions: t.Sequence[Data]) -> list[str]:

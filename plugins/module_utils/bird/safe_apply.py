@@ -16,7 +16,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.bird import config_f
 from ansible_collections.podnet.calico.plugins.module_utils.bird.config_change import NAMED, ConfigChange
 from ansible_collections.podnet.calico.plugins.module_utils.bird.config_files import CANDIDATE, Files
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render import render
-from ansible_collections.podnet.calico.plugins.module_utils.bird.render_secrets import render_secrets, resolved
+from ansible_collections.podnet.calico.plugins.module_utils.bird.render_secrets import render_secrets
 from ansible_collections.podnet.calico.plugins.module_utils.bird.watch import SETTLE, Watch
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DaemonError, InvalidInput
@@ -47,7 +47,7 @@ def ensure(
     main = render(bgp, bfd=bfd, version=version or daemon.OLDEST, passwords=passwords)
 
     def make_secrets(nonce: str) -> str:
-        return render_secrets(resolved(bgp, passwords), passwords, nonce)
+        return render_secrets(bgp, passwords, nonce)
 
     with only_one(check_mode):
         there = config_files.read()
@@ -104,8 +104,8 @@ class _Step:
         changes = config_files.changes(self._there, self._wanted)
         if changes or self._stale:
             changes += self._change.changes()
-        if self._stale and self._running is not None:
-            before, after = self._running.digest, daemon.digest(self._wanted.main)
+        before, after = self._running.digest if self._running else "", daemon.digest(self._wanted.main)
+        if self._stale and before != after:  # else passwords alone are others
             changes.append(Change("bird", "running configuration", {"digest": before}, {"digest": after}))
         if changes and check_mode and installed:
             config_files.check_only(self._wanted)
@@ -131,18 +131,24 @@ class _Step:
         try:
             daemon.configure(path, self._limits.timeout)
             problems = watch.problems(self._limits.routes_lost)
-            if problems:
-                said = "; ".join(problems[:NAMED])
-                raise DaemonError(
-                    f"configure BIRD: after {SETTLE:g} s {said}. BIRD is back on the old configuration",
-                    remedy="Look at the change with --check --diff, and at BIRD's log",
-                    problems=problems,
-                )
-            daemon.confirm()
+            if not problems:
+                daemon.confirm()
+                return
         except BaseException:
-            if daemon.running() != self._running:
-                daemon.undo()
+            self._go_back()
             raise
+        back = "BIRD is back on the old configuration" if self._go_back() else "BIRD has not said that it is back"
+        raise DaemonError(
+            f"configure BIRD: after {SETTLE:g} s {'; '.join(problems[:NAMED])}. {back}",
+            remedy="Look at the change with --check --diff, and at BIRD's log",
+            problems=problems,
+        )
+
+    def _go_back(self) -> bool:
+        """Have BIRD undo the change unless it has not taken it over; whatever happens here, it does so by itself."""
+        with contextlib.suppress(DaemonError):
+            return daemon.running() == self._running or daemon.undo()
+        return False
 
 
 @contextlib.contextmanager

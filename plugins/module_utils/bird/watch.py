@@ -41,8 +41,9 @@ class Watch:
 
     def _count_explained(self) -> dict[str, int]:
         """Return how many routes of each session the change is meant to refuse."""
-        conditions = {version: self._change.refused_on_purpose(version) for version in (4, 6)}
-        asked = {name: conditions[_version(session)] for name, session in self._before.items()}
+        asked = {
+            name: self._change.refused_on_purpose(name, _version(session)) for name, session in self._before.items()
+        }
         asked = {name: condition for name, condition in asked.items() if condition}
         commands = [f"show route protocol {name} where {condition} count" for name, condition in asked.items()]
         return {name: _counted(answer) for name, answer in zip(asked, daemon.ask_all(commands))}

@@ -23,6 +23,9 @@ def read_documents(path: str) -> list[t.Any]:
     root = Path(path)
     try:
         files = sorted(file for file in root.rglob("*") if _counts(file, root)) if root.is_dir() else [root]
+        if not files:
+            message = f"Reading documents from {path}: there is no file whose name ends in {', '.join(SUFFIXES)}"
+            raise DatastoreError(message, remedy="Correct src")
         return [item for file in files for item in yaml_text.parse(file.read_text(encoding="utf-8"), str(file))]
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or str(error)

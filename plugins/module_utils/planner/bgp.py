@@ -94,7 +94,7 @@ def _family(cluster: Cluster, node: Node, version: int) -> BgpFamily:
         address=str(interface.ip),
         subnet=str(interface.network),
         pools=cluster.pool_rules[version],
-        blocks=tuple(str(cidr) for cidr in blocks if cidr.version == version and cidr.prefixlen < cidr.max_prefixlen),
+        blocks=tuple(str(cidr) for cidr in blocks if cidr.version == version),
         services=_services(cluster.bgp, node, version),
         reflected_services=balanced if node.route_reflector_cluster_id else (),
         advertisements=_advertisements(cluster, node, version),

@@ -140,7 +140,7 @@ def _reverse(peering: Peering, own: End, peer: BGPPeer) -> t.Iterator[Session]:
     address = peer.peer_address
     if address is not None and address.version != own.family:
         return
-    given = _given(peer, own)
+    given = {**_given(peer, own), "reachable_by": None}  # that gateway is one of the nodes that the peer is for
     for end in _ends_of(peering, own, peering.locals(peer)):
         remote_as = peer.local_as_number or end.as_number
         yield Session(

@@ -138,7 +138,7 @@ class Scene:
     def ties(self) -> dict[str, list[Tie]]:
         """Return by node each of its sessions together with the same session at the other end."""
         own = {(name, family.version): family.address for name, bgp in self.bgps.items() for family in bgp.families}
-        index = {name: {s.address: s for s in bgp.sessions} for name, bgp in self.bgps.items()}
+        index = {name: {s.address: s for s in bgp.sessions if s.peer} for name, bgp in self.bgps.items()}
         empty: dict[str, Session] = {}
         return {
             name: [

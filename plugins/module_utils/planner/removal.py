@@ -21,7 +21,7 @@ def removal(documents: t.Sequence[Document], name: str, known: t.Iterable[str] =
     """Return what goes with a node, for modules.
 
     documents: everything that is stored, in canonical form. known: addresses of the node that are known otherwise, with
-    or without prefix length. Returns node; underlay and addresses (underlay and tunnels, as texts); cidrs: its blocks
+    or without prefix length. Returns node; addresses (underlay and tunnels, as texts); cidrs: its blocks
     and the single addresses that it borrowed, without blocks of which others have borrowed, since these stay;
     documents to delete; unused_filters: BGPFilters that no peer names afterwards, which stay.
     """

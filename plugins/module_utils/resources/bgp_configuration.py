@@ -43,6 +43,7 @@ KNOWN = (
     *("programClusterRoutes", "ipv4NormalRoutePriority", "ipv6NormalRoutePriority"),
 )
 LOG_LEVELS = ("Trace", "Debug", "Info", "Warning", "Error", "Fatal", "None")
+PROGRAMMING = ("Enabled", "Disabled", "EnabledIPIPOnly", "EnabledNoEncapOnly")  # the last two since Calico v3.33
 MAX_PRIORITY = 2**31 - 2
 
 DEFAULTS: dict[str, t.Any] = {
@@ -122,7 +123,7 @@ class BGPConfiguration:
             ignored_interfaces=read_ignored_interfaces(spec),
             local_workload_peering_ipv4=spec.address("localWorkloadPeeringIPV4", 4),
             local_workload_peering_ipv6=spec.address("localWorkloadPeeringIPV6", 6),
-            program_cluster_routes=_choice(spec, "programClusterRoutes", ("Enabled", "Disabled"), defaults),
+            program_cluster_routes=_choice(spec, "programClusterRoutes", PROGRAMMING, defaults),
             ipv4_normal_route_priority=_priority(spec, "ipv4NormalRoutePriority", defaults),
             ipv6_normal_route_priority=_priority(spec, "ipv6NormalRoutePriority", defaults),
             labels=reading.labels,

@@ -206,9 +206,19 @@ def test_routes_that_are_refused_on_purpose() -> None:
     after = replaced("10.244.0.0/16{26,32}, ", "").replace("10.244.1.0/26+", "10.245.1.0/26+")
     change = ConfigChange(CONFIG, after)
     pools = "net ~ [ 10.244.0.0/16{26,32}, 10.245.0.0/16{26,32} ] && !(net ~ [ 10.245.0.0/16{26,32} ])"
-    assert change.refused_on_purpose(4) == f"({pools}) || (net ~ [ 10.245.1.0/26+ ])"
-    assert change.refused_on_purpose(6) == ""
-    assert ConfigChange(CONFIG, "").refused_on_purpose(6) == "(net ~ [ fd00:10::/48{122,128} ])"
+    assert change.refused_on_purpose("one", 4) == f"({pools}) || (net ~ [ 10.245.1.0/26+ ])"
+    assert change.refused_on_purpose("one", 6) == ""
+    assert ConfigChange(CONFIG, "").refused_on_purpose("one", 6) == "(net ~ [ fd00:10::/48{122,128} ])"
+
+
+def test_what_a_reflector_passed_on_is_refused_on_purpose_when_it_is_a_plain_node() -> None:
+    strict = "filter podnet_import_node4 {\n  if bgp_next_hop != from then reject;\n  accept;\n}\n"
+    loose = "filter podnet_import_reflector4 {\n  accept;\n}\n"
+    node = strict + loose + CONFIG
+    reflector = node.replace("import filter podnet_import_node4", "import filter podnet_import_reflector4")
+    assert ConfigChange(reflector, node).refused_on_purpose("one", 4) == "(bgp_next_hop != from)"
+    assert ConfigChange(node, reflector).refused_on_purpose("one", 4) == ""
+    assert ConfigChange(node, node).refused_on_purpose("one", 4) == ""
 
 
 def test_networks_of_ours() -> None:

@@ -99,13 +99,19 @@ MIRRORED: dict[str, tuple[Spec, Spec, Spec]] = {
     ),
     "ttlSecurity": ({"ttlSecurity": 2}, {"ttl_security": 2}, {"ttl_security": 2}),
     "filters": ({"filters": ["a"]}, {"filters": ("a",)}, {"filters": ("a",)}),
+    "reachableBy": (
+        {"peerSelector": None, "peerIP": "10.0.0.9", "asNumber": 65000, "reachableBy": "10.0.0.1"},
+        {"reachable_by": "10.0.0.1"},
+        {"reachable_by": None},
+    ),
     "numAllowedLocalASNumbers": ({"numAllowedLocalASNumbers": 1}, {"allowed_local_as": 1}, {"allowed_local_as": None}),
 }
 
 
 @pytest.mark.parametrize(("spec", "forward", "back"), MIRRORED.values(), ids=MIRRORED)
 def test_fields_on_both_sides_of_a_peer(spec: Spec, forward: Spec, back: Spec) -> None:
-    documents = [NO_MESH, *FILTERS, peer(node="c", peerSelector="name == 'a'", **spec)]
+    given = {"node": "c", "peerSelector": "name == 'a'", **spec}
+    documents = [NO_MESH, *FILTERS, peer(**{key: value for key, value in given.items() if value is not None})]
     for name, other, expected in (("c", "9", forward), ("a", "11", back)):
         found = sessions(bgp(name, *documents))[other]
         assert {key: getattr(found, key) for key in expected} == expected

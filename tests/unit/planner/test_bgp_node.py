@@ -110,11 +110,11 @@ def test_pools_and_blocks() -> None:
     assert (found.address, found.subnet) == ("192.0.2.1", "192.0.2.0/24")
 
 
-def test_blocks_of_one_address_are_not_announced() -> None:
+def test_blocks_of_one_address_are_announced() -> None:
     one = pool("a", "10.1.0.0/24", "None", blockSize=32)
     stored = claim(snapshot(one, node("n1", "192.0.2.1/24")), ["n1"], now=NOW)
-    assert read(stored).owned("n1") != []
-    assert sessions_of(read(stored))["n1"].families[0].blocks == ()
+    [block] = read(stored).owned("n1")
+    assert sessions_of(read(stored))["n1"].families[0].blocks == (str(block.cidr),)
 
 
 def _cidrs(*texts: str) -> list[dict[str, str]]:

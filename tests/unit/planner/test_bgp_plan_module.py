@@ -124,11 +124,6 @@ REFUSED: dict[str, tuple[dict[str, t.Any], str]] = {
     "both": ({"src": "/nowhere", "resources": []}, "mutually exclusive"),
     "nothing there": ({"src": "/nowhere"}, "Reading documents from /nowhere: No such file or directory"),
     "a wrong document": ({"resources": [document("Node", "n1", bgp={"ipv4Address": "1"})]}, 'Node "n1": spec.bgp'),
-    "a filter that is not there": ({"resources": [PEER]}, 'names BGPFilter "gone"'),
-    "pods as peers": (
-        {"resources": [document("BGPPeer", "p", localWorkloadSelector="all()", asNumber=1)]},
-        "spec.localWorkloadSelector",
-    ),
 }
 
 
@@ -137,6 +132,29 @@ def test_refusals(options: dict[str, t.Any], expected: str) -> None:
     result = run(**options)
     assert result["failed"] is True
     assert expected in result["msg"]
+
+
+# By documents beside a node: what calico_plan would refuse, and this module only tells.
+TOLD = {
+    "a filter that is not there": (PEER, 'BGPFilter "gone"'),
+    "pods as peers": (
+        document("BGPPeer", "p", localWorkloadSelector="all()", asNumber=1),
+        "spec.localWorkloadSelector",
+    ),
+}
+
+
+@pytest.mark.parametrize(("told", "expected"), TOLD.values(), ids=TOLD)
+def test_problems_are_told(told: dict[str, t.Any], expected: str) -> None:
+    result = run(resources=[node("n1", "192.0.2.1/24"), told])
+    assert list(result["bgp"]) == ["n1"]
+    [problem] = result["problems"]
+    assert expected in problem
+
+
+def test_pools_that_overlap_are_no_reason_to_refuse() -> None:
+    pools = [pool(name=name, cidr=cidr) for name, cidr in (("a", "10.0.0.0/8"), ("b", "10.1.0.0/16"))]
+    assert run(resources=[*pools, node("n1", "192.0.2.1/24")])["problems"] == []
 
 
 def test_broken_yaml(exported: Path) -> None:
