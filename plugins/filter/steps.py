@@ -167,6 +167,16 @@ def secret_names(passwords: t.Any) -> list[str]:
     return found
 
 
+def passwords_of(passwords: t.Mapping[str, t.Mapping[str, str]], bgp: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return those passwords that the sessions of one node name, so that no host gets to know any other."""
+    found: dict[str, t.Any] = {}
+    for named in (session["password"] for session in bgp["sessions"] if session["password"]):
+        value = passwords.get(named["name"], {}).get(named["key"])
+        if value is not None:
+            found.setdefault(named["name"], {})[named["key"]] = value
+    return found
+
+
 def probe_endpoints(probes: t.Sequence[t.Mapping[str, t.Any]], mtu: int) -> list[dict[str, t.Any]]:
     """Return the probe pods of a plan as endpoints for calico_veth."""
     return [{"name": probe["name"], "addresses": probe["addresses"], "mtu": mtu} for probe in probes]
@@ -188,6 +198,7 @@ class FilterModule:
             "inventory_resources": inventory_resources,
             "leaving": leaving,
             "node_addresses": node_addresses,
+            "passwords_of": passwords_of,
             "ping_matrix": ping_matrix,
             "probe_endpoints": probe_endpoints,
             "removal": removal,

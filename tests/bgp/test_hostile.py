@@ -4,8 +4,8 @@
 """ExaBGP as the hostile peer: as an external one, and in the place of a node of the mesh.
 
 Nodes 1 and 2 are real. ExaBGP has the address of node 3 ("impostor"), and is an external peer of node 1, which names no
-filter for it, and of node 2, whose filter accepts everything ("outsider"). For node 1 it is also a router in the nodes' own
-AS ("insider").
+filter for it, and of node 2, whose filter accepts everything ("outsider"). For node 1 it is also a router in the AS of
+the nodes ("insider").
 """
 
 from __future__ import annotations

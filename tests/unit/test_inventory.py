@@ -104,3 +104,24 @@ def test_leaving_hosts() -> None:
     assert [document["kind"] for document in some["resources"]] == ["Node"]
     everyone = steps.leaving(HOSTVARS, ["h1", "h2"], ["h1", "h2"], pools=[POOL])
     assert [document["kind"] for document in everyone["resources"]] == ["Node", "Node", "IPPool"]
+
+
+PASSWORDS = {"bgp": {"mesh": "a", "tor": "b"}, "other": {"key": "c"}, "empty": {"key": None}}
+
+
+def test_names_of_passwords() -> None:
+    assert steps.secret_names(PASSWORDS) == ["bgp/mesh", "bgp/tor", "other/key"]
+    assert steps.secret_names(None) == []
+
+
+@pytest.mark.parametrize("given", [{"bgp": "s3cret"}, "s3cret", ["s3cret"]])
+def test_passwords_in_a_wrong_shape_are_not_shown(given: t.Any) -> None:
+    with pytest.raises(AnsibleFilterError, match="is not a mapping") as caught:
+        steps.secret_names(given)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_host_gets_the_passwords_of_its_sessions_alone() -> None:
+    named = [{"name": "bgp", "key": "tor"}, {"name": "empty", "key": "key"}, {"name": "gone", "key": "x"}, None]
+    bgp = {"sessions": [{"password": password} for password in named]}
+    assert steps.passwords_of(PASSWORDS, bgp) == {"bgp": {"tor": "b"}}

@@ -328,3 +328,8 @@ def test_thousand_nodes_and_three_reflectors_take_seconds() -> None:
     start = time.process_time()
     assert rules(changed(documents, "main", cidr="10.0.0.0/8")) == []
     assert time.process_time() - start < 10
+
+
+def test_another_daemon_on_a_node_does_not_hide_the_nodes_own_session() -> None:
+    other = peer("other", node="node2", peerIP="192.0.2.11:1790", asNumber=64512)
+    assert set(rules([*mesh(2), other])) == {"external-peer-in-own-as", "port-of-a-node"}

@@ -214,7 +214,12 @@ CONFIGURATION_INVALID = {
     "priority": ("default", {"ipv4NormalRoutePriority": 2**31 - 1}, "is not within 1 to 2147483646", "2147483646"),
     "all interfaces": ("default", {"ignoredInterfaces": ["*"]}, "is not an interface pattern", "docker*"),
     "long interface": ("default", {"ignoredInterfaces": ["a" * 16]}, "is not an interface pattern", "1 to 15"),
-    "newer value": ("default", {"programClusterRoutes": "EnabledVXLANOnly"}, "is not one of Enabled, Disabled, EnabledIPIPOnly, EnabledNoEncapOnly", ""),
+    "newer value": (
+        "default",
+        {"programClusterRoutes": "EnabledVXLANOnly"},
+        "is not one of Enabled, Disabled, EnabledIPIPOnly, EnabledNoEncapOnly",
+        "",
+    ),
     "unknown field": ("default", {"asnumber": 1}, "spec.asnumber is not a field", "Did you mean asNumber?"),
 }
 
