@@ -216,7 +216,7 @@ def test_a_changed_password_shows_as_changed_only(pair: tuple[Bird, Bird, Plan])
     shown = first.module("calico_bird", secured(plan["node1"], NEW), check=True)
     assert 'password: "set"' in shown["diff"]["before"]
     assert 'password: "changed"' in shown["diff"]["after"]
-    assert [change["kind"] for change in shown["changes"]] == ["secrets", "session", "bird"]
+    assert [change["kind"] for change in shown["changes"]] == ["secrets", "session"]
 
 
 def test_a_killed_change_of_passwords_converges(birds: Birds) -> None:
