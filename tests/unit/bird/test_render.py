@@ -32,6 +32,7 @@ from ansible_collections.podnet.calico.tests.unit.bird.bgp_cases import (
 )
 from ansible_collections.podnet.calico.tests.unit.bird.bird_parsers import VERSIONS, lines_of, parse
 from ansible_collections.podnet.calico.tests.unit.planner import clusters
+from ansible_collections.podnet.calico.tests.unit.planner.test_bgp_topologies import SETTINGS, planned
 
 PASSWORDS = {"bgp-secrets": {"tor": "a 'b' \\ $ # ; { ü"}}
 
@@ -46,6 +47,12 @@ def test_encapsulation(encapsulation: str, golden: t.Callable[[str, str], None],
 @pytest.mark.parametrize("encapsulation", ["IPIP", "IPIPCrossSubnet"])
 def test_tunnels_of_bird_3(encapsulation: str, golden: t.Callable[[str, str], None]) -> None:
     golden(f"bird/{encapsulation}-bird3.conf", render(bgp(*mesh(), families=[family4(encapsulation)]), version=(3, 1)))
+
+
+@pytest.mark.parametrize("version", [(2, 0), (2, 17)], ids=str)
+def test_settings_as_they_are_planned(version: tuple[int, int], golden: t.Callable[[str, str], None]) -> None:
+    text = render(planned(SETTINGS)["n2"].as_dict(), version=version, passwords={"bgp": {"mesh": "secret"}})
+    golden(f"bird/settings-{version[0]}.{version[1]}.conf", text)
 
 
 @pytest.mark.parametrize("topology", TOPOLOGIES)

@@ -91,6 +91,38 @@ EXTERNAL = [
     ),
     document("BGPPeer", "far", node="n1", peerIP="203.0.113.1", asNumber=65002, reachableBy="192.0.2.254"),
 ]
+# Whatever else can be set: of a node, of all nodes, and of next hops.
+SETTINGS = [
+    pool(encapsulation="None"),
+    pool("hidden", "10.245.0.0/16", "IPIP", disableBGPExport=True),
+    SIX,
+    document(
+        "BGPConfiguration",
+        "default",
+        logSeverityScreen="Debug",
+        nodeMeshPassword=secret("mesh"),
+        nodeMeshMaxRestartTime="45s",
+        bindMode="NodeIP",
+        ignoredInterfaces=["docker*", "ib0"],
+        serviceClusterIPs=[{"cidr": "10.96.0.0/12"}, {"cidr": "fd96::/112"}],
+        serviceExternalIPs=[{"cidr": "203.0.113.0/25"}],
+        serviceLoadBalancerIPs=[{"cidr": "203.0.113.128/25"}],
+        communities=[{"name": "pods", "value": "64512:100"}],
+        prefixAdvertisements=[{"cidr": "10.244.0.0/16", "communities": ["pods"]}],
+        ipv4NormalRoutePriority=2000,
+        ipv6NormalRoutePriority=3000,
+    ),
+    document(
+        "BGPConfiguration",
+        "node.n2",
+        logSeverityScreen="None",
+        prefixAdvertisements=[{"cidr": "10.244.0.0/16", "communities": ["64512:2", "64512:1:2"]}],
+    ),
+    *nodes(2, dual=True),
+    node("n3", "192.0.2.3/24", {"node.kubernetes.io/exclude-from-external-load-balancers": "true"}, asNumber=64600),
+    document("BGPPeer", "keep", peerIP="192.0.2.250", asNumber=65001, nextHopMode="Keep"),
+    document("BGPPeer", "original", peerIP="192.0.2.251", asNumber=65001, keepOriginalNextHop=True),
+]
 TOPOLOGIES: dict[str, list[Document]] = {
     "mesh": [POOL, *nodes(3), document("BGPConfiguration", "default", nodeMeshPassword=secret("mesh"))],
     "reflectors": reflectors(),
@@ -101,6 +133,7 @@ TOPOLOGIES: dict[str, list[Document]] = {
         *nodes(3, dual=True),
         document("BGPPeer", "tor", peerIP="[2001:db8::fe]:1790", asNumber=65001),
     ],
+    "settings": SETTINGS,
     "one-family": [POOL, SIX, *nodes(2, dual=True), node("n8", "192.0.2.8/24"), node("n9", "2001:db8::9/64")],
     "reverse": [
         POOL,
