@@ -275,8 +275,8 @@ def _configuration() -> str:
     for version, routes in SENT.items():
         lines = [f"  route {prefix} {_way(prefix)} {{ {first} }};" for prefix, first in routes.items()]
         parts.append("\n".join([f"protocol static sent{version} {{\n  ipv{version};", *lines, "}"]))
-    cases = {name: (version, rules) for name, (version, rules, _) in PASSES.items()}
-    cases.update({f"change {name}": (4, _changing(rule, change)) for name, (rule, change, _) in CHANGES.items()})
+    cases = {name: (version, rules) for name, (version, rules, __) in PASSES.items()}
+    cases.update({f"change {name}": (4, _changing(rule, change)) for name, (rule, change, __) in CHANGES.items()})
     for number, (name, (version, rules)) in enumerate(cases.items()):
         item = made(f"case-{number}", **{LISTS[version]: rules})
         parts.append(functions([item], version))
@@ -314,7 +314,7 @@ def test_routes_that_pass(case: str, lab: Lab) -> None:
 
 @pytest.mark.parametrize("case", CHANGES)
 def test_routes_are_changed(case: str, lab: Lab) -> None:
-    rule, _, expected = CHANGES[case]
+    rule, __, expected = CHANGES[case]
     target = table(f"change {case}")
     assert lab.routes(target) == {rule["cidr"]}
     assert expected in lab.ask(f"show route table {target} all")
