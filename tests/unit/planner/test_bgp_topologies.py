@@ -165,7 +165,7 @@ def test_topology(name: str, golden: t.Callable[[str, str], None]) -> None:
     golden(f"bgp/{name}.json", json.dumps(made, indent=1, sort_keys=True))
 
 
-@pytest.mark.parametrize("name", set(TOPOLOGIES) - {"reverse"})
+@pytest.mark.parametrize("name", sorted(set(TOPOLOGIES) - {"reverse"}))
 def test_both_ends_of_a_session_between_nodes_agree(name: str) -> None:
     made = planned(TOPOLOGIES[name])
     ends = {(this, s.peer, s.family): s for this, bgp in made.items() for s in bgp.sessions if s.peer is not None}
