@@ -19,7 +19,8 @@ import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
-CLONE_NEWNET = 0x40000000
+CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
+MS_REC, MS_PRIVATE = 0x4000, 0x40000
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -158,6 +159,22 @@ def enter(netns: str) -> None:
             raise OSError(ctypes.get_errno(), f"cannot enter {netns}: {os.strerror(ctypes.get_errno())}")
     finally:
         os.close(descriptor)
+
+
+def with_run_in_memory() -> None:
+    """Have /run in memory, as every host with systemd has it, for this process and its children alone.
+
+    Where it is on a disk, each file that a namespace is known by costs what that disk makes of it. Raises OSError.
+    """
+    none, run = b"none", b"/run"
+    _call(_libc.unshare(CLONE_NEWNS), "leave the mount namespace")
+    _call(_libc.mount(none, b"/", None, MS_REC | MS_PRIVATE, None), "keep mounts to this process")
+    _call(_libc.mount(b"tmpfs", run, b"tmpfs", 0, None), "mount /run")
+
+
+def _call(status: int, what: str) -> None:
+    if status:
+        raise OSError(ctypes.get_errno(), f"cannot {what}: {os.strerror(ctypes.get_errno())}")
 
 
 def command(

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ansible_collections.podnet.calico.tests.benchmarks import bgp, bgp_farm, engine, figures, kernel, machine
 from ansible_collections.podnet.calico.tests.benchmarks.case import Case, chosen
-from ansible_collections.podnet.calico.tests.benchmarks.measure import Bench, MeasuringFailed
+from ansible_collections.podnet.calico.tests.benchmarks.measure import Bench, MeasuringFailed, with_run_in_memory
 
 RESULTS = Path(__file__).parent / "results.json"
 LOCK = "/run/podnet-bench.lock"
@@ -41,9 +41,12 @@ def main(arguments: t.Sequence[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
-        with _alone(), _swept():
-            print(machine.describe(), flush=True)
-            found, crashed = _measure(cases, quick=options.quick)
+        with _alone():
+            bgp_farm.sweep()  # what an earlier version has left in the machine's own /run
+            with_run_in_memory()
+            with _swept():
+                print(machine.describe(), flush=True)
+                found, crashed = _measure(cases, quick=options.quick)
     except BlockingIOError:
         print("Another run of the benchmarks is under way; wait for its end.", file=sys.stderr)
         return 2

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import ipaddress
 import re
@@ -96,10 +95,12 @@ def _netns(entry: t.Mapping[str, t.Any]) -> str:
 
 def _address(what: str, text: str) -> str:
     """Return an address with its prefix length; most are plain IPv4 ones, for which the C library's reading will do."""
-    with contextlib.suppress(OSError, TypeError, ValueError):
+    try:
         packed = socket.inet_pton(socket.AF_INET, text)
         if 0 < packed[0] < 224:  # neither unspecified nor multicast
             return f"{socket.inet_ntop(socket.AF_INET, packed)}/32"
+    except (OSError, TypeError, ValueError):
+        pass  # anything else, or nothing
     try:
         if "%" in text:
             raise ValueError("an address with a zone is one of a single link")

@@ -26,7 +26,8 @@ def read(netlink: Netlink, wanted: t.Mapping[str, Entry]) -> dict[str, Entry]:
     """Return the endpoints of ours, and foreign links under a wanted name, by the name of the host's end."""
     found: dict[str, Entry] = {}
     pairs = {link.name: link for link in links(netlink, "veth")}
-    ours = {name: link for name, link in pairs.items() if home(link)}
+    homes = {name: home(link) for name, link in pairs.items()}
+    ours = {name: link for name, link in pairs.items() if homes[name]}
     for name in wanted:
         if name not in ours and index_of(name):
             foreign = pairs.get(name) or link_named(netlink, name)
@@ -35,21 +36,22 @@ def read(netlink: Netlink, wanted: t.Mapping[str, Entry]) -> dict[str, Entry]:
     settings = host_side.read_settings(netlink)
     with visits() as back:
         for name, link in ours.items():
-            found[name] = _read_host(link, routes.get(link.index, []))
+            workload, netns = homes[name] or ("", "")
+            found[name] = {
+                "workload": workload,
+                "netns": netns,
+                "mtu": link.mtu,
+                "routes": routes.get(link.index, []),
+            }
             if name in wanted:  # any other stays or goes as it is
                 host = host_side.faults(link, wanted[name], settings)
                 found[name].update({"host": host} if host else {})
-                found[name].update(_read_pod(found[name]["netns"], link, wanted[name], back))
+                found[name].update(_read_pod(netns, link, wanted[name], back))
     inhabited = {entry.get("netns") for entry in found.values()}
     for netns, (name, workload) in pod_netns.notes().items():
         if name not in found and netns not in inhabited:
             found[name] = {"workload": workload, "netns": netns, "pod": "no link"}
     return found
-
-
-def _read_host(link: Link, routes: list[str]) -> Entry:
-    workload, netns = home(link) or ("", "")
-    return {"workload": workload, "netns": netns, "mtu": link.mtu, "routes": routes}
 
 
 def _read_pod(netns: str, link: Link, wanted: Entry, back: int) -> Entry:

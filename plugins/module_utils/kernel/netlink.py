@@ -73,9 +73,11 @@ class Netlink:
 
     def __init__(self) -> None:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
-        for option in (_EXT_ACK, _STRICT_CHECK):
-            with contextlib.suppress(OSError):  # without strict checks (Linux 4.20) the kernel does not filter dumps
-                self._socket.setsockopt(_SOL_NETLINK, option, 1)
+        try:
+            self._socket.setsockopt(_SOL_NETLINK, _EXT_ACK, 1)
+            self._socket.setsockopt(_SOL_NETLINK, _STRICT_CHECK, 1)
+        except OSError:  # without strict checks (Linux 4.20) the kernel does not filter dumps
+            pass
 
     def __enter__(self) -> Netlink:
         return self

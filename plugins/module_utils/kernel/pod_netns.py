@@ -37,13 +37,15 @@ def owner() -> str:
 
 def notes() -> dict[str, tuple[str, str]]:
     """Return the namespaces made for pods of this host: name to host's end and workload."""
-    found = {}
+    found, this = {}, owner()
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(NOTES):
-            with contextlib.suppress(OSError, ValueError):  # it went in this moment, or is no note
-                host, interface, workload = os.readlink(os.path.join(NOTES, name)).split()
-                if host == owner():
-                    found[name] = (interface, workload)
+            try:
+                host, interface, workload = os.readlink(f"{NOTES}/{name}").split()
+            except (OSError, ValueError):  # it went in this moment, or is no note
+                continue
+            if host == this:
+                found[name] = (interface, workload)
     return found
 
 

@@ -53,6 +53,10 @@ GATEWAY4 = "169.254.1.1"
 PROTOCOL_BOOT = 3  # the pod's own routes, as Calico's CNI plugin leaves them: ip(8) shows no protocol for them
 
 
+_HOST_MAC = packed_mac(HOST_MAC)
+_GATEWAYS = {4: packed_address(GATEWAY4), 6: packed_address(HOST_LINK_LOCAL)}
+
+
 class PodSide(t.NamedTuple):
     """What a pod's end has: the link, its addresses (CIDR), gateways of its default routes, permanent neighbours."""
 
@@ -70,7 +74,10 @@ def gateway(version: int) -> str:
 
 def versions(entry: t.Mapping[str, t.Any]) -> list[int]:
     """Return the IP versions of an endpoint's addresses."""
-    return sorted({6 if ":" in address else 4 for address in entry["addresses"]})
+    addresses = entry["addresses"]
+    if len(addresses) == 1:  # as most have
+        return [6] if ":" in addresses[0] else [4]
+    return sorted({6 if ":" in address else 4 for address in addresses})
 
 
 def observe(netlink: Netlink, index: int, of_versions: t.Sequence[int]) -> PodSide | None:
@@ -131,14 +138,11 @@ def _routes(version: int, index: int) -> list[bytes]:
 
 def lacks(entry: Entry, seen: PodSide) -> list[str]:
     """Return in words what a pod's end lacks beside addresses, MTU and MAC, which are compared by themselves."""
-    present = [("link down", seen.link.up), ("lo down", seen.loopback_up)]
-    present += [
-        ("no default route through the gateway", route in seen.routes) for route in routes(entry, seen.link.index)
-    ]
-    mac = packed_mac(HOST_MAC)
-    present += [(f"no neighbour {via}", seen.neighbours.get(packed_address(via)) == mac) for via in _gateways(entry)]
-    return sorted({words for words, is_there in present if not is_there})
-
-
-def _gateways(entry: t.Mapping[str, t.Any]) -> list[str]:
-    return [gateway(version) for version in versions(entry)]
+    missing = [] if seen.link.up else ["link down"]
+    missing += [] if seen.loopback_up else ["lo down"]
+    for version in versions(entry):
+        if not seen.routes.issuperset(_routes(version, seen.link.index)):
+            missing.append("no default route through the gateway")
+        if seen.neighbours.get(_GATEWAYS[version]) != _HOST_MAC:
+            missing.append(f"no neighbour {gateway(version)}")
+    return sorted(set(missing))

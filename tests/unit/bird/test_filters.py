@@ -234,7 +234,9 @@ class Lab:
         config = directory / "bird.conf"
         config.write_text(_configuration())
         self._log = (directory / "bird.log").open("w")
-        command = [os.path.join(self._programs, "bird"), "-f", "-c", str(config), "-s", str(self._socket)]
+        # ansible-test runs each test in a process of its own, which ends without tearing anything down.
+        command = ["setpriv", "--pdeathsig", "KILL", os.path.join(self._programs, "bird"), "-f"]
+        command += ["-c", str(config), "-s", str(self._socket)]
         self._process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT)
 
     def wait(self) -> None:
