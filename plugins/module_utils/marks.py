@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 ROUTE_PROTOCOL = 98  # rtm_protocol of our routes; not 80, which Calico's Felix claims as its own
+BIRD_PROTOCOL = 12  # rtm_protocol of BIRD's routes, RTPROT_BIRD (linux/rtnetlink.h)
 ALIAS_PREFIX = "podnet.calico"  # what the alias of our links starts with
 NFT_TABLE = "podnet_calico"  # the one nftables table of ours, of family inet
 

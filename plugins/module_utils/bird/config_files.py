@@ -19,7 +19,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils import owned_file
 from ansible_collections.podnet.calico.plugins.module_utils.bird.daemon import CONFIG_PATH, check_config
-from ansible_collections.podnet.calico.plugins.module_utils.bird.render_secrets import SECRETS, SECRETS_FILE
+from ansible_collections.podnet.calico.plugins.module_utils.bird.render_secrets import INCLUDE, SECRETS, SECRETS_FILE
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
 
 SECRETS_PATH = os.path.join(os.path.dirname(CONFIG_PATH), SECRETS_FILE)
@@ -57,7 +57,7 @@ def wanted(main: str, make_secrets: t.Callable[[str], str], there: Files) -> Fil
 
     make_secrets: makes the text of the file of passwords from a nonce.
     """
-    if f'include "{SECRETS_FILE}";' not in main:
+    if INCLUDE not in main:
         return Files(main, "")
     kept = Files(main, make_secrets(there.nonce))
     if there.nonce and kept.passwords == there.passwords:
@@ -111,8 +111,7 @@ def write_candidates(files: Files) -> str:
     """Write both files beside the real ones and have BIRD parse them; return the path of the main one."""
     if files.secrets:
         _write_secrets(files.secrets)
-    include = f'include "{SECRETS_FILE}";'
-    text = files.main.replace(include, f'include "{SECRETS_FILE}{CANDIDATE}";')
+    text = files.main.replace(INCLUDE, f'include "{SECRETS_FILE}{CANDIDATE}";')
     owned_file.write(CONFIG_PATH + CANDIDATE, text, mode=0o640, group=_USER)
     check_config(CONFIG_PATH + CANDIDATE)
     return CONFIG_PATH + CANDIDATE

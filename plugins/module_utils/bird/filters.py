@@ -116,11 +116,15 @@ def _prefix(cidr: str, operator: str, lengths: t.Mapping[str, int]) -> str:
 def _operation(operation: t.Mapping[str, t.Any]) -> list[str]:
     """Return the statements of an operation; BIRD prepends one number at a time, so the first comes last."""
     if operation.get("addCommunity"):
-        value = operation["addCommunity"]["value"]
-        return [f"{_attribute(value)}.add({_pair(value)});"]
+        return [add_community(operation["addCommunity"]["value"])]
     if operation.get("prependASPath"):
         return [f"bgp_path.prepend({number});" for number in reversed(operation["prependASPath"]["prefix"])]
     return [f"bgp_local_pref = {LARGEST_PRIORITY - operation['setPriority']['value']};"]
+
+
+def add_community(value: str) -> str:
+    """Return the statement that adds a community to a route."""
+    return f"{_attribute(value)}.add({_pair(value)});"
 
 
 def _pair(community: str) -> str:

@@ -11,12 +11,12 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.bird import daemon
 from ansible_collections.podnet.calico.plugins.module_utils.bird.config_change import listed
-from ansible_collections.podnet.calico.plugins.module_utils.bird.removal import ROUTE_PROTOCOL
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DaemonError, InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_dump import read
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import TYPES, Route, decode
+from ansible_collections.podnet.calico.plugins.module_utils.marks import BIRD_PROTOCOL
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.bird.status import Status
@@ -50,7 +50,7 @@ def _key(prefix: str) -> _Key:
 
 def _routes(netlink: Netlink) -> list[Route]:
     """Return BIRD's routes in the kernel, without those that refuse packets since their next hop is not reachable."""
-    found = map(decode, read(netlink, ROUTE_PROTOCOL))
+    found = map(decode, read(netlink, BIRD_PROTOCOL))
     return [route for route in found if route.way.kind != TYPES["unreachable"]]
 
 

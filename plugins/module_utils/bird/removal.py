@@ -18,11 +18,10 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Daemon
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import route_apply
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.lock import only_one
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
+from ansible_collections.podnet.calico.plugins.module_utils.marks import BIRD_PROTOCOL
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.kernel.routes import Plan
-
-ROUTE_PROTOCOL = 12  # RTPROT_BIRD (linux/rtnetlink.h)
 
 
 def remove(*, check_mode: bool) -> Outcome:
@@ -31,11 +30,13 @@ def remove(*, check_mode: bool) -> Outcome:
         before, running = config_files.read(), daemon.running()
         change = ConfigChange(before.main, "", active=running is not None and bool(running.digest))
         changes = [*config_files.changes(before, config_files.Files("", "")), *change.changes()]
-        if running is not None and running.digest not in ("", daemon.digest(render_empty())):
-            after = {"digest": daemon.digest(render_empty())}
-            changes.append(Change("bird", "running configuration", {"digest": running.digest}, after))
+        empty = render_empty()
+        nothing = daemon.digest(empty)
+        if running is not None and running.digest not in ("", nothing):
+            there = {"digest": running.digest}
+            changes.append(Change("bird", "running configuration", there, {"digest": nothing}))
             if not check_mode:
-                _empty(before.main)
+                _empty(before.main, empty)
         if before.main and running is None:
             changes += _delete_left_behind(before.main, check_mode)
         if not check_mode:
@@ -44,9 +45,8 @@ def remove(*, check_mode: bool) -> Outcome:
     return Outcome(changes, {"running": running is not None, "ours": ours, **change.facts()})
 
 
-def _empty(config: str) -> None:
+def _empty(config: str, empty: str) -> None:
     """Have BIRD run nothing: first the file, so that a BIRD that is started meanwhile runs nothing either."""
-    empty = render_empty()
     owned_file.write(daemon.CONFIG_PATH, empty, mode=0o640, group="bird", check=daemon.check_config)
     daemon.configure(daemon.CONFIG_PATH)
     _wait_withdrawn(config)
@@ -54,7 +54,7 @@ def _empty(config: str) -> None:
 
 def _left_behind(netlink: Netlink, config: str) -> Plan:
     """Return the deletions of BIRD's routes that are in the kernel for the pools and blocks of a configuration."""
-    return route_apply.left_behind(netlink, ROUTE_PROTOCOL, Text(config).networks())
+    return route_apply.left_behind(netlink, BIRD_PROTOCOL, Text(config).networks())
 
 
 def _wait_withdrawn(config: str, seconds: float = 10) -> None:

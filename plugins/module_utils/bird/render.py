@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render_kernel import kernel
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render_policy import policy
-from ansible_collections.podnet.calico.plugins.module_utils.bird.render_secrets import SECRETS_FILE, resolved
+from ansible_collections.podnet.calico.plugins.module_utils.bird.render_secrets import INCLUDE, resolved
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render_sessions import sessions, templates
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render_underlay import connected, underlay
 from ansible_collections.podnet.calico.plugins.module_utils.owned_file import HEADER
@@ -52,9 +52,9 @@ def render(bgp: Data, *, bfd: bool = False, version: tuple[int, int] = (2, 0), p
     return _sealed("\n\n".join(parts) + "\n")
 
 
-def render_empty(router_id: str = "0.0.0.1") -> str:
+def render_empty() -> str:
     """Return a configuration with which BIRD takes its own routes out of the kernel and ends all sessions."""
-    lines = [f"router id {router_id};", DEVICE]
+    lines = ["router id 0.0.0.1;", DEVICE]
     for family in (4, 6):
         lines.append(
             f"protocol kernel podnet_kernel{family} {{ persist off; ipv{family} {{ import none; export none; }}; }}"
@@ -80,7 +80,7 @@ def _secrets(bgp: Data) -> list[str]:
     """Include the file of passwords, which lies beside this one, if a session has one."""
     if not any(session["password"] for session in bgp["sessions"]):
         return []
-    return [f'# Passwords of sessions, as constants; readable by BIRD alone.\ninclude "{SECRETS_FILE}";']
+    return [f"# Passwords of sessions, as constants; readable by BIRD alone.\n{INCLUDE}"]
 
 
 def _family(bgp: Data, family: Data, version: tuple[int, int]) -> list[str]:

@@ -15,7 +15,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.bird import filters 
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render_text import BITS, block, prefix_set
 
 Data = t.Mapping[str, t.Any]
-LARGEST_PRIORITY = bgp_filters.LARGEST_PRIORITY
 _OUTSIDE = 90
 """BIRD's preference for what others announce than nodes, which have 100: whatever its LOCAL_PREF, a node's wins."""
 
@@ -109,7 +108,7 @@ def _after(family: Data, role: str) -> list[str]:
 
 def _own_priority(family: Data) -> list[str]:
     """Give the node's own routes the LOCAL_PREF that Calico (v3.32) gives them."""
-    return [f"if source != RTS_BGP then bgp_local_pref = {LARGEST_PRIORITY - family['priority']};"]
+    return [f"if source != RTS_BGP then bgp_local_pref = {bgp_filters.LARGEST_PRIORITY - family['priority']};"]
 
 
 def _advertise(bgp: Data, family: Data) -> list[str]:
@@ -118,7 +117,7 @@ def _advertise(bgp: Data, family: Data) -> list[str]:
     hidden = [pool["cidr"] for pool in family["pools"] if not pool["exported"]]
     lines = [f"if net ~ {prefix_set(hidden, '+')} then reject;  # disableBGPExport"] if hidden else []
     for advertisement in family["advertisements"]:
-        adding = " ".join(_community(value) for value in advertisement["communities"])
+        adding = " ".join(map(bgp_filters.add_community, advertisement["communities"]))
         lines.append(f"if net ~ [ {advertisement['cidr']}+ ] then {{ {adding} }}")
     own = [f'proto = "podnet_{kind}{number}"' for kind in ("blocks", "services") if family[kind]]
     if own:
@@ -129,11 +128,6 @@ def _advertise(bgp: Data, family: Data) -> list[str]:
     if bgp["cluster_id"] and reflected:
         lines.append(f"if source = RTS_BGP && ({' || '.join(reflected)}) then accept;  # as a route reflector")
     return [*lines, "reject;"]
-
-
-def _community(value: str) -> str:
-    attribute = "bgp_large_community" if value.count(":") == 2 else "bgp_community"
-    return f"{attribute}.add(({', '.join(value.split(':'))}));"
 
 
 def _of_session(family: Data, session: Data) -> t.Iterator[str]:

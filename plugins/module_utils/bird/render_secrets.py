@@ -20,6 +20,9 @@ Data = t.Mapping[str, t.Any]
 SECRETS_FILE = "podnet-calico-secrets.conf"
 """Name of the file; it lies beside the main file, in /etc/bird."""
 
+INCLUDE = f'include "{SECRETS_FILE}";'
+"""The line by which the main file has it."""
+
 SECRETS = "PODNET_SECRETS"
 """Constant that tells contents of the file apart: `birdc eval PODNET_SECRETS` says which ones the running BIRD has."""
 

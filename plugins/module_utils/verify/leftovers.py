@@ -28,12 +28,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     address_text,
     attributes,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.marks import ROUTE_PROTOCOL
+from ansible_collections.podnet.calico.plugins.module_utils.marks import BIRD_PROTOCOL, ROUTE_PROTOCOL
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.ip import Address, Network
 
-BIRD = 12  # RTPROT_BIRD (linux/rtnetlink.h)
 NAT_SETS = tuple(f"{option}{version}" for option in ("masquerade", "pools", "exclude") for version in (4, 6))
 
 
@@ -104,7 +103,7 @@ def _routes(netlink: Netlink, names: t.Mapping[int, str], traces: Traces) -> t.I
             destination = ipaddress.ip_network(route_wire.destination(route))
             gateways = {ipaddress.ip_address(address_text(hop.gateway)) for hop in route.way.hops if hop.gateway}
             named = traces.is_address(destination) or gateways & traces.addresses
-            if traces.within(destination) or (named and route.protocol in (ROUTE_PROTOCOL, BIRD)):
+            if traces.within(destination) or (named and route.protocol in (ROUTE_PROTOCOL, BIRD_PROTOCOL)):
                 yield Leftover("route", route_wire.describe(route, lambda index: names.get(index, str(index))))
 
 
