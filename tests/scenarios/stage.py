@@ -93,10 +93,10 @@ class Stage:
         self.lab = Lab(name)
         self.names: list[str] = []
 
-    def up(self, count: int, encapsulation: str = "VXLAN", *, ssh: bool = False) -> None:
-        """Bring the lab up, or give the one that runs another encapsulation."""
+    def up(self, count: int, encapsulation: str = "VXLAN", *, ssh: bool = False, options: t.Sequence[str] = ()) -> None:
+        """Bring the lab up, or give the one that runs another encapsulation; options: more of lab.py's."""
         arguments = ["up", "--nodes", str(count), "--encapsulation", encapsulation]
-        self._lab(*arguments, *(["--ssh"] if ssh else []))
+        self._lab(*arguments, *(["--ssh"] if ssh else []), *options)
         self.names = [f"node{index}" for index in range(1, count + 1)]
 
     def fresh(self, count: int, encapsulation: str = "VXLAN", *, ssh: bool = False) -> None:
@@ -108,6 +108,10 @@ class Stage:
         """Take the lab down and remove its folder."""
         self._lab("down")
         shutil.rmtree(self.lab.files)
+
+    def do(self, *arguments: str) -> None:
+        """Have the lab do something to its nodes: reboot, power-cut, start, followed by their names."""
+        self._lab(*arguments)
 
     def _lab(self, *arguments: str) -> None:
         program = CHECKOUT / "tests" / "lab" / "lab.py"
