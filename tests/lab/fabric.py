@@ -56,11 +56,15 @@ def hosts_file(shape: Shape) -> str:
 
 
 def create(lab: Lab, shape: Shape) -> None:
-    """Build the fabric and give running nodes their eth0. No node gets a default route. Raises LabError."""
+    """Build the fabric, nobody plugged in. Raises LabError."""
     commands.run("ip", "netns", "add", lab.fabric)
     commands.ip_batch(_bridges(shape), namespace=lab.fabric)
     if shape.subnets > 1:
         commands.run("ip", "netns", "exec", lab.fabric, "sysctl", "-qw", "net.ipv4.ip_forward=1")
+
+
+def plug_in(lab: Lab, shape: Shape) -> None:
+    """Give running nodes that are namespaces their eth0. No node gets a default route. Raises LabError."""
     plugged = ports(shape)
     commands.ip_batch(
         f"link add eth0 mtu {MTU} netns {lab.namespace(port.node)} "
@@ -70,6 +74,18 @@ def create(lab: Lab, shape: Shape) -> None:
     commands.ip_batch((f"link set {port.name} master br{port.subnet} up" for port in plugged), namespace=lab.fabric)
     for port in plugged:
         commands.ip_batch(_node_side(port, shape), namespace=lab.namespace(port.node))
+
+
+def make_taps(lab: Lab, shape: Shape, user: int) -> None:
+    """Make the ports that virtual machines of a user plug themselves into. Raises LabError."""
+    for port in ports(shape):
+        commands.ip_batch(
+            [
+                f"tuntap add mode tap name {port.name} user {user}",
+                f"link set {port.name} mtu {MTU} master br{port.subnet} up",
+            ],
+            namespace=lab.fabric,
+        )
 
 
 def delete(lab: Lab) -> None:

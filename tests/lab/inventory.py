@@ -11,16 +11,19 @@ from pathlib import Path
 import commands
 import fabric
 import ssh
+import vm
 from settings import Lab, Shape
 
 POD_CIDR: t.Final = "10.244.0.0/16"
 
 
 def write(lab: Lab, shape: Shape) -> Path:
-    """Write the inventories of a lab and return the path of the one that needs no SSH."""
+    """Write the inventories of a lab and return the path of the one to be used on this machine."""
     lab.files.mkdir(parents=True, exist_ok=True)
     direct = lab.files / "inventory.yml"
-    direct.write_text(_text(shape, _direct_variables(lab), hosts_have_addresses=False))
+    machines = shape.kind == "vm"
+    variables = _vm_variables(lab) if machines else _direct_variables(lab)
+    direct.write_text(_text(shape, variables, hosts_have_addresses=machines))
     through_ssh = lab.files / "inventory-ssh.yml"
     if shape.ssh:
         through_ssh.write_text(_text(shape, _ssh_variables(lab), hosts_have_addresses=True))
@@ -65,10 +68,20 @@ def _ssh_variables(lab: Lab) -> list[str]:
     ]
 
 
+def _vm_variables(lab: Lab) -> list[str]:
+    return [
+        *_ssh_variables(lab),
+        f"ansible_ssh_executable: {vm.wrapper(lab)}",
+        "ansible_ssh_transfer_method: piped",
+        "ansible_pipelining: true",
+    ]
+
+
 def _pool(shape: Shape) -> list[str]:
-    """Return the one pool; it masquerades where the kernel can, which Debian's User-mode Linux cannot."""
+    """Return the one pool; it masquerades where the kernel can, which that of nodes of kind vm does."""
     probe = "add table inet probe; add chain inet probe c { type nat hook postrouting priority srcnat; }"
-    nat = "true" if commands.succeeds("unshare", "--net", "nft", probe) else "false  # this kernel has no NAT for nft"
+    can = shape.kind == "vm" or commands.succeeds("unshare", "--net", "nft", probe)
+    nat = "true" if can else "false  # this kernel has no NAT for nft"
     return [
         "calico_ip_pools:",
         "  - name: default-ipv4-ippool",

@@ -15,7 +15,19 @@ import typing as t
 import lifecycle
 import nodes
 import report
-from settings import ENCAPSULATIONS, MAX_NODES, Lab, LabError, Shape, current_lab, parse_encapsulation, parse_nodes
+import vm
+from settings import (
+    ENCAPSULATIONS,
+    MAX_NODES,
+    Lab,
+    LabError,
+    Shape,
+    current_lab,
+    parse_encapsulation,
+    parse_kind,
+    parse_nodes,
+    parse_subnets,
+)
 
 import playbooks
 
@@ -45,14 +57,37 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--nodes", default="3", metavar="N", help=f"1 to {MAX_NODES}, default 3")
         command.add_argument("--encapsulation", default="VXLAN", metavar="E", help=", ".join(ENCAPSULATIONS))
         command.add_argument("--ssh", action="store_true", help="run sshd in every node, write inventory-ssh.yml")
+        command.add_argument(
+            "--kind", default="netns", metavar="K", help="netns (default), or vm: machines with a kernel"
+        )
+        command.add_argument("--subnets", default="", metavar="S", help="1 or 2, default what the encapsulation needs")
         command.set_defaults(run=run)
+    for name, run, text in (
+        ("reboot", _reboot, "reboot nodes of kind vm, wait until they can be reached again"),
+        ("power-cut", _power_cut, "end nodes of kind vm at once, as a power failure does"),
+        ("start", _start, "start nodes of kind vm that are off, wait until they can be reached"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("node", nargs="+", metavar="NODE")
+        command.set_defaults(run=run)
+    command = commands.add_parser("exec", help="run a command in a node")
+    command.add_argument("node", metavar="NODE")
+    command.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help="with its arguments")
+    command.set_defaults(run=_exec)
     commands.add_parser("status", help="tell what runs").set_defaults(run=_status)
     commands.add_parser("down", help="remove the lab").set_defaults(run=_down)
     return parser
 
 
 def _shape(options: argparse.Namespace) -> Shape:
-    return Shape(parse_nodes(options.nodes), parse_encapsulation(options.encapsulation), options.ssh)
+    kind = parse_kind(options.kind)
+    return Shape(
+        parse_nodes(options.nodes),
+        parse_encapsulation(options.encapsulation),
+        options.ssh and kind != "vm",  # these answer SSH anyway
+        kind,
+        parse_subnets(options.subnets),
+    )
 
 
 def _need_root() -> None:
@@ -102,6 +137,50 @@ def _status(_options: argparse.Namespace) -> int:
     gone = nodes.dead(lab, shape.names)
     _say(f"{shape}, encapsulation {shape.encapsulation}" + (f"; dead: {', '.join(gone)}" if gone else ", all alive"))
     return 1 if gone else 0
+
+
+def _machines(options: argparse.Namespace) -> tuple[Lab, list[str]]:
+    """Return the lab and the nodes of kind vm that are named. Raises LabError for others."""
+    lab = current_lab()
+    _need_root()
+    shape = lifecycle.running_shape(lab)
+    if shape is None or shape.kind != "vm":
+        raise LabError(
+            f"No lab with nodes of kind vm runs under the name {lab.name}: `lab.py up --kind vm` starts one."
+        )
+    unknown = [name for name in options.node if name not in shape.names]
+    if unknown:
+        raise LabError(f"The lab has no {', '.join(unknown)}; its nodes are {', '.join(shape.names)}.")
+    return lab, options.node
+
+
+def _reboot(options: argparse.Namespace) -> int:
+    lab, names = _machines(options)
+    vm.reboot(lab, names)
+    _say(f"Rebooted {', '.join(names)}.")
+    return 0
+
+
+def _power_cut(options: argparse.Namespace) -> int:
+    lab, names = _machines(options)
+    vm.cut(lab, names)
+    _say(f"{', '.join(names)} lost power.")
+    return 0
+
+
+def _start(options: argparse.Namespace) -> int:
+    lab, names = _machines(options)
+    off = nodes.dead(lab, names)
+    vm.start(lab, off, _say)
+    _say(f"Started {', '.join(off)}." if off else "All of them run.")
+    return 0
+
+
+def _exec(options: argparse.Namespace) -> int:
+    lab = current_lab()
+    _need_root()
+    command = nodes.enter(lab, options.node, *(options.command or ["/bin/sh"]))
+    os.execvp(command[0], command)  # noqa: S606  # no shell is wanted
 
 
 def _down(_options: argparse.Namespace) -> int:

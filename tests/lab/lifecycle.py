@@ -21,6 +21,7 @@ import inventory
 import neighbours
 import nodes
 import ssh
+import vm
 from settings import Lab, LabError, Shape
 
 UNMOUNT_SECONDS: t.Final = 5.0
@@ -56,6 +57,9 @@ def check_kernel(shape: Shape) -> None:
 
     A machine that has no iproute2 yet is not judged.
     """
+    if shape.kind == "vm":
+        vm.check(shape)
+        return
     kind = next((kind for kind in ("ipip", "vxlan") if shape.encapsulation.lower().startswith(kind)), None)
     details = {"ipip": ["local", "192.0.2.1"], "vxlan": ["id", "4096", "dstport", "4789"]}
     if kind is None or shutil.which("ip") is None:
@@ -79,15 +83,14 @@ def up(lab: Lab, shape: Shape, say: t.Callable[[str], None]) -> None:
     """
     old = running_shape(lab)
     gone = nodes.dead(lab, old.names) if old else []
-    same = old is not None and dataclasses.replace(old, encapsulation=shape.encapsulation) == shape
-    if old and same and old.subnets == shape.subnets and not gone:
+    if old and old.needs_same_nodes_as(shape) and not gone:
         say(f"{_count(shape.nodes)} already run{'s' if shape.nodes == 1 else ''}; they are kept as they are.")
     else:
         if old and gone:
             say(f"{', '.join(gone)} no longer run{'s' if len(gone) == 1 else ''}: building the lab anew.")
         elif old:
             say(f"The lab that runs has {old}, wanted is {shape}: building it anew.")
-        _build(lab, shape)
+        _build(lab, shape, say)
         say(f"Started {shape}.")
     (lab.run_dir / "state.json").write_text(json.dumps(dataclasses.asdict(shape)))
     inventory.write(lab, shape)
@@ -97,17 +100,19 @@ def down(lab: Lab) -> bool:
     """Take the lab down and tell whether there was any. What the machine had before is as it was. Raises LabError."""
     existed = lab.run_dir.exists()
     ssh.hang_up(lab)
+    vm.cut(lab, nodes.recorded(lab))
     nodes.stop(lab)
     fabric.delete(lab)
     neighbours.restore(lab)
     _remove_names(lab)
     _unmount(lab)
+    vm.remove(lab)
     inventory.remove(lab)
     ssh.remove(lab)
     return existed
 
 
-def _build(lab: Lab, shape: Shape) -> None:
+def _build(lab: Lab, shape: Shape, say: t.Callable[[str], None]) -> None:
     down(lab)
     try:
         lab.run_dir.mkdir()
@@ -115,13 +120,29 @@ def _build(lab: Lab, shape: Shape) -> None:
         if not _is_mounted(NAMES):
             (lab.run_dir / NAMES_MADE).touch()
         neighbours.make_room(lab, shape.nodes)
-        nodes.start(lab, shape.names, fabric.hosts_file(shape))
-        fabric.create(lab, shape)
-        if shape.ssh:
-            ssh.start(lab, shape)
+        if shape.kind == "vm":
+            _start_machines(lab, shape, say)
+        else:
+            _start_namespaces(lab, shape)
     except BaseException:
         down(lab)
         raise
+
+
+def _start_namespaces(lab: Lab, shape: Shape) -> None:
+    nodes.start(lab, shape.names, fabric.hosts_file(shape))
+    fabric.create(lab, shape)
+    fabric.plug_in(lab, shape)
+    if shape.ssh:
+        ssh.start(lab, shape)
+
+
+def _start_machines(lab: Lab, shape: Shape, say: t.Callable[[str], None]) -> None:
+    vm.provide(lab, say)
+    fabric.create(lab, shape)
+    fabric.make_taps(lab, shape, vm.UID)
+    vm.create(lab, shape)
+    vm.start(lab, shape.names, say)
 
 
 def _remove_names(lab: Lab) -> None:

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -44,10 +46,14 @@ def recorded(lab: Lab) -> list[str]:
     return sorted(path.name for path in nodes.iterdir()) if nodes.is_dir() else []
 
 
-def process(lab: Lab, node: str) -> Process | None:
-    """Return PID 1 of a node as it was recorded at its start; None when there is no record."""
+def process(lab: Lab, node: str, record: str = "pid") -> Process | None:
+    """Return PID 1 of a node as it was recorded at its start; None when there is no record.
+
+    Of a node of kind vm, it is its supervisor, which lives as long as the machine is switched on; its record "guest" is
+    the machine itself.
+    """
     try:
-        pid, started = (folder(lab, node) / "pid").read_text().split()
+        pid, started = (folder(lab, node) / record).read_text().split()
     except (FileNotFoundError, ValueError):
         return None
     return Process(int(pid), int(started))
@@ -91,6 +97,11 @@ def stop(lab: Lab) -> None:
     processes = [found for found in (process(lab, name) for name in recorded(lab)) if found and found.is_alive()]
     for one in processes:
         os.kill(one.pid, signal.SIGKILL)
+    await_end(processes)
+
+
+def await_end(processes: t.Sequence[Process]) -> None:
+    """Wait until killed processes are gone. Raises LabError when one outlives its SIGKILL by ten seconds."""
     deadline = time.monotonic() + STOP_SECONDS
     while left := [one.pid for one in processes if one.is_alive()]:
         if time.monotonic() > deadline:
@@ -99,10 +110,16 @@ def stop(lab: Lab) -> None:
 
 
 def enter(lab: Lab, node: str, *command: str) -> list[str]:
-    """Return the command line that runs a command inside a node. Raises LabError when the node does not run."""
+    """Return the command line that runs a command inside a node, for one of kind vm through SSH.
+
+    Raises LabError when the node does not run.
+    """
     found = process(lab, node)
     if found is None or not found.is_alive():
         raise LabError(f"{node} does not run: start the lab with `sudo make lab`.")
+    remote = folder(lab, node) / "enter.json"
+    if remote.exists():
+        return [*json.loads(remote.read_text()), shlex.join(command)]
     return ["nsenter", f"--target={found.pid}", *NAMESPACES, "--", *command]
 
 

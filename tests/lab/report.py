@@ -28,7 +28,7 @@ def final_screen(lab: Lab, shape: Shape, deployed: Played, verified: Verified, s
         verdict(verified),
         f"{NOTHING_CHANGED if not deployed.changed else f'The deployment made {deployed.changed} changes.'} "
         f"Deploying took {deployed.seconds:.0f} s, everything together {seconds:.0f} s.",
-        next_commands(lab),
+        next_commands(lab, shape.kind),
     ]
     return "\n" + "\n\n".join(part for part in parts if part)
 
@@ -70,16 +70,18 @@ def verdict(verified: Verified) -> str:
     )
 
 
-def next_commands(lab: Lab) -> str:
+def next_commands(lab: Lab, kind: str = "netns") -> str:
     """Return the three commands that a newcomer may want next, ready to paste in the checkout."""
     sudo = "sudo " if os.environ.get("SUDO_USER") else ""
     name = "" if lab.name == "podnet" else f"PODNET_LAB_NAME={lab.name} "
+    inside = f"{name}.venv/bin/python tests/lab/lab.py exec node1"
+    enter = inside if kind == "vm" else f"ip netns exec {lab.namespace('node1')}"
     lines = [
         (
             f"{sudo}.venv/bin/ansible-playbook -i {relative(lab.files / 'inventory.yml')} podnet.calico.verify",
             "ping again",
         ),
-        (f"{sudo}ip netns exec {lab.namespace('node1')} ip route", "the routes of node1"),
+        (f"{sudo}{enter} ip route", "the routes of node1"),
         (f"{sudo}{name}make lab-down", "remove the lab"),
     ]
     width = max(len(command) for command, _ in lines)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 CHECKOUT: t.Final = Path(__file__).resolve().parents[2]
 ENCAPSULATIONS: t.Final = ("VXLAN", "VXLANCrossSubnet", "IPIP", "IPIPCrossSubnet", "None")
+KINDS: t.Final = ("netns", "vm")
 MAX_NODES: t.Final = 200
 
 
@@ -32,6 +33,11 @@ class Lab:
         return Path(f"/run/{self.name}-lab")
 
     @property
+    def disks(self) -> Path:
+        """The folder of the disks of virtual machines."""
+        return Path("/var/lib/podnet-lab-disks", self.name)
+
+    @property
     def files(self) -> Path:
         """The folder of inventories, logs, keys: `.lab` of the checkout, a folder in it for a lab of another name."""
         return CHECKOUT / ".lab" if self.name == "podnet" else CHECKOUT / ".lab" / self.name
@@ -48,16 +54,28 @@ class Lab:
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """What a user asks for: how many nodes, which encapsulation, and whether the nodes answer SSH."""
+    """What a user asks for: how many nodes of which kind, the encapsulation, and more that has a default.
+
+    `ssh`: whether nodes of kind netns answer SSH, too; `wanted_subnets`: 1 or 2, None for what the encapsulation needs;
+    `router`: whether the router between the subnets learns the nodes' blocks by BGP.
+    """
 
     nodes: int
     encapsulation: str
     ssh: bool = False
+    kind: str = "netns"
+    wanted_subnets: int | None = None
+    router: bool = False
 
     @property
     def subnets(self) -> int:
         """CrossSubnet only makes a difference between subnets, so it gets two; everything else gets one."""
-        return 2 if self.encapsulation.endswith("CrossSubnet") else 1
+        return self.wanted_subnets or (2 if self.encapsulation.endswith("CrossSubnet") else 1)
+
+    def needs_same_nodes_as(self, other: Shape) -> bool:
+        """Tell whether both shapes only differ in what is written in the inventory."""
+        mine = dataclasses.replace(self, wanted_subnets=self.subnets, encapsulation="")
+        return mine == dataclasses.replace(other, wanted_subnets=other.subnets, encapsulation="")
 
     @property
     def names(self) -> list[str]:
@@ -68,7 +86,8 @@ class Shape:
         """Describe what cannot be changed while the lab runs."""
         nodes = "1 node" if self.nodes == 1 else f"{self.nodes} nodes"
         subnets = "one subnet" if self.subnets == 1 else "two subnets"
-        return f"{nodes} in {subnets}{', with SSH' if self.ssh else ''}"
+        kind = " of kind vm" if self.kind == "vm" else ""
+        return f"{nodes}{kind} in {subnets}{', with SSH' if self.ssh else ''}{', with a BGP router' * self.router}"
 
 
 def current_lab() -> Lab:
@@ -93,3 +112,17 @@ def parse_encapsulation(text: str) -> str:
     if text not in ENCAPSULATIONS:
         raise LabError(f"ENCAPSULATION={text} is not allowed: give one of {', '.join(ENCAPSULATIONS)}.")
     return text
+
+
+def parse_kind(text: str) -> str:
+    """Return the kind of the nodes. Raises LabError for one that is not known."""
+    if text not in KINDS:
+        raise LabError(f"KIND={text} is not allowed: give one of {', '.join(KINDS)}.")
+    return text
+
+
+def parse_subnets(text: str) -> int | None:
+    """Return the number of subnets, None for an empty text. Raises LabError for anything but 1 and 2."""
+    if text not in ("", "1", "2"):
+        raise LabError(f"SUBNETS={text} is not allowed: give 1 or 2.")
+    return int(text) if text else None

@@ -54,16 +54,33 @@ def hang_up(lab: Lab) -> None:
 
 def start(lab: Lab, shape: Shape) -> None:
     """Make new keys, start sshd in every node and write the list of known hosts. Raises LabError."""
+    prepare(lab)
+    with concurrent.futures.ThreadPoolExecutor(max_workers=8) as workers:
+        public_keys = list(workers.map(lambda port: _start_one(lab, port), fabric.ports(shape)))
+    write_known_hosts(lab, shape, public_keys)
+
+
+def prepare(lab: Lab) -> None:
+    """Make a new key for clients, and the folder of their sockets. Raises LabError."""
     remove(lab)
     client_key(lab).parent.mkdir(parents=True, mode=0o700)
     control_sockets(lab).mkdir(mode=0o700)
-    _make_key(client_key(lab), f"{lab.name} lab")
-    with concurrent.futures.ThreadPoolExecutor(max_workers=8) as workers:
-        public_keys = list(workers.map(lambda port: _start_one(lab, port), fabric.ports(shape)))
+    make_key(client_key(lab), f"{lab.name} lab")
+
+
+def write_known_hosts(lab: Lab, shape: Shape, public_keys: t.Iterable[str]) -> None:
+    """Write the list of the nodes' host keys, each as type and key, node1 first."""
     addresses = [port.address.ip for port in fabric.ports(shape)]
     known_hosts(lab).write_text(
         "".join(f"{address} {key}\n" for address, key in zip(addresses, public_keys, strict=True))
     )
+
+
+def options(lab: Lab) -> list[str]:
+    """Return the options of an SSH client that make it trust the nodes, and nothing of the user's own settings."""
+    files = [f"UserKnownHostsFile={known_hosts(lab)}", f"IdentityFile={client_key(lab)}", "IdentitiesOnly=yes"]
+    manner = ["BatchMode=yes", "LogLevel=ERROR", "ConnectTimeout=5", "ServerAliveInterval=5", "ServerAliveCountMax=4"]
+    return ["-F", "none", *(word for option in files + manner for word in ("-o", option))]
 
 
 def remove(lab: Lab) -> None:
@@ -71,7 +88,8 @@ def remove(lab: Lab) -> None:
     shutil.rmtree(lab.files / "ssh", ignore_errors=True)
 
 
-def _make_key(path: Path, comment: str) -> None:
+def make_key(path: Path, comment: str) -> None:
+    """Make a key pair without a passphrase: `path` and `path`.pub. Raises LabError."""
     commands.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path))
 
 
@@ -81,7 +99,7 @@ def _start_one(lab: Lab, port: fabric.Port) -> str:
     folder = Path(f"/proc/{process.pid}/root/etc/ssh") if process else Path("/nonexistent")
     for key in folder.glob("ssh_host_*"):
         key.unlink()
-    _make_key(folder / "ssh_host_ed25519_key", port.node)
+    make_key(folder / "ssh_host_ed25519_key", port.node)
     (folder / "sshd_config").write_text(CONFIGURATION.format(address=port.address.ip))
     shutil.copy(client_key(lab).with_suffix(".pub"), folder / "lab_authorized_keys")
     commands.run(*nodes.enter(lab, port.node, "systemctl", "start", "ssh.service"))
