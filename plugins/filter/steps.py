@@ -44,13 +44,26 @@ def cluster(hostvars: HostVars, hosts: t.Sequence[str], **resources: t.Any) -> d
     """
     try:
         raise_all([_blind(host, hostvars[host]) for host in hosts if "host" not in hostvars[host]["plan_host"]])
+        raise_all(list(filter(None, (_mtu_problem(host, hostvars[host]) for host in hosts))))
         nodes = [_node(host, hostvars[host]) for host in hosts]
         made = documents(nodes=nodes, **resources)
     except PodnetError as error:
         raise AnsibleFilterError(str(error)) from error
-    kept = ("address", "device", "mtu", "encapsulations")
-    observed = {node["name"]: hostvars[node["host"]]["plan_host"]["host"] for node in nodes}
-    return {"resources": made, "hosts": {name: {key: host[key] for key in kept} for name, host in observed.items()}}
+    return {"resources": made, "hosts": {node["name"]: _observed(hostvars[node["host"]]) for node in nodes}}
+
+
+def _observed(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return what the planner has to know of a host: what was seen there, and the MTU of pods that is asked for."""
+    seen = variables["plan_host"]["host"]
+    asked = {"pod_mtu": int(variables["calico_mtu"])} if variables.get("calico_mtu") else {}
+    return {**{key: seen[key] for key in ("address", "device", "mtu", "encapsulations")}, **asked}
+
+
+def _mtu_problem(host: str, variables: t.Mapping[str, t.Any]) -> InvalidInput | None:
+    given = str(variables.get("calico_mtu") or 0)
+    if given.isdecimal() and int(given) < 65536:
+        return None
+    return InvalidInput(f'calico_mtu "{given}" of {host} is no MTU', remedy="Give bytes, such as 1450, or leave it out")
 
 
 def _node(host: str, variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -24,7 +24,13 @@ options:
     description: Names of the nodes.
     type: list
     elements: str
-    required: true
+  cidrs:
+    description:
+      - Ranges, such as that of a pool that goes. Their blocks are released, whichever nodes own them, and all addresses
+        in them, whoever holds them. Needs O(state=absent).
+      - Deleting an IPPool does not release its blocks.
+    type: list
+    elements: str
   resources:
     description:
       - Documents to take as stored already. With the documents that M(podnet.calico.calico_resources) stores in the
@@ -33,7 +39,7 @@ options:
     elements: dict
     default: []
   state:
-    description: V(absent) releases every address and block of the nodes.
+    description: V(absent) releases every address and block of the nodes, or in the ranges.
     type: str
     choices: [present, absent]
     default: present
@@ -48,6 +54,11 @@ EXAMPLES = r"""
   podnet.calico.calico_ipam:
     nodes: [node3]
     state: absent
+
+- name: Take them back from all nodes before a pool is deleted
+  podnet.calico.calico_ipam:
+    cidrs: [10.244.0.0/16]
+    state: absent
 """
 
 RETURN = r"""
@@ -59,7 +70,9 @@ changes:
   sample: [{action: create, kind: block, name: 10.244.0.0/26}]
 """
 
+import ipaddress
 import time
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -67,19 +80,33 @@ from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
-from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import snapshot, write
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot, snapshot, write
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam
+from ansible_collections.podnet.calico.plugins.module_utils.planner.pool_migration import released
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
+
+
+def changed(before: Snapshot, params: t.Mapping[str, t.Any]) -> Snapshot:
+    """Return what is stored after the claims or releases that are asked for."""
+    if params["cidrs"] is None:
+        change = ipam.claim if params["state"] == "present" else ipam.give_up
+        return change(before, params["nodes"], now=time.time_ns())
+    try:
+        return released(before, [ipaddress.ip_network(cidr) for cidr in params["cidrs"]])
+    except ValueError as error:
+        raise InvalidInput(f"release blocks: {error}", remedy="Give ranges such as 10.244.0.0/16") from error
 
 
 def work(module: AnsibleModule) -> Outcome:
     """Claim or release."""
+    if module.params["cidrs"] is not None and module.params["state"] == "present":
+        raise InvalidInput("claim blocks: cidrs are for state absent", remedy="Give nodes, or state absent")
     store = connect(module.params)
-    change = ipam.claim if module.params["state"] == "present" else ipam.give_up
     with store.batch():
         stored = snapshot(store)
         before = put(stored, module.params["resources"])
-        after = change(before, module.params["nodes"], now=time.time_ns())
+        after = changed(before, module.params)
         changes = ipam.differences(before, after)
         if not module.check_mode:
             write(store, stored, after)
@@ -89,12 +116,15 @@ def work(module: AnsibleModule) -> Outcome:
 def main() -> None:
     """Run the module."""
     spec = {
-        "nodes": {"type": "list", "elements": "str", "required": True},
+        "nodes": {"type": "list", "elements": "str"},
+        "cidrs": {"type": "list", "elements": "str"},
         "resources": {"type": "list", "elements": "dict", "default": []},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         **argspec.datastore(),
     }
-    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
+    exclusive = [("nodes", "cidrs")]
+    options = {"required_one_of": exclusive, "mutually_exclusive": exclusive}
+    run(AnsibleModule(argument_spec=spec, supports_check_mode=True, **options), work)
 
 
 if __name__ == "__main__":

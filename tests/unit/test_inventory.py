@@ -125,3 +125,11 @@ def test_a_host_gets_the_passwords_of_its_sessions_alone() -> None:
     named = [{"name": "bgp", "key": "tor"}, {"name": "empty", "key": "key"}, {"name": "gone", "key": "x"}, None]
     bgp = {"sessions": [{"password": password} for password in named]}
     assert steps.passwords_of(PASSWORDS, bgp) == {"bgp": {"tor": "b"}}
+
+
+def test_the_mtu_of_pods_is_a_number_of_bytes() -> None:
+    hostvars = {"h1": {**HOSTVARS["h1"], "calico_mtu": "1400"}, "h2": HOSTVARS["h2"]}
+    made = steps.cluster(hostvars, list(hostvars), pools=[POOL])
+    assert [host.get("pod_mtu") for host in made["hosts"].values()] == [1400, None]
+    with pytest.raises(AnsibleFilterError, match='calico_mtu "14k" of h1 is no MTU'):
+        steps.cluster({"h1": {**HOSTVARS["h1"], "calico_mtu": "14k"}}, ["h1"], pools=[POOL])

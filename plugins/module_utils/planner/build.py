@@ -18,6 +18,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster impo
     same_subnet,
     vtep_mac,
 )
+from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam_ledger import pool_selects
+from ansible_collections.podnet.calico.plugins.module_utils.planner.mtu import pod_mtu, tunnel_mtu
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import (
     IPIP_DEVICE,
     STANDBY_METRIC,
@@ -37,15 +39,13 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
     Vtep,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner.peering import listen_port
+from ansible_collections.podnet.calico.plugins.module_utils.planner.pool_migration import orphan_problems
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
     from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Block, Cluster
     from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
     from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
-
-# Bytes that an encapsulation takes of the underlay's MTU, by kind and IP version (Calico, Felix).
-OVERHEAD = {("ipip", 4): 20, ("vxlan", 4): 50, ("vxlan", 6): 70}
 
 # The address that every pod uses as its IPv4 gateway and that the host answers for by proxy ARP.
 POD_GATEWAY = "169.254.1.1/32"
@@ -81,7 +81,7 @@ def plan(
             masquerade=tuple(str(pool.cidr) for pool in workload if pool.nat_outgoing),
             pools=tuple(str(pool.cidr) for pool in workload),
         ),
-        cni=Cni(ranges=tuple(str(block.cidr) for block in own), mtu=pod_mtu(cluster, host)),
+        cni=Cni(ranges=_ranges(own, this), mtu=pod_mtu(cluster, host)),
         probes=tuple(_probes(cluster, this)),
         requirements=_requirements(cluster, this, bird),
         standby=_standby(cluster, this, host) if bird and standby else (),
@@ -104,7 +104,8 @@ def plan_all(
     seen = {name: Host(**{**host, "encapsulations": tuple(host["encapsulations"])}) for name, host in hosts.items()}
     bird = uses_bird(cluster, bgp)
     daemons = sessions_of(cluster, [name for name in seen if name in cluster.nodes]) if bird else {}
-    refuse_unusable(cluster, seen, bird, session_problems(cluster, daemons, secrets))
+    problems = (*orphan_problems(snapshot), *session_problems(cluster, daemons, secrets))
+    refuse_unusable(cluster, seen, bird, problems)
     return {name: plan(cluster, name, host, bird, daemons.get(name), standby).as_dict() for name, host in seen.items()}
 
 
@@ -133,11 +134,13 @@ def path(pool: IPPool, node: Node, other: Node) -> str:
     return "None"
 
 
-def pod_mtu(cluster: Cluster, host: Host) -> int:
-    """Return the MTU of pods: the underlay's less the largest overhead of the encapsulations in use (Calico)."""
-    used = {("ipip", pool.cidr.version) for pool in cluster.pools if pool.ipip_mode != "Never"}
-    used |= {("vxlan", pool.cidr.version) for pool in cluster.pools if pool.vxlan_mode != "Never"}
-    return host.mtu - max((OVERHEAD[key] for key in used), default=0)
+def _ranges(own: t.Iterable[Block], node: Node) -> tuple[str, ...]:
+    """Return the node's blocks of pools that give addresses to its new pods; those of a disabled pool give none."""
+    return tuple(
+        str(block.cidr)
+        for block in own
+        if "Workload" in block.pool.allowed_uses and pool_selects(block.pool, node.labels)
+    )
 
 
 def _ipip(cluster: Cluster, node: Node, host: Host) -> Tunnel | None:
@@ -148,7 +151,7 @@ def _ipip(cluster: Cluster, node: Node, host: Host) -> Tunnel | None:
         kind="ipip",
         name=IPIP_DEVICE,
         address=host_prefix(address),
-        mtu=host.mtu - OVERHEAD["ipip", 4],
+        mtu=tunnel_mtu(host, "ipip", 4),
         local=str(underlay.ip),
         parent=host.device,
     )
@@ -164,7 +167,7 @@ def _vxlans(cluster: Cluster, node: Node, host: Host) -> t.Iterator[Tunnel]:
             kind="vxlan",
             name=VXLAN_DEVICES[version],
             address=host_prefix(address),
-            mtu=host.mtu - OVERHEAD["vxlan", version],
+            mtu=tunnel_mtu(host, "vxlan", version),
             local=str(underlay.ip),
             parent=host.device,
             mac=_mac(node, version),

@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.ip import overlaps
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import node_interface, same_subnet
+from ansible_collections.podnet.calico.plugins.module_utils.planner.mtu import mtu_problems
 from ansible_collections.podnet.calico.plugins.module_utils.resources.selector import parse
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -18,14 +19,15 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 
 def refuse_unusable(
-    cluster: Cluster, hosts: t.Mapping[str, Host], bird: bool, sessions: t.Iterable[InvalidInput] = ()
+    cluster: Cluster, hosts: t.Mapping[str, Host], bird: bool, found: t.Iterable[InvalidInput] = ()
 ) -> None:
     """Raise InvalidInput with every problem that would leave the nodes of hosts without a working pod network.
 
-    sessions: the problems of BGP sessions, which check_bgp finds.
+    found: the problems of BGP sessions and of blocks, which check_bgp and pool_migration find.
     """
-    resources = (*_nodes(cluster, hosts), *_families(cluster, hosts), *_underlay(cluster), *sessions)
-    raise_all((*resources, *_kernels(cluster, hosts), *_subnets(cluster, bird)))
+    resources = (*_nodes(cluster, hosts), *_families(cluster, hosts), *_underlay(cluster), *found)
+    surroundings = (*_kernels(cluster, hosts), *mtu_problems(cluster, hosts), *_subnets(cluster, bird))
+    raise_all((*resources, *surroundings))
 
 
 def _nodes(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidInput]:

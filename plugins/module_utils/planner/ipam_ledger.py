@@ -62,11 +62,13 @@ def pools_of(snapshot: Snapshot) -> list[IPPool]:
     return [IPPool.from_document(document) for (kind, __), document in sorted(snapshot.items()) if kind == "IPPool"]
 
 
-def pool_selects(pool: IPPool, node: Document) -> bool:
-    """Tell whether a pool gives addresses to a node by itself: enabled, automatic and selected by label."""
-    labels = node["metadata"].get("labels") or {}
-    selector = parse(pool.node_selector)
-    return not pool.disabled and pool.assignment_mode == "Automatic" and selector.matches(labels)
+def pool_selects(pool: IPPool, labels: t.Mapping[str, str], *, disabled: bool = False) -> bool:
+    """Tell whether a pool gives addresses to a node with labels by itself: enabled, automatic and selected by label.
+
+    disabled: count a disabled pool, too.
+    """
+    selected = pool.assignment_mode == "Automatic" and parse(pool.node_selector).matches(labels)
+    return selected and (disabled or not pool.disabled)
 
 
 def probe_handle(node: str) -> str:
@@ -106,13 +108,13 @@ class Ledger:
 
     def claim_blocks(self, node: str) -> None:
         """Give the node a block in every pool that selects it; repair what an interrupted claim left behind."""
-        document = self._node(node)
+        labels = self._labels(node)
         for cidr in self._affine(node):
             self._confirm(cidr, node)
         for cidr in sorted(self._owned.get(node, set()) - self._affinities.get(node, set()), key=order):
             self._put(records.new_affinity(cidr, node))
         for pool in self._pools:
-            if "Workload" in pool.allowed_uses and pool_selects(pool, document) and not self._own(node, pool):
+            if "Workload" in pool.allowed_uses and pool_selects(pool, labels) and not self._own(node, pool):
                 self._claim_new(node, pool)
 
     def _node(self, node: str) -> Document:
@@ -123,6 +125,9 @@ class Ledger:
                 remedy="Create it first, with calico_node or calico_resources",
             )
         return document
+
+    def _labels(self, node: str) -> t.Mapping[str, str]:
+        return self._node(node)["metadata"].get("labels") or {}
 
     def _affine(self, node: str) -> list[Network]:
         return sorted(self._affinities.get(node, ()), key=order)
@@ -140,6 +145,9 @@ class Ledger:
 
     def _own(self, node: str, pool: IPPool) -> list[Network]:
         return sorted((cidr for cidr in self._owned.get(node, ()) if contains(pool.cidr, cidr)), key=order)
+
+    def _in_use(self, pool: IPPool) -> bool:
+        return any(contains(pool.cidr, cidr) for cidr in self._blocks)
 
     def _claim_new(self, node: str, pool: IPPool) -> None:
         if not self._allocate:
@@ -177,20 +185,23 @@ class Ledger:
 
     # -- addresses ------------------------------------------------------------------------------------------------
 
-    def assign_tunnel(self, node: str, use: TunnelUse) -> None:
-        """Keep, assign or release one tunnel address of a node, and note it on the Node as Calico does."""
-        document = self._node(node)
-        pools = [
+    def assign_tunnel(self, node: str, use: TunnelUse, *, keep: bool = False) -> None:
+        """Keep, assign or release one tunnel address of a node, and note it on the Node as Calico does.
+
+        Unlike in Calico, a disabled pool with blocks gives it where no other can: its pods still need the tunnel.
+        With keep, an address stays although no pool wants it any more.
+        """
+        labels = self._labels(node)
+        able = [
             pool
             for pool in self._pools
-            if pool.cidr.version == use.version
-            and use.wanted(pool)
-            and "Tunnel" in pool.allowed_uses
-            and pool_selects(pool, document)
+            if pool.cidr.version == use.version and use.wanted(pool) and "Tunnel" in pool.allowed_uses
         ]
+        pools = [pool for pool in able if pool_selects(pool, labels)]
+        pools = pools or [pool for pool in able if pool_selects(pool, labels, disabled=True) and self._in_use(pool)]
         handle = f"{use.handle}{node}"
         held = self._held(handle)
-        kept = [address for address in held if any(address in pool.cidr for pool in pools)]
+        kept = [address for address in held if keep or any(address in pool.cidr for pool in pools)]
         if held and not kept:
             self._release({handle})
         if pools and not kept:

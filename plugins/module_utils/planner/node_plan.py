@@ -16,19 +16,26 @@ VXLAN_PORT = 4789
 # Of routes that stand by while BGP sessions reset: greater than all that BIRD (32) and the kernel (1024) use.
 STANDBY_METRIC = 4096
 
+# Of routes that hold traffic where it is while a mode changes, by IP version: smaller than BIRD's (32) and the kernel's
+# default for IPv6 (1024). None is calico_route's own, 0 for IPv4, by which the route of a plan and its pin are one.
+PIN_METRIC: dict[int, int | None] = {4: None, 6: 1}
+
 
 @dataclasses.dataclass(frozen=True)
 class Host:
     """What was seen on a host: the device that carries its routes to the other nodes, and what its kernel can do.
 
     address: the node's address with the prefix length of its interface. mtu: of the device, in bytes.
-    encapsulations: the link kinds that the kernel has ("ipip", "vxlan").
+    encapsulations: the link kinds that the kernel has ("ipip", "vxlan"). pod_mtu: what is asked for, in bytes.
+    checks_sources: whether the kernel looks at where a packet comes from (rp_filter).
     """
 
     address: str
     device: str
     mtu: int
     encapsulations: tuple[str, ...] = ("ipip", "vxlan")
+    pod_mtu: int | None = None
+    checks_sources: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +200,7 @@ class Nat:
 
 @dataclasses.dataclass(frozen=True)
 class Cni:
-    """What the runtime's network is made from: the node's blocks and the MTU of pods."""
+    """What the runtime's network is made from: the node's blocks of pools that are enabled, and the MTU of pods."""
 
     ranges: tuple[str, ...]
     mtu: int
@@ -230,6 +237,29 @@ class Requirements:
     sysctls: dict[str, str]
     open: tuple[str, ...]
     nodes: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Transition:
+    """How a node gets from the modes in the datastore to those of its plan, while the data paths of both are up.
+
+    changes: pools whose mode differs, in words. before, after: all routes of ours while the traffic takes the old path
+    and the new one. bird_first: whether BIRD gets its new configuration before routes move, instead of at the end.
+    carried: what BIRD has to have routes to before routes of ours may give way to them. sysctls: those of the plan, and
+    what both paths need at the same time. mtu: of pods, in bytes, which fits both.
+    """
+
+    changes: tuple[str, ...]
+    before: tuple[Route, ...]
+    after: tuple[Route, ...]
+    bird_first: bool
+    carried: tuple[str, ...]
+    sysctls: dict[str, str]
+    mtu: int
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """Return it as plain data that survives JSON."""
+        return t.cast("dict[str, t.Any]", _plain(self))
 
 
 @dataclasses.dataclass(frozen=True)
