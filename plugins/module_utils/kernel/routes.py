@@ -108,7 +108,7 @@ def ensure(entries: t.Any, *, state: str, exclusive: bool, check_mode: bool, tak
         if state == "absent":
             changes = plan_absent(actual, bodies, devices)
         else:
-            actual = _without_pods(netlink, actual, bodies)
+            actual = without_pods(netlink, actual, bodies)
             changes = plan(actual, bodies, devices, exclusive=exclusive)
         if len(changes):
             # Imported here since most calls have nothing to do, and a module's sources are compiled in each call.
@@ -121,7 +121,7 @@ def ensure(entries: t.Any, *, state: str, exclusive: bool, check_mode: bool, tak
     return Outcome(changes, {"surplus": [name(decode(body)) for body in surplus]}, changes.summary())
 
 
-def _without_pods(netlink: Netlink, actual: list[bytes], wanted: t.Mapping[bytes, None]) -> list[bytes]:
+def without_pods(netlink: Netlink, actual: list[bytes], wanted: t.Mapping[bytes, None]) -> list[bytes]:
     """Leave out the routes to pods that belong to an endpoint, unless they are listed here as well."""
     unlisted = {body for body in actual if body not in wanted}
     if not unlisted:

@@ -152,6 +152,14 @@ def apply(netlink: Netlink, changes: t.Sequence[Change], wanted: t.Mapping[str, 
                 vtep_tables.converge(netlink, index, entry, what)
 
 
+def wanted_of(tunnels: t.Sequence[t.Mapping[str, t.Any]], checksum_offload: bool | None) -> dict[str, Entry]:
+    """Return listed tunnels by name in canonical form; checksum_offload: None leaves it to the kernel's version."""
+    refuse_twice("tunnels", (entry["name"] for entry in tunnels))
+    offloaded = offload.default() if checksum_offload is None else checksum_offload
+    extra = {} if offloaded is None else {"checksum_offload": offloaded}
+    return {entry["name"]: {**normalise(entry), **extra} for entry in tunnels}
+
+
 def ensure(
     tunnels: t.Sequence[t.Mapping[str, t.Any]],
     *,
@@ -161,10 +169,7 @@ def ensure(
     checksum_offload: bool | None = None,
 ) -> Outcome:
     """Bring the tunnels of ours in line with a list; all input is checked before anything is touched."""
-    refuse_twice("tunnels", (entry["name"] for entry in tunnels))
-    offloaded = offload.default() if checksum_offload is None else checksum_offload
-    extra = {} if offloaded is None else {"checksum_offload": offloaded}
-    wanted = {entry["name"]: {**normalise(entry), **extra} for entry in tunnels}
+    wanted = wanted_of(tunnels, checksum_offload)
     present = state == "present"
     with only_one(check_mode), Netlink() as netlink:
         actual = read(netlink, wanted)

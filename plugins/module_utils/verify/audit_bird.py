@@ -1,0 +1,81 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""BIRD in an audit: its files, what it runs, its sessions, its unit. Reads only."""
+
+from __future__ import annotations
+
+import subprocess
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.bird import daemon, removal, safe_apply
+from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import (
+    MISSING,
+    STALE,
+    WRONG,
+    Finding,
+    finding,
+    of_change,
+)
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.podnet.calico.plugins.module_utils.bird.status import Protocol
+
+_OF_SESSIONS = (
+    "Is BIRD running on the peer, is TCP port {} open between the two, and is the peer deployed? See docs/bird.md"
+)
+_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+
+
+def of_bird(
+    bgp: t.Mapping[str, t.Any] | None, passwords: t.Mapping[str, t.Any], bfd: bool, service: str
+) -> t.Iterator[Finding]:
+    """Yield what differs between BIRD and the part "bgp" of a plan; None for a node on which BIRD has nothing to do."""
+    if bgp is None:
+        yield from map(of_change, removal.remove(check_mode=True).changes)
+        return
+    outcome = safe_apply.ensure(bgp, passwords, safe_apply.Limits(), bfd=bfd, check_mode=True)
+    for change in outcome.changes:
+        if change.kind != "session":  # sessions are looked at as BIRD runs them
+            yield of_change(change)
+    status = daemon.read()
+    if status.version:
+        yield from of_sessions(bgp["sessions"], status.sessions)
+    yield from of_service(service, running=bool(status.version))
+
+
+def of_sessions(planned: t.Iterable[t.Mapping[str, t.Any]], running: t.Mapping[str, Protocol]) -> t.Iterator[Finding]:
+    """Yield sessions that are not established, with what BIRD says, and those that nobody has planned."""
+    wanted = {session["name"]: session for session in planned}
+    for name, session in sorted(wanted.items()):
+        found = running.get(name)
+        expected = f"Established with {session['peer'] or 'the router'} {session['address']}"
+        remedy = _OF_SESSIONS.format(session["port"])
+        if found is None:
+            yield finding(MISSING, "session", name, expected)
+        elif not found.established:
+            said = "; ".join(filter(None, (found.info or found.state, found.details.get("last_error"))))
+            yield finding(WRONG, "session", name, expected, f"{said}, since {found.since}", remedy=remedy)
+    for name, found in sorted(running.items()):
+        if name not in wanted:
+            yield finding(STALE, "session", name, "", found.info or found.state)
+
+
+def of_service(name: str, *, running: bool) -> t.Iterator[Finding]:
+    """Yield what is not as it has to be for BIRD to run now and after the next start of the host."""
+    if not running:
+        yield finding(MISSING, "service", name, "running", "")
+    enabled = _systemctl("is-enabled", name)
+    if enabled not in ("enabled", "enabled-runtime", "static", "alias", ""):
+        yield finding(WRONG, "service", f"{name} at boot", "enabled", enabled)
+
+
+def _systemctl(*words: str) -> str:
+    """Return the first word of what systemctl answers; empty where there is none."""
+    try:
+        answer = subprocess.run(
+            ["systemctl", *words], capture_output=True, text=True, env=_ENVIRONMENT, check=False, timeout=30
+        )
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return ""
+    return next(iter(answer.stdout.split()), "")

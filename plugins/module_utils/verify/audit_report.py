@@ -1,0 +1,61 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The audit of all hosts as one report: counted, judged, and drawn for people; pure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import CATEGORIES, STALE
+from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import natural
+
+Found = t.Mapping[str, t.Any]
+FATAL = {"any": CATEGORIES, "broken": tuple(each for each in CATEGORIES if each != STALE), "never": ()}
+"""Which categories make an audit fail, by what calico_audit_fail_on says."""
+
+_COLUMNS = ("category", "kind", "name", "expected", "actual")
+_WIDEST = 48
+
+
+def report(places: t.Mapping[str, t.Sequence[Found]], unseen: t.Iterable[str], fail_on: str) -> dict[str, t.Any]:
+    """Return the report on hosts and the datastore, by name in places; unseen: hosts that could not be looked at."""
+    if fail_on not in FATAL:
+        raise InvalidInput(f'calico_audit_fail_on: "{fail_on}" is none of {", ".join(FATAL)}', remedy="Correct it")
+    names = sorted(places, key=natural)
+    blind = sorted(unseen, key=natural)
+    found = [each for name in names for each in places[name]]
+    counts = {category: sum(each["category"] == category for each in found) for category in CATEGORIES}
+    return {
+        "places": {name: list(places[name]) for name in names},
+        "unseen": blind,
+        "counts": counts,
+        "clean": not found and not blind,
+        "failed": bool(blind and FATAL[fail_on]) or any(counts[category] for category in FATAL[fail_on]),
+        "lines": _lines(names, places, blind, counts),
+    }
+
+
+def _lines(
+    names: t.Sequence[str], places: t.Mapping[str, t.Sequence[Found]], unseen: t.Sequence[str], counts: Found
+) -> list[str]:
+    lines = []
+    for name in names:
+        if places[name]:
+            lines += [f"{name}:", *_table(places[name])]
+    clean = [name for name in names if not places[name]]
+    lines += [f"clean: {', '.join(clean)}"] if clean else []
+    lines += [f"not looked at: {', '.join(unseen)}"] if unseen else []
+    return [*lines, ", ".join(f"{category}: {number}" for category, number in counts.items())]
+
+
+def _table(found: t.Sequence[Found]) -> list[str]:
+    """Return a table of findings, and below it why they matter and what helps, each reason once."""
+    rows = [_COLUMNS, *(tuple(each[column] or "-" for column in _COLUMNS) for each in found)]
+    widths = [min(_WIDEST, max(len(row[place]) for row in rows)) for place in range(len(_COLUMNS))]
+    lines = ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    reasons: dict[tuple[str, str, str, str], None] = dict.fromkeys(
+        (each["category"], each["kind"], each["why"], each["remedy"]) for each in found
+    )
+    return [*lines, *(f"  {category} {kind}: {why}. {remedy}" for category, kind, why, remedy in reasons)]

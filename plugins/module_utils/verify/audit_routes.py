@@ -1,0 +1,178 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Routes in an audit: ours, those that BIRD should have put into the kernel, and those of others into our pools."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import route_apply, route_wire, routes
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import links
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_dump import read
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import RTM_GETROUTE, RTMSG, address_text
+from ansible_collections.podnet.calico.plugins.module_utils.marks import BIRD_PROTOCOL, ROUTE_PROTOCOL
+from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import (
+    FOREIGN,
+    MISSING,
+    STALE,
+    WRONG,
+    Finding,
+    finding,
+    of_change,
+)
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.podnet.calico.plugins.module_utils.ip import Network
+    from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
+    from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import Route
+
+Plan = t.Mapping[str, t.Any]
+_LEADING = {route_wire.TYPES[kind] for kind in ("unicast", "blackhole", "unreachable")} | {8}  # 8: prohibit
+_BIRDS_REMEDY = "Look at `birdc show route all for {}`; podnet.calico.deploy puts BIRD's configuration in order"
+_IN_THE_WAY = "it takes packets to pods in another direction"
+
+
+def of_routes(netlink: Netlink, plan: Plan) -> t.Iterator[Finding]:
+    """Yield what differs in routes of ours, of BIRD, and of others in their way."""
+    devices = Devices(unborn=True)
+    blocked: set[bytes] = set()
+    yield from _ours(netlink, plan, devices, blocked)
+    everything = [
+        body
+        for family in (socket.AF_INET, socket.AF_INET6)
+        for body in netlink.dump(RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0))
+    ]
+    decoded = [route_wire.decode(body) for body in everything if body not in blocked]
+    named = {link.index for link in links(netlink) if link.ours or link.name in _tunnel_names(plan)}
+    scene = Scene(plan, [route for route in decoded if route.way.kind in _LEADING], devices, named)
+    yield from of_bird(scene)
+    yield from of_others(scene)
+
+
+def _tunnel_names(plan: Plan) -> set[str]:
+    return {tunnel["name"] for tunnel in plan["tunnels"]}
+
+
+def _ours(netlink: Netlink, plan: Plan, devices: Devices, blocked: set[bytes]) -> t.Iterator[Finding]:
+    """Yield what the applier would change; blocked gets the bodies of those of others that are where ours should be."""
+    bodies, tables = parse(plan["routes"], devices)
+    actual = routes.without_pods(netlink, read(netlink), bodies)
+    changes = routes.plan(actual, bodies, devices, exclusive=True)
+    route_apply.settle_conflicts(netlink, changes, tables, take_over=True)
+    taken = {before for before, __ in changes.replace if route_wire.decode(before).protocol != ROUTE_PROTOCOL}
+    blocked |= taken
+    for before, after in changes.replace:
+        if before in taken:
+            ours, other = route_wire.decode(after), route_wire.decode(before)
+            name = route_wire.name(ours)
+            yield finding(FOREIGN, "route", name, changes.words(ours), changes.words(other), _IN_THE_WAY)
+    changes.replace = [pair for pair in changes.replace if pair[0] not in taken]
+    for change in changes:
+        yield of_change(change)
+
+
+class Scene:
+    """The routes of a host and what is known of them. ours: indexes of devices of ours."""
+
+    def __init__(self, plan: Plan, found: list[Route], devices: Devices, ours: t.Collection[int]) -> None:
+        self.plan, self.found, self.ours = plan, found, ours
+        self.device = devices.name
+        self.pools = [ipaddress.ip_network(cidr) for cidr in plan["nat"]["pools"]]
+        self.own = [ipaddress.ip_network(cidr) for cidr in plan["blocks"]]
+        self.bgp = plan["bgp"]
+        planned = [*plan["routes"], *plan["standby"]]
+        self.known = {*self.own, *(ipaddress.ip_network(route["destination"]) for route in planned)}
+
+    def words(self, route: Route) -> str:
+        """Return a route but for its name."""
+        return route_wire.words_with_owner(route, self.device)
+
+    def pool_of(self, network: Network) -> Network | None:
+        """Return the pool that a network lies in."""
+        return next((pool for pool in self.pools if _within(network, pool)), None)
+
+    def way(self, route: Route) -> set[tuple[str, str]]:
+        """Return gateways and devices of a route."""
+        return {(address_text(hop.gateway) if hop.gateway else "", self.device(hop.device)) for hop in route.way.hops}
+
+
+def _within(network: Network, other: Network) -> bool:
+    return network.version == other.version and network.subnet_of(other)  # type: ignore[arg-type]
+
+
+def _destination(route: Route) -> Network:
+    return ipaddress.ip_network(route_wire.destination(route))
+
+
+def of_bird(scene: Scene) -> t.Iterator[Finding]:
+    """Yield what differs between BIRD's routes in the kernel and those that it should have put there."""
+    there = {
+        _destination(route): route
+        for route in scene.found
+        if route.protocol == BIRD_PROTOCOL and route.way.table == route_wire.MAIN_TABLE
+    }
+    expected = _expected_of_bird(scene)
+    for network, words in sorted(expected.items(), key=lambda item: str(item[0])):
+        route = there.get(network)
+        if route is None:
+            yield _of_birds(MISSING, network, words)
+        elif not _same(scene, route, words):
+            yield _of_birds(WRONG, network, words, scene.words(route))
+    for network, route in there.items():
+        if network not in expected and scene.pool_of(network) and not _by_a_router(scene, network, route):
+            yield _of_birds(STALE, network, "", scene.words(route))
+
+
+def _of_birds(category: str, network: Network, expected: str, actual: str = "") -> Finding:
+    proto = f"{expected} proto bird" if expected else ""
+    return finding(category, "route", str(network), proto, actual, remedy=_BIRDS_REMEDY.format(network))
+
+
+def _expected_of_bird(scene: Scene) -> dict[Network, str]:
+    """Return what BIRD should have in the kernel: the own blocks, and what routes on standby would stand in for."""
+    if scene.bgp is None:
+        return {}
+    own = [block for family in scene.bgp["families"] for block in family["blocks"]]
+    expected = {ipaddress.ip_network(block): "blackhole" for block in own}
+    expected = {network: words for network, words in expected.items() if network.num_addresses > 1}
+    for route in scene.plan["standby"]:
+        expected[ipaddress.ip_network(route["destination"])] = f"via {route['gateway']} dev {route['device']}"
+    return expected
+
+
+def _same(scene: Scene, route: Route, words: str) -> bool:
+    if words == "blackhole":
+        return route.way.kind == route_wire.TYPES["blackhole"]
+    return {f"via {gateway} dev {device}" for gateway, device in scene.way(route)} == {words}
+
+
+def _by_a_router(scene: Scene, network: Network, route: Route) -> bool:
+    """Tell whether a route may be right though no plan has it: to nodes of other subnets, where a router decides."""
+    if scene.bgp is None:
+        return False
+    pools = [pool for family in scene.bgp["families"] for pool in family["pools"]]
+    tunnel = {pool["tunnel"] for pool in pools if _within(network, ipaddress.ip_network(pool["cidr"]))}
+    if tunnel - {""}:
+        return False
+    gateways = {way[0] for each in scene.found if each.protocol != BIRD_PROTOCOL for way in scene.way(each)}
+    gateways |= {session["address"] for session in scene.bgp["sessions"] if session["peer"] is None}
+    return {way[0] for way in scene.way(route)} <= gateways - {""}
+
+
+def of_others(scene: Scene) -> t.Iterator[Finding]:
+    """Yield routes of others into the pools: to a block, or to a part of a pool; pods of the own blocks are none."""
+    for route in scene.found:
+        network = _destination(route)
+        pool = scene.pool_of(network)
+        if pool is None or route.protocol in (ROUTE_PROTOCOL, BIRD_PROTOCOL):
+            continue
+        pod = network.num_addresses == 1 and any(_within(network, block) for block in scene.own)
+        ours = {hop.device for hop in route.way.hops}
+        if pod or (ours and ours <= set(scene.ours)) or (network == pool and network not in scene.known):
+            continue
+        yield finding(FOREIGN, "route", route_wire.name(route), "", scene.words(route), _IN_THE_WAY)
