@@ -48,6 +48,7 @@ class Result:
     action: str
     status: str
     changed: bool
+    changes: list[str]
     message: str
 
 

@@ -26,7 +26,7 @@ _WHY = {
     "file": "the next start of what reads it goes by it",
     "nat": "packets of pods to the outside keep addresses that nobody there can answer",
     "neighbour": "without the right MAC packets for a node do not enter the tunnel, or are dropped at its other end",
-    "network": "the container runtime takes the first file by name, and pods of another network are not reached",
+    "network": "the container runtime takes the first file by name, so that pods get into another network, or none",
     "route": "packets to pods of that block get lost or take another way",
     "secrets": "sessions that need these passwords do not come up",
     "service": "nobody keeps BIRD's routes up to date",

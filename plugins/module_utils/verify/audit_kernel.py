@@ -77,7 +77,8 @@ def of_tunnel(change: Change) -> t.Iterator[Finding]:
 
 
 def _attributes(entry: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    return {key: value for key, value in entry.items() if key not in _TABLES and key not in ("up", "ours", "learning")}
+    hidden = ("up", "ours", "learning", "checksum_offload", *_TABLES)
+    return {key: value for key, value in entry.items() if key not in hidden and value}
 
 
 def _entries(kind: str, device: str, expected: t.Mapping[str, str], actual: t.Mapping[str, str]) -> t.Iterator[Finding]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
@@ -15,8 +16,7 @@ Found = t.Mapping[str, t.Any]
 FATAL = {"any": CATEGORIES, "broken": tuple(each for each in CATEGORIES if each != STALE), "never": ()}
 """Which categories make an audit fail, by what calico_audit_fail_on says."""
 
-_COLUMNS = ("category", "kind", "name", "expected", "actual")
-_WIDEST = 48
+_WIDTH = 73  # characters of a line
 
 
 def report(places: t.Mapping[str, t.Sequence[Found]], unseen: t.Iterable[str], fail_on: str) -> dict[str, t.Any]:
@@ -45,17 +45,25 @@ def _lines(
         if places[name]:
             lines += [f"{name}:", *_table(places[name])]
     clean = [name for name in names if not places[name]]
-    lines += [f"clean: {', '.join(clean)}"] if clean else []
-    lines += [f"not looked at: {', '.join(unseen)}"] if unseen else []
+    lines += _folded(f"clean: {', '.join(clean)}", "") if clean else []
+    lines += _folded(f"not looked at: {', '.join(unseen)}", "") if unseen else []
     return [*lines, ", ".join(f"{category}: {number}" for category, number in counts.items())]
 
 
 def _table(found: t.Sequence[Found]) -> list[str]:
-    """Return a table of findings, and below it why they matter and what helps, each reason once."""
-    rows = [_COLUMNS, *(tuple(each[column] or "-" for column in _COLUMNS) for each in found)]
-    widths = [min(_WIDEST, max(len(row[place]) for row in rows)) for place in range(len(_COLUMNS))]
-    lines = ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-    reasons: dict[tuple[str, str, str, str], None] = dict.fromkeys(
-        (each["category"], each["kind"], each["why"], each["remedy"]) for each in found
+    """Return findings, each with what is expected and what is there, and below them each reason and remedy once."""
+    width = max(len(each["kind"]) for each in found)
+    lines: list[str] = []
+    for each in found:
+        lines.append(f"  {each['category']:7}  {each['kind']:{width}}  {each['name']}")
+        for side in ("expected", "actual"):
+            lines += _folded(f"{side:8}  {each[side] or 'nothing'}", " " * 11)
+    reasons: dict[tuple[str, str, str], None] = dict.fromkeys(
+        (f"{each['category']} {each['kind']}", each["why"], each["remedy"]) for each in found
     )
-    return [*lines, *(f"  {category} {kind}: {why}. {remedy}" for category, kind, why, remedy in reasons)]
+    return [*lines, *(line for what, why, remedy in reasons for line in _folded(f"{what}: {why}. {remedy}", "  "))]
+
+
+def _folded(text: str, indent: str) -> list[str]:
+    """Return a text as lines that Ansible's output does not break once more."""
+    return textwrap.wrap(text, _WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False)

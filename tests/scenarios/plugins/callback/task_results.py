@@ -17,7 +17,7 @@ type: notification
 short_description: one JSON line per result of a task
 description:
   - Appends to the file that E(TASK_RESULTS) names. Lines have host, delegate (where the module ran), task, action,
-    status (ok, skipped, failed, unreachable), changed and message.
+    status (ok, skipped, failed, unreachable), changed, changes (of our modules) and message.
 author: podnet.calico contributors
 options: {}
 """
@@ -41,6 +41,7 @@ class CallbackModule(CallbackBase):
             "action": result._task.resolved_action or result._task.action,
             "status": status,
             "changed": bool(outcome.get("changed")),
+            "changes": [f"{c['action']} {c['kind']} {c['name']}" for c in outcome.get("changes", [])],
             "message": str(outcome.get("msg", "")) if status in ("failed", "unreachable") else "",
         }
         self._append(line)
