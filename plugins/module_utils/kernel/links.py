@@ -26,10 +26,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
 )
 from ansible_collections.podnet.calico.plugins.module_utils.marks import ALIAS_PREFIX
 
-ADDRESS, NAME, MTU, LINK, LINKINFO, IFALIAS, AF_SPEC, EXT_MASK = 1, 3, 4, 5, 18, 20, 26, 29
+ADDRESS, NAME, MTU, LINK, LINKINFO, IFALIAS, AF_SPEC, EXT_MASK, LINK_NETNSID = 1, 3, 4, 5, 18, 20, 26, 29, 37
 INFO_KIND, INFO_DATA = 1, 2
-_READ = frozenset((ADDRESS, NAME, MTU, LINK, LINKINFO, IFALIAS, AF_SPEC))  # of some sixty attributes
+_READ = frozenset((ADDRESS, NAME, MTU, LINK, LINKINFO, IFALIAS, AF_SPEC, LINK_NETNSID))  # of some sixty attributes
 SKIP_STATISTICS = 1 << 3  # RTEXT_FILTER_SKIP_STATS
+NO_NAMESPACE = 0xFFFFFFFF  # NETNSA_NSID_NOT_ASSIGNED
 
 
 class Link:
@@ -72,6 +73,12 @@ class Link:
     def peer(self) -> int:
         """Return the index of the link that this one stands on: of a veth the other end, of a VXLAN the parent."""
         return as_number(self.found.get(LINK))
+
+    @property
+    def peer_namespace(self) -> int | None:
+        """Return the number under which this namespace knows that of the peer; None if the peer is here as well."""
+        found = as_number(self.found.get(LINK_NETNSID), NO_NAMESPACE)
+        return None if found == NO_NAMESPACE else found
 
     @property
     def kind(self) -> str:
