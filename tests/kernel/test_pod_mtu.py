@@ -116,9 +116,9 @@ def test_pods_that_live_in_a_pool(
     options = {"cni_config_dir": str(tmp_path), "cni_lease_dir": str(tmp_path)}
     found = run_module("calico_pool_usage", {"cidrs": ["10.244.0.0/16", "fd00::/64"], **options})
     assert found["pods"] == [
-        {"address": "10.244.0.9", "device": "veth0a1b2c", "name": "container 0123456789ab"},
         {"address": "10.244.0.5", "device": CALI, "name": WORKLOAD},
         {"address": "fd00::5", "device": CALI, "name": WORKLOAD},
+        {"address": "10.244.0.9", "device": "veth0a1b2c", "name": "container 0123456789ab"},
     ]
     assert found["ranges"] == ["10.244.0.0/26"]
     assert run_module("calico_pool_usage", {"cidrs": ["10.245.0.0/16"], **options})["pods"] == []
