@@ -87,7 +87,9 @@ options:
     choices: [present, absent]
     default: present
   exclusive:
-    description: Remove all tunnels of ours that are not listed.
+    description:
+      - Remove all tunnels of ours that are not listed, and neighbours whose tunnel address has changed.
+      - Without it these stay, since routes may still lead by the old address.
     type: bool
     default: false
   checksum_offload:
@@ -128,7 +130,7 @@ changes:
   elements: dict
   sample: [{action: create, kind: tunnel, name: vxlan.calico}]
 surplus:
-  description: Names of tunnels of ours that are not listed; they stay unless O(exclusive=true).
+  description: Names of tunnels of ours that have something left over that O(exclusive=true) removes.
   returned: success
   type: list
   elements: str

@@ -30,7 +30,6 @@ IN_PLACE: dict[str, Result] = {
     "peer replaced": {"peers": [PEER3]},
     "peer's MAC": {"peers": [{**PEER2, "mac": "66:00:00:00:00:99"}]},
     "peer's underlay": {"peers": [{**PEER2, "underlay": "192.0.2.99"}]},
-    "peer's tunnel address": {"peers": [{**PEER2, "address": "10.244.1.9"}]},
     "address": {"address": "10.244.0.9/32"},
     "mtu": {"mtu": 1400},
     "mac": {"mac": "66:00:00:00:00:0a"},
@@ -46,6 +45,19 @@ def test_changed_in_place(host: Namespace, run_module: RunModule, converge: RunM
     assert "made anew" not in done["diff"]["before"]
     assert view(host) == expected(**changed)
     assert host.link(NAME)["ifindex"] == index
+
+
+def test_a_neighbour_that_moved_is_reached_by_its_old_address_until_routes_have_followed(
+    host: Namespace, run_module: RunModule, converge: RunModule
+) -> None:
+    run_module("calico_tunnel", tunnels())
+    changed = {"peers": [{**PEER2, "address": "10.244.1.9"}]}
+    done = converge("calico_tunnel", tunnels(**changed))
+    assert done["surplus"] == [NAME]
+    assert view(host)["neighbours"] == dict.fromkeys((PEER2["address"], "10.244.1.9"), PEER2["mac"])
+    converge("calico_tunnel", {**tunnels(**changed), "exclusive": True})
+    assert view(host) == expected(**changed)
+    assert run_module("calico_tunnel", tunnels(**changed))["surplus"] == []
 
 
 ANEW: dict[str, Result] = {

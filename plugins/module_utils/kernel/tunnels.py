@@ -160,6 +160,19 @@ def wanted_of(tunnels: t.Sequence[t.Mapping[str, t.Any]], checksum_offload: bool
     return {entry["name"]: {**normalise(entry), **extra} for entry in tunnels}
 
 
+def _with_moved(actual: t.Mapping[str, Entry], wanted: t.Mapping[str, Entry]) -> dict[str, Entry]:
+    """Return wanted tunnels that keep neighbours whose tunnel address has changed: routes still lead to the old one.
+
+    They have the MAC of another wanted neighbour. With exclusive, when routes have followed, they go.
+    """
+    result = dict(wanted)
+    for name, entry in wanted.items():
+        if "neighbours" in entry:
+            known, macs = actual.get(name, {}).get("neighbours", {}), set(entry["neighbours"].values())
+            result[name] = {**entry, "neighbours": {a: m for a, m in known.items() if m in macs} | entry["neighbours"]}
+    return result
+
+
 def ensure(
     tunnels: t.Sequence[t.Mapping[str, t.Any]],
     *,
@@ -173,8 +186,10 @@ def ensure(
     present = state == "present"
     with only_one(check_mode), Netlink() as netlink:
         actual = read(netlink, wanted)
-        changes = plan(actual, wanted, present=present, exclusive=exclusive)
+        now = wanted if exclusive or not present else _with_moved(actual, wanted)
+        changes = plan(actual, now, present=present, exclusive=exclusive)
         if changes and not check_mode:
-            apply(netlink, changes, wanted)
+            apply(netlink, changes, now)
     rest = plan(actual, wanted, exclusive=True) if present and not exclusive else []
-    return Outcome(changes, {"surplus": [change.name for change in rest if change.action == "delete"]})
+    surplus = [each.name for each in rest if each.action == "delete" or now[each.name] != wanted[each.name]]
+    return Outcome(changes, {"surplus": surplus})
