@@ -123,7 +123,7 @@ def many(count: int) -> list[Result]:
 def test_hundreds_of_peers_come_and_go_in_one_call(host: Namespace, run_module: RunModule, converge: RunModule) -> None:
     run_module("calico_tunnel", tunnels())
     for peers in (many(300), many(300)[150:], many(300)[:200], [PEER2]):
-        done = converge("calico_tunnel", tunnels(peers=peers))
+        done = converge("calico_tunnel", {**tunnels(peers=peers), "exclusive": True})
         assert [change["action"] for change in done["changes"]] == ["replace"]
         assert view(host) == expected(peers=peers)
 
