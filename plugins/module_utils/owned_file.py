@@ -1,7 +1,10 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Configuration files of ours: marked by their first line, replaced in one step, never somebody else's."""
+"""Files of ours: marked by their first line (of a script, the second), replaced in one step, never somebody else's.
+
+After a power cut a file is the old one or the new one, and never a part of it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,8 @@ def read(path: str) -> str:
             text = file.read()
     except FileNotFoundError:
         return ""
-    if not text.startswith(HEADER):
+    first, __, rest = text.partition("\n")
+    if not (rest if first.startswith("#!") else text).startswith(HEADER):
         raise Conflict(f"write {path}: a file is there that is not ours", remedy="Move it away")
     return text
 
@@ -38,7 +42,9 @@ def write(
     group: the group that the file shall belong to, if the host has it.
     """
     directory = os.path.dirname(path)
-    os.makedirs(directory, mode=0o755, exist_ok=True)
+    if not os.path.isdir(directory):
+        os.makedirs(directory, mode=0o755, exist_ok=True)
+        _sync(os.path.dirname(directory))
     descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=UNFINISHED)
     try:
         with os.fdopen(descriptor, "w") as file:
@@ -50,9 +56,28 @@ def write(
         os.chmod(temporary, mode)
         os.chown(temporary, 0, _group_number(group))
         os.replace(temporary, path)
+        _sync(directory)
     finally:
         if os.path.exists(temporary):
             os.unlink(temporary)
+
+
+def remove(path: str) -> None:
+    """Delete a file of ours; one that is gone already is no error."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    _sync(os.path.dirname(path))
+
+
+def _sync(directory: str) -> None:
+    """Have the names in a directory written to the disk."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _group_number(name: str) -> int:

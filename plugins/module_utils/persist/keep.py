@@ -1,0 +1,143 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files and unit by which the pod network comes back after a boot: compared, written, and made known to services."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import subprocess
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils import owned_file
+from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
+from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.lock import only_one
+from ansible_collections.podnet.calico.plugins.module_utils.persist import boot_files, services
+from ansible_collections.podnet.calico.plugins.module_utils.persist.boot_files import (
+    MODES,
+    NETWORK_MANAGER,
+    NETWORKD_CONF,
+    NETWORKD_LINKS,
+    RESTORE,
+    SERVICE,
+    UNIT,
+)
+
+_FILES = (NETWORKD_CONF, NETWORKD_LINKS, NETWORK_MANAGER, RESTORE, UNIT)
+_OWN_FOLDERS = (os.path.dirname(RESTORE), os.path.dirname(NETWORKD_CONF))  # no package brings them
+_NETWORKD, _NETWORK_MANAGER = "systemd-networkd.service", "NetworkManager.service"
+
+Texts = t.Dict[str, str]
+
+
+def ensure(restore: str, tunnels: t.Iterable[str], *, check_mode: bool) -> Outcome:
+    """Have the network restored at boot by a text, and nothing take it away. tunnels: their names.
+
+    Raises Conflict for a file of somebody else, before anything is touched, and DaemonError if the text does not hold
+    what it promises: the unit is started once with each new text, on a host that is as the text wants it.
+    """
+    wanted = boot_files.texts(
+        tunnels,
+        networkd=services.installed(_NETWORKD),
+        network_manager=services.installed(_NETWORK_MANAGER),
+    )
+    return _converge({RESTORE: restore, **wanted}, check_mode)
+
+
+def remove(*, check_mode: bool) -> Outcome:
+    """Have nothing of ours restored at boot any more; what is there now stays."""
+    return _converge({}, check_mode)
+
+
+def _converge(wanted: Texts, check_mode: bool) -> Outcome:
+    before = {path: text for path, text in ((path, owned_file.read(path)) for path in _FILES) if text}
+    changes = compare("file", before, wanted)
+    unit = _unit_changes(before, wanted)
+    if not check_mode and not wanted:
+        _leave(before)
+    if not check_mode and wanted:
+        _put(changes, wanted)
+        _start(changes, unit)
+    return Outcome(changes + unit)
+
+
+def _unit_changes(before: Texts, wanted: Texts) -> list[Change]:
+    """Return how the unit's state differs; where no systemd runs it cannot be active."""
+    active = UNIT in before and services.active(SERVICE)
+    is_now = {"enabled": services.enabled(SERVICE), "active": active}
+    will_be = {"enabled": True, "active": active or services.manages()}
+    return compare("unit", {SERVICE: is_now} if UNIT in before else {}, {SERVICE: will_be} if wanted else {})
+
+
+def _put(changes: t.Sequence[Change], wanted: Texts) -> None:
+    with only_one():
+        for change in changes:
+            if change.after is None:
+                owned_file.remove(change.name)
+                continue
+            check = _check if change.name == RESTORE else None
+            owned_file.write(change.name, wanted[change.name], mode=MODES.get(change.name, 0o644), check=check)
+        _sweep({os.path.dirname(change.name) for change in changes})
+
+
+def _check(path: str) -> None:
+    """Raise KernelError if a shell cannot read a script; nothing of it is run."""
+    answer = subprocess.run(["/bin/sh", "-n", path], capture_output=True, text=True, check=False)
+    if answer.returncode:
+        raise KernelError(f"write {RESTORE}: the shell cannot read it: {answer.stderr.strip()}")
+
+
+def _start(changes: t.Sequence[Change], unit: t.Sequence[Change]) -> None:
+    """Have services read their files: first those that could take the network away, then ours, which looks at it."""
+    changed = {change.name for change in changes}
+    if UNIT in changed and services.manages():
+        services.act("daemon-reload")
+    if not services.enabled(SERVICE):
+        services.act("enable", SERVICE)
+    if not services.manages():
+        return
+    _tell(changed)
+    if unit or {RESTORE, UNIT} & changed:
+        services.act("restart", SERVICE)
+
+
+def _tell(changed: t.Container[str]) -> None:
+    """Tell network managers that run. A restart is what systemd-networkd needs to read networkd.conf(5).
+
+    The file is there when it starts, so that it leaves our routes alone; addresses of the host stay through it.
+    """
+    if (NETWORKD_CONF in changed or NETWORKD_LINKS in changed) and services.active(_NETWORKD):
+        services.act("restart", _NETWORKD)
+    if NETWORK_MANAGER in changed and services.active(_NETWORK_MANAGER):
+        services.act("reload", _NETWORK_MANAGER)
+
+
+def _leave(before: Texts) -> None:
+    """Stop and forget the unit, which changes nothing of the network, and delete the files."""
+    managed = services.manages()
+    if UNIT in before and managed:
+        services.act("stop", SERVICE)
+    if UNIT in before and services.enabled(SERVICE):
+        services.act("disable", SERVICE)
+    with only_one():
+        for path in before:
+            owned_file.remove(path)
+        _sweep({os.path.dirname(path) for path in _FILES})
+    for folder in _OWN_FOLDERS:
+        with contextlib.suppress(OSError):  # something else is in there, or nothing was
+            os.rmdir(folder)
+    if UNIT in before and managed:
+        services.act("daemon-reload")
+    # systemd-networkd is not restarted: without our file it would delete the routes of others, too.
+    if NETWORK_MANAGER in before and services.active(_NETWORK_MANAGER):
+        services.act("reload", _NETWORK_MANAGER)
+
+
+def _sweep(folders: t.Iterable[str]) -> None:
+    """Remove what runs that were killed have not even finished."""
+    for folder in folders:
+        for path in glob.glob(os.path.join(folder, f"{owned_file.UNFINISHED}*")):
+            owned_file.remove(path)

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What this host's service manager has and does, through systemctl(1)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import DaemonError
+
+_SEARCHED = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+
+
+def manages() -> bool:
+    """Tell whether systemd runs here, which it does not in a chroot where an image is built."""
+    return _systemctl("is-system-running").stdout.strip() not in ("", "offline", "unknown")
+
+
+def installed(service: str) -> bool:
+    """Tell whether there is a unit of that name."""
+    return any(os.path.exists(os.path.join(folder, service)) for folder in _FOLDERS)
+
+
+def enabled(service: str) -> bool:
+    """Tell whether a unit is started at boot."""
+    return os.path.lexists(f"/etc/systemd/system/multi-user.target.wants/{service}")
+
+
+def active(service: str) -> bool:
+    """Tell whether a unit is active."""
+    return _systemctl("is-active", service).stdout.strip() == "active"
+
+
+def act(verb: str, *services: str) -> None:
+    """Have systemctl do something; raises DaemonError with what it and the unit say."""
+    answer = _systemctl(verb, *services)
+    if answer.returncode == 0:
+        return
+    said = [answer.stderr, answer.stdout, *(_systemctl("status", "--lines=20", name).stdout for name in services)]
+    raise DaemonError(
+        f"systemctl {' '.join([verb, *services])}: " + "\n".join(filter(None, map(str.strip, said))),
+        remedy="Run the command by hand; `journalctl -u` has all that the unit said",
+    )
+
+
+def _systemctl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = shutil.which("systemctl", path=_SEARCHED)
+    if program is None:
+        return subprocess.CompletedProcess(arguments, 1, "", "there is no systemctl")
+    environment = {"PATH": _SEARCHED, "LC_ALL": "C", "SYSTEMD_PAGER": ""}
+    return subprocess.run(
+        [program, *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env=environment,
+        check=False,
+    )
