@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 import typing as t
 
+import pytest
+
 from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import conflist
 
 CNI = {"ranges": ["10.244.0.0/26", "10.245.0.0/26", "fd00::/122"], "mtu": 1430}
@@ -33,3 +35,9 @@ def test_shape() -> None:
 def test_one_ip_version() -> None:
     data = json.loads(conflist({"ranges": ["10.244.0.0/26"], "mtu": 1450}, "podnet", "0.4.0"))
     assert data["plugins"][0]["ipam"]["routes"] == [{"dst": "0.0.0.0/0"}]
+
+
+@pytest.mark.parametrize(("present", "mtu"), [(1400, 1400), (1430, 1430), (1480, 1430), (None, 1430)])
+def test_an_mtu_that_does_not_exceed_the_present_one(present: int | None, mtu: int) -> None:
+    there = conflist({**CNI, "mtu": present}, "podnet", "1.0.0") if present else "none yet"
+    assert json.loads(conflist(CNI, "podnet", "1.0.0", there))["plugins"][0]["mtu"] == mtu
