@@ -56,7 +56,8 @@ def _observed(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return what the planner has to know of a host: what was seen there, and the MTU of pods that is asked for."""
     seen = variables["plan_host"]["host"]
     asked = {"pod_mtu": int(variables["calico_mtu"])} if variables.get("calico_mtu") else {}
-    return {**{key: seen[key] for key in ("address", "device", "mtu", "encapsulations")}, **asked}
+    kept = ("address", "device", "mtu", "encapsulations", "checks_sources")
+    return {**{key: seen[key] for key in kept}, **asked}
 
 
 def _mtu_problem(host: str, variables: t.Mapping[str, t.Any]) -> InvalidInput | None:

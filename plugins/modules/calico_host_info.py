@@ -74,6 +74,10 @@ host:
       type: list
       elements: str
       sample: [ipip, vxlan]
+    checks_sources:
+      description: Whether the kernel may drop IPv4 packets for where they come from (rp_filter).
+      type: bool
+      sample: false
     programs:
       description: Which of the programs that roles install are there.
       type: dict

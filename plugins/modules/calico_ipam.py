@@ -33,11 +33,17 @@ options:
     elements: str
   resources:
     description:
-      - Documents to take as stored already. With the documents that M(podnet.calico.calico_resources) stores in the
-        same play, check mode predicts what the run does.
+      - Documents to take as stored already. They are not written. With the documents that
+        M(podnet.calico.calico_resources) stores in the same play, check mode predicts what the run does.
     type: list
     elements: dict
     default: []
+  keep:
+    description:
+      - Leaves nodes the addresses of tunnels that no pool uses any more, so that these stay while a pool changes its
+        mode.
+    type: bool
+    default: false
   state:
     description: V(absent) releases every address and block of the nodes, or in the ranges.
     type: str
@@ -89,9 +95,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 def changed(before: Snapshot, params: t.Mapping[str, t.Any]) -> Snapshot:
     """Return what is stored after the claims or releases that are asked for."""
+    nodes, now = params["nodes"], time.time_ns()
+    if params["state"] == "present":
+        return ipam.claim(before, nodes, now=now, keep=params["keep"])
     if params["cidrs"] is None:
-        change = ipam.claim if params["state"] == "present" else ipam.give_up
-        return change(before, params["nodes"], now=time.time_ns())
+        return ipam.give_up(before, nodes, now=now)
     try:
         return released(before, [ipaddress.ip_network(cidr) for cidr in params["cidrs"]])
     except ValueError as error:
@@ -109,7 +117,7 @@ def work(module: AnsibleModule) -> Outcome:
         after = changed(before, module.params)
         changes = ipam.differences(before, after)
         if not module.check_mode:
-            write(store, stored, after)
+            write(store, stored, ipam.only_claims(stored, after))
     return Outcome(changes)
 
 
@@ -119,6 +127,7 @@ def main() -> None:
         "nodes": {"type": "list", "elements": "str"},
         "cidrs": {"type": "list", "elements": "str"},
         "resources": {"type": "list", "elements": "dict", "default": []},
+        "keep": {"type": "bool", "default": False},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         **argspec.datastore(),
     }

@@ -50,6 +50,14 @@ options:
       - There is none to a pod that is routed directly in another subnet, because the router in between decides there.
     type: bool
     default: false
+  transition:
+    description:
+      - Adds to each plan as C(transition) how the node gets there from the modes of the pools in the datastore without
+        losing packets, with the tunnels of both modes in the plan. The playbook C(switch_encapsulation) makes use of
+        it.
+      - All nodes in the datastore have to be among the O(hosts), and the other way round.
+    type: bool
+    default: false
   secrets:
     description:
       - The passwords of BGP sessions that there are values for, each as secret/key.
@@ -85,6 +93,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect im
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import snapshot
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
+from ansible_collections.podnet.calico.plugins.module_utils.planner.transition import transitions
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 
@@ -93,9 +102,13 @@ def work(module: AnsibleModule) -> Outcome:
     hosts = module.params["hosts"]
     stored = snapshot(connect(module.params))
     wanted = put(stored, module.params["resources"], pruned=module.params["prune_marked"])
-    claimed = claim(wanted, hosts, now=time.time_ns())
+    claimed = claim(wanted, hosts, now=time.time_ns(), keep=module.params["transition"])
     options = {key: module.params[key] for key in ("bgp", "standby", "secrets")}
-    return Outcome([], {"plans": plan_all(claimed, hosts, **options)})
+    plans = plan_all(claimed, hosts, **options)
+    if module.params["transition"]:
+        for node, transition in transitions(stored, claimed, hosts, options["bgp"]).items():
+            plans[node]["transition"] = transition.as_dict()
+    return Outcome([], {"plans": plans})
 
 
 def main() -> None:
@@ -106,6 +119,7 @@ def main() -> None:
         "prune_marked": {"type": "str", "default": ""},
         "bgp": {"type": "str", "choices": ["auto", "enabled", "disabled"], "default": "auto"},
         "standby": {"type": "bool", "default": False},
+        "transition": {"type": "bool", "default": False},
         "secrets": {"type": "list", "elements": "str", "no_log": False},
         **argspec.datastore(),
     }

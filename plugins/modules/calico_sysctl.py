@@ -13,7 +13,7 @@ author:
   - podnet.calico contributors (!UNKNOWN)
 description:
   - Sets the values in the running kernel and in one file of ours below C(/etc/sysctl.d), which also remembers what
-    they were before, so that O(state=absent) can put them back.
+    they were before. Those that are not listed any more are put back.
 extends_documentation_fragment:
   - podnet.calico.attributes
 options:
@@ -22,7 +22,7 @@ options:
     type: dict
     default: {}
   state:
-    description: Whether the values shall be set; V(absent) restores all that were ever set.
+    description: Whether the values shall be set; V(absent) puts all back.
     type: str
     choices: [present, absent]
     default: present

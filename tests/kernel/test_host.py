@@ -40,6 +40,8 @@ def test_life_of_sysctls(host: Namespace, run_sysctl: RunModule, tmp_path: Path)
     text = (tmp_path / "90-podnet-calico.conf").read_text()
     assert [line for line in text.splitlines() if not line.startswith("#")] == [f"{REDIRECTS} = 0", f"{FORWARD} = 1"]
     run_sysctl({"sysctls": {REDIRECTS: "0"}})
+    assert (host.sysctl("net/ipv4/ip_forward"), host.sysctl("net/ipv4/conf/eth0/send_redirects")) == ("0", "0")
+    assert FORWARD not in (tmp_path / "90-podnet-calico.conf").read_text()
     assert run_sysctl({"state": "absent"})["changed"] is True
     assert (host.sysctl("net/ipv4/ip_forward"), host.sysctl("net/ipv4/conf/eth0/send_redirects")) == ("0", "1")
     assert list(tmp_path.iterdir()) == []

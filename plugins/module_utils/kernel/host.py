@@ -55,6 +55,7 @@ def observe(
         "device": carriers[0][0] if carriers else device,
         "mtu": min(devices[name].get_attr("IFLA_MTU") for name in carrying),
         "encapsulations": [kind for kind in KINDS if has_module(kind)],
+        "checks_sources": checks_sources(),
         "programs": {name: any(os.path.exists(path) for path in paths) for name, paths in PROGRAMS.items()},
     }
 
@@ -132,3 +133,18 @@ def has_module(name: str) -> bool:
         except OSError:
             continue
     return False
+
+
+def checks_sources(directory: str = "/proc/sys/net/ipv4/conf") -> bool:
+    """Tell whether the kernel drops packets for where they come from: rp_filter of all devices, or strict of one.
+
+    Not those of pods, which have a value of their own.
+    """
+    values = {}
+    for name in os.listdir(directory):
+        try:
+            with open(os.path.join(directory, name, "rp_filter")) as file:
+                values[name] = int(file.read())
+        except FileNotFoundError:  # the device went away
+            continue
+    return values.pop("all", 0) != 0 or any(v == 1 for name, v in values.items() if not name.startswith("cali"))

@@ -59,19 +59,19 @@ _BEFORE = "# before: "
 
 
 def ensure(wanted: t.Mapping[str, str], *, state: str, check_mode: bool, path_of_file: str = FILE) -> Outcome:
-    """Set sysctls now and for the next boot; absent puts back what they were before we first set them."""
+    """Set sysctls now and for the next boot; those that are not wanted any more become what they were before."""
     old_text = owned_file.read(path_of_file)
     before = _values_before(old_text)
-    if state == "absent":
-        wanted, new_text = {name: before[name] for name in read(before)}, ""
-    else:
-        before = {**read(name for name in wanted if name not in before), **before}
-        new_text = _text(wanted, before)
-    changes = plan(read(wanted), wanted)
+    wanted = {} if state == "absent" else wanted
+    given_up = {name: before[name] for name in read(name for name in before if name not in wanted)}
+    before = {**read(wanted), **{name: value for name, value in before.items() if name in wanted}}
+    new_text = "" if state == "absent" else _text(wanted, before)
+    changes = plan(read([*given_up, *wanted]), {**given_up, **wanted})
     changes += compare(
         "file", {path_of_file: old_text} if old_text else {}, {path_of_file: new_text} if new_text else {}
     )
     if changes and not check_mode:
+        write(given_up)
         if new_text:  # first, so that what was before is remembered whatever happens next
             owned_file.write(path_of_file, new_text)
         write(wanted)

@@ -200,7 +200,7 @@ def _routes(cluster: Cluster, node: Node, host: Host, bird: bool) -> tuple[Route
     too: proxy ARP answers only for what is routed through another device.
     """
     carried = bgp_versions(cluster, node) if bird else ()
-    blocks = [block for block in cluster.blocks if not _by_bird(block, carried)]
+    blocks = [block for block in cluster.blocks if not by_bird(block, carried)]
     routes = list(_block_routes(blocks, cluster, node, host))
     if 4 in cluster.pool_versions:
         routes.append(Route(POD_GATEWAY, device="lo", scope="link"))
@@ -216,25 +216,29 @@ def _standby(cluster: Cluster, node: Node, host: Host) -> tuple[Route, ...]:
     return tuple(
         dataclasses.replace(route, metric=STANDBY_METRIC)
         for block in cluster.blocks
-        if _by_bird(block, carried)
-        for route, holder in _to_holders(block, cluster, node, host)
-        if holder != node.name
-        and (route.device != host.device or same_subnet(node, cluster.nodes[holder], block.cidr.version))
+        if by_bird(block, carried)
+        for route, holder in to_holders(block, cluster, node, host)
+        if holder != node.name and not by_router(route, host, node, cluster.nodes[holder])
     )
 
 
-def _by_bird(block: Block, carried: t.Collection[int]) -> bool:
+def by_router(route: Route, host: Host, node: Node, other: Node) -> bool:
+    """Tell whether packets to another node's pods go directly to a router, which decides where they go next."""
+    return route.device == host.device and not same_subnet(node, other, 6 if ":" in route.destination else 4)
+
+
+def by_bird(block: Block, carried: t.Collection[int]) -> bool:
     """Tell whether BIRD programs the routes to a block; carried: the IP versions of its sessions."""
     return block.cidr.version in carried and block.pool.vxlan_mode == "Never"
 
 
 def _block_routes(blocks: t.Iterable[Block], cluster: Cluster, node: Node, host: Host) -> t.Iterator[Route]:
     for block in blocks:
-        for route, __ in _to_holders(block, cluster, node, host):
+        for route, __ in to_holders(block, cluster, node, host):
             yield route
 
 
-def _to_holders(block: Block, cluster: Cluster, node: Node, host: Host) -> t.Iterator[tuple[Route, str]]:
+def to_holders(block: Block, cluster: Cluster, node: Node, host: Host) -> t.Iterator[tuple[Route, str]]:
     """Yield the routes to a block and to addresses of it that other nodes than its owner hold, and who holds them."""
     holders = [(block.cidr, block.node)] if block.node else []
     for destination, holder in [*holders, *((address, owner) for address, owner in block.borrowed)]:
@@ -242,12 +246,13 @@ def _to_holders(block: Block, cluster: Cluster, node: Node, host: Host) -> t.Ite
         if holder != node.name:
             route = _remote(text, block.pool, node, cluster.nodes.get(holder), host)
         else:
-            route = _own(text, destination == block.cidr)
+            route = own_route(text, destination == block.cidr)
         if route is not None:
             yield route, holder
 
 
-def _own(text: str, is_block: bool) -> Route | None:
+def own_route(text: str, is_block: bool) -> Route | None:
+    """Return the route to a block of the node itself, where what no pod has ends; none to a single pod's address."""
     if not is_block or text.endswith(("/32", "/128")):
         return None
     return Route(text, type="blackhole")

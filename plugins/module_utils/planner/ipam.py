@@ -15,26 +15,29 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
-from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam_ledger import TUNNELS, Ledger, note_of
+from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam_ledger import TUNNELS, Ledger, note_of, noted
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
 
 Document = t.Dict[str, t.Any]
 
+_RECORDS = ("IPAMBlock", "BlockAffinity", "IPAMHandle")
 
-def claim(snapshot: Snapshot, nodes: t.Iterable[str], *, now: int) -> Snapshot:
+
+def claim(snapshot: Snapshot, nodes: t.Iterable[str], *, now: int, keep: bool = False) -> Snapshot:
     """Return the snapshot in which each node has its blocks, tunnel addresses and probe addresses.
 
-    now: wall clock in nanoseconds since 1970, for the sequence numbers of new blocks. Raises InvalidInput for a node
-    without Node object, for a pool without free block and for a node above its limit of blocks.
+    now: wall clock in nanoseconds since 1970, for the sequence numbers of new blocks. keep: tunnel addresses stay, too,
+    that no pool wants any more. Raises InvalidInput for a node without Node object, for a pool without free block and
+    for a node above its limit of blocks.
     """
     ledger = Ledger(snapshot, now)
     for node in sorted(set(nodes)):
         ledger.claim_blocks(node)
     for node in sorted(set(nodes)):
         for use in TUNNELS:
-            ledger.assign_tunnel(node, use)
+            ledger.assign_tunnel(node, use, keep=keep)
         ledger.assign_probes(node)
     return ledger.snapshot
 
@@ -45,6 +48,18 @@ def give_up(snapshot: Snapshot, nodes: t.Iterable[str], *, now: int) -> Snapshot
     for node in sorted(set(nodes)):
         ledger.release_node(node)
     return ledger.snapshot
+
+
+def only_claims(stored: Snapshot, claimed: Snapshot) -> Snapshot:
+    """Return what is stored with the blocks and addresses of another snapshot, and nothing else of that."""
+    result = {key: document for key, document in stored.items() if key[0] not in _RECORDS}
+    result.update((key, document) for key, document in claimed.items() if key[0] in _RECORDS)
+    for key, document in stored.items():
+        if key[0] == "Node" and key in claimed:
+            for use in TUNNELS:
+                document = noted(document, use.path, note_of(claimed[key]["spec"], use.path))
+            result[key] = document
+    return result
 
 
 def differences(before: Snapshot, after: Snapshot) -> list[Change]:

@@ -341,17 +341,7 @@ class Ledger:
         self._affinities[node].discard(cidr)
 
     def _note(self, node: str, path: tuple[str, ...], value: str | None) -> None:
-        if note_of(self.snapshot["Node", node]["spec"], path) == value:
-            return
-        document = copy.deepcopy(self.snapshot["Node", node])
-        place = document["spec"]
-        for key in path[:-1]:
-            place = place.setdefault(key, {})
-        if value is None:
-            place.pop(path[-1], None)
-        else:
-            place[path[-1]] = value
-        self.snapshot["Node", node] = document
+        self.snapshot["Node", node] = noted(self.snapshot["Node", node], path, value)
 
 
 def _is_empty(block: Document) -> bool:
@@ -363,3 +353,18 @@ def note_of(data: t.Mapping[str, t.Any], path: t.Sequence[str]) -> t.Any:
     for key in path:
         data = (data or {}).get(key)  # type: ignore[assignment]
     return data
+
+
+def noted(node: Document, path: t.Sequence[str], value: str | None) -> Document:
+    """Return a Node that has a value, or nothing for None, at a path of keys in its spec; the same one if it has."""
+    if note_of(node["spec"], path) == value:
+        return node
+    result = copy.deepcopy(node)
+    place = result["spec"]
+    for key in path[:-1]:
+        place = place.setdefault(key, {})
+    if value is None:
+        place.pop(path[-1], None)
+    else:
+        place[path[-1]] = value
+    return result

@@ -245,15 +245,15 @@ class Transition:
 
     changes: pools whose mode differs, in words. before, after: all routes of ours while the traffic takes the old path
     and the new one. bird_first: whether BIRD gets its new configuration before routes move, instead of at the end.
-    carried: what BIRD has to have routes to before routes of ours may give way to them. sysctls: those of the plan, and
-    what both paths need at the same time. mtu: of pods, in bytes, which fits both.
+    carried: what BIRD has to have routes to before routes of ours may give way to them. sysctls: what both paths need
+    at the same time, besides those of the plan. mtu: of pods, in bytes, which fits both.
     """
 
     changes: tuple[str, ...]
     before: tuple[Route, ...]
     after: tuple[Route, ...]
     bird_first: bool
-    carried: tuple[str, ...]
+    carried: tuple[Route, ...]
     sysctls: dict[str, str]
     mtu: int
 
