@@ -28,10 +28,15 @@ def make_pods(stage: Stage) -> dict[str, str]:
 
 
 class Pings:
-    """Pings between the pods of all ordered pairs of nodes, from entering to leaving."""
+    """Pings between the pods of all ordered pairs of nodes, from entering to leaving.
 
-    def __init__(self, stage: Stage, pods: t.Mapping[str, str]) -> None:
-        self._stage, self._pods = stage, pods
+    netns: the pods' namespaces; options: further ones of ping.
+    """
+
+    def __init__(
+        self, stage: Stage, pods: t.Mapping[str, str], netns: str = POD, options: t.Sequence[str] = ()
+    ) -> None:
+        self._stage, self._pods, self._netns, self._options = stage, pods, netns, options
         self._running: dict[tuple[str, str], subprocess.Popen[str]] = {}
         self.sent = 0
         self.lost: dict[tuple[str, str], int] = {}
@@ -40,7 +45,8 @@ class Pings:
         for name in self._pods:
             for other, address in self._pods.items():
                 if name != other:
-                    command = ["ip", "netns", "exec", POD, "ping", "-q", "-n", "-i", "0.01", "-W", "1", address]
+                    command = ["ip", "netns", "exec", self._netns, "ping", "-q", "-n", "-i", "0.01", "-W", "1"]
+                    command += [*self._options, address]
                     self._running[name, other] = subprocess.Popen(
                         self._stage.enter(name, *command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
                     )

@@ -123,6 +123,17 @@ def released(snapshot: Snapshot, cidrs: t.Collection[Network]) -> Snapshot:
     return result
 
 
+def left_in(documents: t.Iterable[Document], cidr: str) -> list[str]:
+    """Return kind and name of documents that still have a part of a range: pools, blocks, addresses of tunnels."""
+    stored = {(each["kind"], each["metadata"]["name"]): each for each in documents}
+    rest = released(stored, [ipaddress.ip_network(cidr)])
+    return [
+        f"{kind} {name}"
+        for (kind, name), each in sorted(stored.items())
+        if rest.get((kind, name)) is not each or (kind == "IPPool" and each["spec"]["cidr"] == cidr)
+    ]
+
+
 def _is_record_within(document: Document, cidrs: t.Collection[Network]) -> bool:
     return document["kind"] in ("IPAMBlock", "BlockAffinity") and _within(document["spec"]["cidr"], cidrs)
 

@@ -14,7 +14,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply impo
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
-from ansible_collections.podnet.calico.plugins.module_utils.planner.pool_migration import leaving, released
+from ansible_collections.podnet.calico.plugins.module_utils.planner.pool_migration import leaving, left_in, released
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     NOW,
     Document,
@@ -106,6 +106,8 @@ def test_released_blocks_leave_no_record_and_the_rest_as_it_is(new: str) -> None
     assert not [key for key, each in rest.items() if "10.244." in str(each["spec"])]
     kept = {key: each for key, each in stored.items() if "10.244." not in str(each["spec"])}
     assert {key: rest[key] for key in kept} == kept
+    assert left_in(rest.values(), A) == []
+    assert {"IPPool a", "IPAMHandle podnet-probe-node1"} <= set(left_in(stored.values(), A))
     after = claim(rest, NODES, now=NOW)
     if new == "VXLAN":
         assert after == rest
