@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
 from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import join
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -24,18 +26,25 @@ def transition_plan(plan: t.Mapping[str, t.Any], moved: bool) -> dict[str, t.Any
     }
 
 
-def switch_gate(hostvars: HostVars, batch: t.Sequence[str]) -> dict[str, t.Any]:
-    """Return the verdict on a batch of hosts: ok, problems (texts), sent and lost (echo requests).
+def trial_targets(plan: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """Return the probe pods of other nodes to which packets go by the new path before anything else does."""
+    tried = set(plan["transition"]["trial"])
+    targets = (target for probe in plan["probes"] for target in probe["targets"])
+    return [target for target in targets if host_prefix(ipaddress.ip_address(target["address"])) in tried]
 
-    Looks at what each host registered: switch_move, of calico_route, and switch_pings, of calico_ping.
+
+def switch_gate(hostvars: HostVars, batch: t.Sequence[str], results: t.Sequence[str]) -> dict[str, t.Any]:
+    """Return the verdict on a batch of hosts: ok, problems (texts), pairs, sent and lost (echo requests).
+
+    results: the variables with what each host's tasks gave; the last of them is that of calico_ping.
     """
     problems: list[str] = []
     rows: dict[str, list[dict[str, t.Any]]] = {}
     for host in batch:
-        failed = [hostvars[host][name] for name in ("switch_move", "switch_pings") if _is_bad(hostvars[host], name)]
-        problems += [f"{host}: {result.get('msg') or 'no answer'}" for result in failed]
+        failed = [_answer(hostvars[host], name) for name in results if _is_bad(hostvars[host], name)]
+        problems += [f"{host}: {answer.get('msg') or 'no answer'}" for answer in failed]
         if not failed:
-            rows[hostvars[host]["plan_of_node"]["node"]] = hostvars[host]["switch_pings"]["results"]
+            rows[hostvars[host]["plan_of_node"]["node"]] = hostvars[host][results[-1]]["results"]
     matrix = join(rows)
     pairs = matrix["pairs"]
     problems += [*matrix["failed"], *matrix["unexpected"]]
@@ -44,39 +53,54 @@ def switch_gate(hostvars: HostVars, batch: t.Sequence[str]) -> dict[str, t.Any]:
     return {"ok": not problems, "problems": problems, "pairs": len(pairs), "sent": sent, "lost": lost}
 
 
+def _answer(variables: t.Mapping[str, t.Any], name: str) -> t.Mapping[str, t.Any]:
+    return t.cast("t.Mapping[str, t.Any]", variables.get(name, {"failed": True}))
+
+
 def _is_bad(variables: t.Mapping[str, t.Any], name: str) -> bool:
-    result = variables.get(name, {"failed": True})
-    return bool(result.get("failed") or result.get("unreachable"))
+    answer = _answer(variables, name)
+    return bool(answer.get("failed") or answer.get("unreachable"))
 
 
-def switch_failure(hostvars: HostVars, batch: t.Sequence[str], hosts: t.Sequence[str]) -> str:
-    """Return what was found on a batch that did not stay in its new mode, what is in place now, and how to go on."""
-    changes = hostvars[batch[0]]["switch_changes"]
+def switch_failure(
+    verdict: t.Mapping[str, t.Any], hostvars: HostVars, batch: t.Sequence[str], hosts: t.Sequence[str]
+) -> str:
+    """Return what was found, what is in place now, and how to go on.
+
+    verdict: of switch_gate. batch: the hosts that went back, none if none had been told to move; hosts: all of them.
+    """
     stuck = [host for host in batch if _is_bad(hostvars[host], "switch_back")]
     moved = [host for host in hosts if host not in batch and hostvars[host]["switch_moved"]]
     rest = [host for host in hosts if host not in batch and host not in moved]
-    lines = [
-        f"Found: {'; '.join(switch_gate(hostvars, batch)['problems'])}.",
-        f"In place: {', '.join(host for host in batch if host not in stuck) or 'no node'} went back to the old mode"
-        + (f"; {', '.join(stuck)} could not be told to" if stuck else "")
-        + (f"; {', '.join(moved)} moved before and stay in the new mode" if moved else "")
-        + (f"; {', '.join(rest)} have not moved" if rest else "")
-        + ". Both data paths are up on all nodes, so that nodes of both modes reach each other; the datastore has the "
-        "old modes.",
-        "How to go on: repair what was found and run switch_encapsulation again; or put the old modes back into the "
-        f"inventory and run it. What was to change: {'; '.join(changes)}.",
+    groups = [
+        ([host for host in batch if host not in stuck], "went back to the old mode"),
+        (stuck, "could not be told to go back"),
+        (moved, "moved before and stay in the new mode"),
+        (rest, "have not moved"),
     ]
-    return "\n".join(lines)
+    changes = "; ".join(hostvars[hosts[0]]["switch_changes"])
+    states = "; ".join(f"{_listed(names)} {state}" for names, state in groups if names)
+    return (
+        f"Change of {changes}. Found: {'; '.join(verdict['problems'])}.\n"
+        f"In place: {states}. Both data paths are up on all nodes, so that nodes of both modes reach each other. "
+        "The datastore has the old modes.\n"
+        "How to go on: repair what was found and run switch_encapsulation again; or put the old modes back into the "
+        "inventory, and run it."
+    )
+
+
+def _listed(names: t.Sequence[str]) -> str:
+    return ", ".join(names) if len(names) < 10 else f"{', '.join(names[:8])} and {len(names) - 8} more"
 
 
 def switch_summary(hostvars: HostVars, hosts: t.Sequence[str]) -> list[str]:
     """Return what a run has done, as lines; hosts: those whose routes had to move, none if all had moved before."""
     if not hosts:
         return ["All nodes had the modes of the inventory already."]
-    found = switch_gate(hostvars, hosts)
+    found = switch_gate(hostvars, hosts, ["switch_pings"])
     changes = hostvars[hosts[0]]["switch_changes"]
     return [
-        f"{'; '.join(changes) or 'Old routes removed'}: {len(hosts)} nodes moved.",
+        f"{'; '.join(changes) or 'What was begun is finished'}: {len(hosts)} nodes.",
         f"{found['pairs']} pairs of nodes were pinged as soon as the first of them had moved: {found['sent']} packets, "
         f"{found['lost']} lost.",
     ]
@@ -92,4 +116,5 @@ class FilterModule:
             "switch_gate": switch_gate,
             "switch_summary": switch_summary,
             "transition_plan": transition_plan,
+            "trial_targets": trial_targets,
         }

@@ -244,7 +244,7 @@ def to_holders(block: Block, cluster: Cluster, node: Node, host: Host) -> t.Iter
     for destination, holder in [*holders, *((address, owner) for address, owner in block.borrowed)]:
         text = str(destination) if destination == block.cidr else host_prefix(destination)  # type: ignore[arg-type]
         if holder != node.name:
-            route = _remote(text, block.pool, node, cluster.nodes.get(holder), host)
+            route = remote_route(text, block.pool, node, cluster.nodes.get(holder), host)
         else:
             route = own_route(text, destination == block.cidr)
         if route is not None:
@@ -258,7 +258,8 @@ def own_route(text: str, is_block: bool) -> Route | None:
     return Route(text, type="blackhole")
 
 
-def _remote(text: str, pool: IPPool, node: Node, other: Node | None, host: Host) -> Route | None:
+def remote_route(text: str, pool: IPPool, node: Node, other: Node | None, host: Host) -> Route | None:
+    """Return the route to what another node holds (CIDR) by the pool's mode; None if nothing is known of that node."""
     version = pool.cidr.version
     underlay = node_interface(other, version) if other else None
     if other is None or underlay is None:

@@ -246,7 +246,8 @@ class Transition:
     changes: pools whose mode differs, in words. before, after: all routes of ours while the traffic takes the old path
     and the new one. bird_first: whether BIRD gets its new configuration before routes move, instead of at the end.
     carried: what BIRD has to have routes to before routes of ours may give way to them. sysctls: what both paths need
-    at the same time, besides those of the plan. mtu: of pods, in bytes, which fits both.
+    at the same time, besides those of the plan. mtu: of pods, in bytes, which fits both. trial: other nodes' probe pods
+    (CIDR) to which packets go by the new path already.
     """
 
     changes: tuple[str, ...]
@@ -256,6 +257,7 @@ class Transition:
     carried: tuple[Route, ...]
     sysctls: dict[str, str]
     mtu: int
+    trial: tuple[str, ...]
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return it as plain data that survives JSON."""

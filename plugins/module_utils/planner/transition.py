@@ -21,6 +21,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.build import
     by_bird,
     by_router,
     own_route,
+    remote_route,
     to_holders,
     uses_bird,
 )
@@ -120,12 +121,14 @@ def _bird_first(ways: t.Iterable[tuple[_Ways, _Ways]]) -> bool:
 def _transition(
     old: Cluster, new: Cluster, name: str, host: Host, ways: tuple[_Ways, _Ways], bird: bool, first: bool
 ) -> Transition:
-    stay = _staying(new, name, host)
-    before, after = ({**stay, **way.pins, **_tunnel_ends(new, name)} for way in ways)
+    # Tunnels' ends come before what has them as gateways, and before pins of the same destination.
+    stay, (before, after) = {**_staying(new, name), **_tunnel_ends(new, name)}, ways
+    trial = _trial(old, new, name, host)
     return Transition(
         changes=_changes(old, new),
-        before=tuple(before.values()),
-        after=tuple(after.values()),
+        before=tuple({**stay, **trial, **before.pins, **stay}.values()),
+        after=tuple({**stay, **after.pins, **stay}.values()),
+        trial=tuple(sorted(set(trial) - set(before.pins))),
         bird_first=first,
         carried=tuple(_carried(new, name, host)) if bird else (),
         sysctls=LOOSE if host.checks_sources and 4 in new.pool_versions else {},
@@ -142,7 +145,21 @@ def _changes(old: Cluster, new: Cluster) -> tuple[str, ...]:
     )
 
 
-def _staying(cluster: Cluster, name: str, host: Host) -> dict[str, Route]:
+def _trial(old: Cluster, new: Cluster, name: str, host: Host) -> dict[str, Route]:
+    """Return routes by the new mode to probe pods alone, so that it is tried before anybody else depends on it."""
+    modes = {pool.name: pool.encapsulation for pool in old.pools}
+    pools = {pool.name: pool for pool in new.pools if pool.encapsulation != modes[pool.name]}
+    found, node = {}, new.nodes[name]
+    for other in new.nodes.values():
+        for pool, address in new.probes.get(other.name, ()) if other is not node else ():
+            text = host_prefix(address)
+            route = remote_route(text, pools[pool], node, other, host) if pool in pools else None
+            if route is not None and not by_router(route, host, node, other):
+                found[text] = dataclasses.replace(route, metric=PIN_METRIC[address.version])
+    return found
+
+
+def _staying(cluster: Cluster, name: str) -> dict[str, Route]:
     """Return the routes that do not lead to other nodes, whoever programs them in the end."""
     routes = [Route(POD_GATEWAY, device="lo", scope="link")] if 4 in cluster.pool_versions else []
     routes += [route for block in cluster.owned(name) if (route := own_route(str(block.cidr), True)) is not None]
