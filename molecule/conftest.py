@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 ROOT: t.Final = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests" / "lab"), str(ROOT / "molecule" / "shared" / "tests")]
+PARTS: t.Final = ("lab", "scenarios", "vm")
+sys.path[:0] = [str(ROOT / "molecule" / "shared" / "tests"), *(str(ROOT / "tests" / part) for part in PARTS)]
 os.environ.setdefault("PODNET_LAB_NAME", "molecule")
 
 import cluster
+from machines import Machines
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +31,9 @@ def nodes() -> list[cluster.Node]:
 def pod_mtu() -> int:
     """Return the MTU that pods shall have: the underlay's 1500 bytes, less 50 where VXLAN is in use."""
     return {"vxlan": 1450, "crosssubnet": 1450, "none": 1500}[os.environ["MOLECULE_SCENARIO_NAME"]]
+
+
+@pytest.fixture(scope="session")
+def machines() -> Machines:
+    """Return the lab of kind vm that the scenario has brought up and deployed."""
+    return Machines(os.environ["PODNET_LAB_NAME"])

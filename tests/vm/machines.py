@@ -1,0 +1,64 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the stories of machines do: change modes under pings, audit, cut the power, and see how packets travel."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from pathlib import Path
+
+from pod_pings import Pings, make_pods
+from stage import Stage
+
+Losses = t.Dict[t.Tuple[str, str], int]
+OPTIONS: t.Final = ("--kind", "vm", "--subnets", "2", "--router")
+
+
+class Machines:
+    """A lab of kind vm with a deployed network, in two subnets, and a pod on each node."""
+
+    def __init__(self, name: str, count: int = 3) -> None:
+        self.stage = Stage(name)
+        self.names = self.stage.names = [f"node{index}" for index in range(1, count + 1)]
+        self._pods: dict[str, str] = {}
+
+    def switch(self, mode: str) -> Losses:
+        """Change the mode by the playbook while all pairs of pods ping; return what was lost, by pair."""
+        self._pods = self._pods or make_pods(self.stage)
+        self.stage.up(len(self.names), mode, options=OPTIONS)
+        with Pings(self.stage, self._pods) as pings:
+            self.stage.succeed("switch_encapsulation")
+        assert pings.sent > 1000, f"only {pings.sent} packets were sent"
+        return pings.lost
+
+    def encapsulations(self) -> dict[tuple[str, str], str]:
+        """Verify without having deployed; return what carried the packets, by pair of nodes."""
+        report = self.stage.lab.files / "verify.json"
+        self.stage.succeed("verify", "-e", f"calico_verify_report={report}")
+        pairs = json.loads(report.read_text())["pairs"]
+        return {(pair["source"], pair["target"]): pair["encapsulation"] for pair in pairs}
+
+    def audit(self, inventory: Path | None = None) -> dict[str, t.Any]:
+        """Return the findings of the audit, by where they are; every node has been looked at."""
+        report = self.stage.lab.files / "audit.json"
+        report.unlink(missing_ok=True)
+        self.stage.play("audit", "-e", f"calico_audit_report={report}", inventory=inventory)
+        found = json.loads(report.read_text())
+        assert found["unseen"] == []
+        return {place: findings for place, findings in found["places"].items() if findings}
+
+    def block(self, name: str) -> str:
+        """Return the block of a node."""
+        return re.findall(r"blackhole (\S+)", self.stage.ask(name, "ip route"))[0]
+
+    def without(self, name: str) -> Path:
+        """Return an inventory that has a node no more."""
+        return self.stage.changed_inventory(lambda group: group["hosts"].pop(name))
+
+    def cut_within_deploy(self, name: str, task: str) -> None:
+        """Take a node's tunnel away, start to repair it, and cut the power when a task has its first result."""
+        self.stage.play_until("deploy", task)
+        self.stage.do("power-cut", name)
