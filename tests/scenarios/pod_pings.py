@@ -18,11 +18,11 @@ POD: t.Final = "test.pod"
 
 
 def make_pods(stage: Stage) -> dict[str, str]:
-    """Make a pod on each node, with the second address of its block, and return the addresses."""
+    """Make a pod on each node and return the addresses; the first two of a block are kept for tunnels."""
     pods = {}
     for name in stage.names:
         block = re.findall(r"blackhole (\S+)", stage.ask(name, "ip route"))[0]
-        pods[name] = str(ipaddress.ip_network(block)[1])
+        pods[name] = str(ipaddress.ip_network(block)[2])
         stage.module(name, "calico_veth", endpoints=[{"name": POD, "addresses": [pods[name]]}])
     return pods
 

@@ -238,12 +238,14 @@ class Ledger:
     def _assign(self, node: str, pools: t.Sequence[IPPool], handle: str, attributes: t.Mapping[str, str]) -> t.Any:
         """Take an address from an own block, else from a new block, else from another node's (borrow).
 
-        As in Calico, the limit of blocks ends the search at once, and with strictAffinity nothing is borrowed.
+        As in Calico, the limit of blocks ends the search at once, and with strictAffinity nothing is borrowed. Unlike
+        in Calico, it is the lowest free address, not the one that is free for longest: the first two of a block are
+        never a pod's, since host-local takes them for the network and the gateway.
         """
         for cidr in self._candidates(node, pools):
             free = self._free(cidr)
             if free:
-                return self._take(cidr, free[0], handle, attributes)
+                return self._take(cidr, min(free), handle, attributes)
         raise InvalidInput(
             f'assign {attributes["type"]} to node "{node}": no address is free in pools '
             + ", ".join(pool.name for pool in pools)

@@ -203,3 +203,19 @@ def test_pools_that_come_to_and_from_the_router_change_one_after_the_other() -> 
     with pytest.raises(InvalidInput, match="BIRD can be prepared for one of them only"):
         Change(stored, [pool("a", "10.1.0.0/16", "VXLAN"), pool("b", "10.2.0.0/16", "None")])
     assert Change(stored, [pool("a", "10.1.0.0/16", "VXLAN")]).transitions["node1"].bird_first is False
+
+
+def test_tunnels_have_the_first_two_addresses_of_a_block_whatever_came_before() -> None:
+    """A container runtime's host-local gives all others to pods, which the datastore does not know of."""
+    stored = cluster(pool(encapsulation="None"))
+    for mode in ("VXLAN", "None", "VXLAN", "IPIP", "VXLAN", "None", "IPIP", "VXLANCrossSubnet"):
+        keeping = claim(put(stored, [pool(encapsulation=mode)]), THREE_NODES, now=NOW, keep=True)
+        stored = claim(keeping, THREE_NODES, now=NOW)
+        taken = {
+            int(address) - int(records.network(block)[0])
+            for (kind, __), block in keeping.items()
+            if kind == "IPAMBlock"
+            for address, entry in records.allocations(block)
+            if entry["secondary"]["type"] != "podnetProbe"
+        }
+        assert taken <= {0, 1}
