@@ -10,6 +10,7 @@ from pathlib import Path
 
 import commands
 import fabric
+import router
 import ssh
 import vm
 from settings import Lab, Shape
@@ -45,7 +46,10 @@ def _text(shape: Shape, connection: t.Sequence[str], *, hosts_have_addresses: bo
         if hosts_have_addresses:
             lines.append(f"      ansible_host: {port.address.ip}")
         lines.append(f"      calico_node_address: {port.address}")
-    lines += ["  vars:", *(f"    {line}" for line in [*connection, *_pool(shape)]), ""]
+        if shape.router:
+            lines.append(f'      calico_node_labels: {{{router.LABEL}: "{port.subnet}"}}')
+    variables = [*connection, *_pool(shape), *(router.peers(shape) if shape.router else [])]
+    lines += ["  vars:", *(f"    {line}" for line in variables), ""]
     return "\n".join(lines)
 
 

@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
             "--kind", default="netns", metavar="K", help="netns (default), or vm: machines with a kernel"
         )
         command.add_argument("--subnets", default="", metavar="S", help="1 or 2, default what the encapsulation needs")
+        command.add_argument("--router", action="store_true", help="the subnets' router learns nodes' blocks by BGP")
         command.set_defaults(run=run)
     for name, run, text in (
         ("reboot", _reboot, "reboot nodes of kind vm, wait until they can be reached again"),
@@ -87,6 +88,7 @@ def _shape(options: argparse.Namespace) -> Shape:
         options.ssh and kind != "vm",  # these answer SSH anyway
         kind,
         parse_subnets(options.subnets),
+        options.router,
     )
 
 
@@ -134,7 +136,7 @@ def _status(_options: argparse.Namespace) -> int:
     if shape is None:
         _say(f"No lab runs under the name {lab.name}.")
         return 1
-    gone = nodes.dead(lab, shape.names)
+    gone = lifecycle.dead(lab, shape)
     _say(f"{shape}, encapsulation {shape.encapsulation}" + (f"; dead: {', '.join(gone)}" if gone else ", all alive"))
     return 1 if gone else 0
 

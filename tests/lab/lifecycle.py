@@ -20,6 +20,7 @@ import fabric
 import inventory
 import neighbours
 import nodes
+import router
 import ssh
 import vm
 from settings import Lab, LabError, Shape
@@ -52,6 +53,11 @@ def running_shape(lab: Lab) -> Shape | None:
         return None
 
 
+def dead(lab: Lab, shape: Shape) -> list[str]:
+    """Return what should run and does not: names of nodes, and "the router"."""
+    return nodes.dead(lab, shape.names) + (["the router"] if shape.router and not router.is_alive(lab) else [])
+
+
 def check_kernel(shape: Shape) -> None:
     """Raise LabError when this machine's kernel cannot make the tunnels of a shape; tried in a throw-away namespace.
 
@@ -82,7 +88,7 @@ def up(lab: Lab, shape: Shape, say: t.Callable[[str], None]) -> None:
     `say` gets one line per thing done. Raises LabError, with nothing left behind by a failed start.
     """
     old = running_shape(lab)
-    gone = nodes.dead(lab, old.names) if old else []
+    gone = dead(lab, old) if old else []
     if old and old.needs_same_nodes_as(shape) and not gone:
         say(f"{_count(shape.nodes)} already run{'s' if shape.nodes == 1 else ''}; they are kept as they are.")
     else:
@@ -100,6 +106,7 @@ def down(lab: Lab) -> bool:
     """Take the lab down and tell whether there was any. What the machine had before is as it was. Raises LabError."""
     existed = lab.run_dir.exists()
     ssh.hang_up(lab)
+    router.stop(lab)
     vm.cut(lab, nodes.recorded(lab))
     nodes.stop(lab)
     fabric.delete(lab)
@@ -124,6 +131,8 @@ def _build(lab: Lab, shape: Shape, say: t.Callable[[str], None]) -> None:
             _start_machines(lab, shape, say)
         else:
             _start_namespaces(lab, shape)
+        if shape.router:
+            router.start(lab, shape, inventory.POD_CIDR)
     except BaseException:
         down(lab)
         raise

@@ -52,11 +52,22 @@ def process(lab: Lab, node: str, record: str = "pid") -> Process | None:
     Of a node of kind vm, it is its supervisor, which lives as long as the machine is switched on; its record "guest" is
     the machine itself.
     """
+    return read_record(folder(lab, node) / record)
+
+
+def read_record(path: Path) -> Process | None:
+    """Return the process that a file names by PID and start time; None when there is no such file."""
     try:
-        pid, started = (folder(lab, node) / record).read_text().split()
+        pid, began = path.read_text().split()
     except (FileNotFoundError, ValueError):
         return None
-    return Process(int(pid), int(started))
+    return Process(int(pid), int(began))
+
+
+def started(pid: int) -> int | None:
+    """Return the start time of a process that runs, in clock ticks since boot; None without it."""
+    found = _stat(pid)
+    return found[0] if found else None
 
 
 def dead(lab: Lab, names: t.Iterable[str]) -> list[str]:

@@ -11,6 +11,7 @@ import typing as t
 from pathlib import Path
 
 import vm_cache
+import vm_kernel_build
 
 FRAGMENT: t.Final = Path(__file__).resolve().parent / "vm_kernel.config"
 NAME: t.Final = re.compile(r"kernel-([0-9]+)\.([0-9]+)([0-9.]*)-([0-9a-f]{8})\.tar")
@@ -33,10 +34,7 @@ def cached(cache: Path) -> Path | None:
 
 def provide(cache: Path, say: t.Callable[[str], None]) -> Path:
     """Return the tar of a kernel, built first if none is in the cache. Raises LabError."""
-    found = cached(cache)
-    if found:
-        return found
-    raise NotImplementedError
+    return cached(cache) or vm_kernel_build.build(cache, FRAGMENT, _key(), say)
 
 
 def _key() -> str:
