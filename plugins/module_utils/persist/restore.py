@@ -130,7 +130,8 @@ def _waits(found: Wanted) -> t.Iterator[str]:
     }
     for name, version in sorted(families):
         if name not in found.tunnels:
-            yield f"await 'an IPv{version} address of {name}' ip -o -{version} addr show dev {name} up -tentative"
+            words = f"ip -o -{version} addr show dev {name} up -tentative scope global"
+            yield f"await 'an IPv{version} address of {name}' {words}"
 
 
 def _tunnel(name: str, entry: Entry, found: Wanted) -> str:

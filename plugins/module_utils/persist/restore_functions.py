@@ -104,8 +104,11 @@ configure() {
     there=$(ip -o -d link show dev "$1")
     case "$there" in *" mtu $2 "*) ;; *) attempt ip link set dev "$1" mtu "$2" ;; esac
     case "$there" in *"@ALIAS@"*) ;; *) attempt ip link set dev "$1" alias '@ALIAS@' ;; esac
-    case "$3" in *:*) nodad=nodad ;; *) nodad= ;; esac
-    [ -n "$(ip -o addr show dev "$1" to "$3")" ] || attempt ip addr add "$3" dev "$1" $nodad
+    case "$3 $(ip -o addr show dev "$1" to "$3")" in
+    *' '?*) ;;
+    *:*) attempt ip addr add "$3" dev "$1" nodad ;;
+    *) attempt ip addr add "$3" dev "$1" ;;
+    esac
     case "$there" in *[\<,]UP[,\>]*) ;; *) attempt ip link set dev "$1" up ;; esac
 }
 
