@@ -9,6 +9,7 @@ ROUTE_PROTOCOL = 98  # rtm_protocol of our routes; not 80, which Calico's Felix 
 BIRD_PROTOCOL = 12  # rtm_protocol of BIRD's routes, RTPROT_BIRD (linux/rtnetlink.h)
 ALIAS_PREFIX = "podnet.calico"  # what the alias of our links starts with
 NFT_TABLE = "podnet_calico"  # the one nftables table of ours, of family inet
+BASELINE = "/var/lib/podnet-calico/before.json"  # what a host was before the first deployment, see calico_baseline
 
 # The label of objects in the datastore that pruning may delete: "true" for a list that a user keeps with
 # calico_resources, "inventory" for what comes from an inventory's variables and goes with them.

@@ -48,6 +48,10 @@ missing:
   type: list
   elements: str
   sample: []
+remembered:
+  description: Whether M(podnet.calico.calico_baseline) has written down what the host was.
+  returned: when nothing is missing
+  type: bool
 host:
   description: What was seen; not there while a package is missing.
   returned: success
@@ -84,11 +88,14 @@ host:
       sample: {bird: true, cni: true, nft: true}
 """
 
+import os
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.host import missing_packages, observe
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.library import open_netlink
+from ansible_collections.podnet.calico.plugins.module_utils.marks import BASELINE
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 
@@ -99,7 +106,7 @@ def work(module: AnsibleModule) -> Outcome:
         return Outcome([], {"missing": missing})
     with open_netlink() as ipr:
         host = observe(ipr, module.params["address"], module.params["peers"], module.params["ipv6_address"])
-    return Outcome([], {"host": host, "missing": []})
+    return Outcome([], {"host": host, "missing": [], "remembered": os.path.exists(BASELINE)})
 
 
 def main() -> None:

@@ -28,6 +28,7 @@ def of_host(plan: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> t.It
             ("tunnel", bind(audit_kernel.of_tunnels, netlink, plan, options["checksum_offload"])),
             ("route", bind(audit_routes.of_routes, netlink, plan)),
             ("nat", bind(audit_kernel.of_nat, plan)),
+            ("file", bind(audit_kernel.of_persisted, plan, options["checksum_offload"])),
             ("bird", bird),
             ("file", bind(audit_files.of_files, options["files"])),
             ("network", bind(audit_files.of_networks, plan["cni"], cni["config_dir"], cni["name"], cni["version"])),

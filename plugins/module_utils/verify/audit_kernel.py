@@ -8,7 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import nat, sysctls, tunnels
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import nat, offload, sysctls, tunnels
+from ansible_collections.podnet.calico.plugins.module_utils.persist import keep, restore
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import (
     FOREIGN,
     MISSING,
@@ -91,7 +92,18 @@ def _entries(kind: str, device: str, expected: t.Mapping[str, str], actual: t.Ma
 
 def of_nat(plan: Plan) -> list[Finding]:
     """Return what differs in our nftables table; where the table itself is missing or surplus, that alone."""
-    names = [tunnel["name"] for tunnel in plan["tunnels"]]
-    changes = list(nat.ensure(nat.parse({**plan["nat"], "exclude": [], "tunnels": names}), check_mode=True).changes)
+    changes = list(nat.ensure(nat.parse(_nat(plan)), check_mode=True).changes)
     whole = [change for change in changes if change.name.startswith("table ")]
     return [of_change(change) for change in whole or changes]
+
+
+def _nat(plan: Plan) -> dict[str, t.Any]:
+    return {**plan["nat"], "exclude": [], "tunnels": [tunnel["name"] for tunnel in plan["tunnels"]]}
+
+
+def of_persisted(plan: Plan, checksum_offload: bool | None) -> list[Finding]:
+    """Return what differs in the files and the unit by which all of it comes back after a reboot."""
+    offloaded = offload.default() if checksum_offload is None else checksum_offload
+    wanted = restore.wanted(plan["tunnels"], plan["routes"], _nat(plan), offloaded)
+    outcome = keep.ensure(restore.render(wanted), list(wanted.tunnels), check_mode=True)
+    return [of_change(change) for change in outcome.changes]

@@ -1,0 +1,93 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two baselines of a host compared: which differences are ours, and which are somebody else's; pure."""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.marks import BIRD_PROTOCOL, NFT_TABLE, ROUTE_PROTOCOL
+from ansible_collections.podnet.calico.plugins.module_utils.verify.baseline import OURS
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.podnet.calico.plugins.module_utils.verify.baseline import Baseline
+
+_DEVICE = re.compile(r"(?:.* )?dev (?:tunl0|vxlan\.calico|vxlan-v6\.calico|cali[0-9a-f]{11})(?: .*)?")
+_LINK = re.compile(r"tunl0|vxlan\.calico|vxlan-v6\.calico|cali[0-9a-f]{11}")
+_IDLE = "ipip down "  # the kernel's own tunl0, which is there as soon as its module is
+_OFF = ("inactive", "failed"), ("disabled", "not-found", "masked")
+
+
+class Difference(t.NamedTuple):
+    """One thing that is not what it was; before and after: texts, None for what is not there."""
+
+    kind: str
+    name: str
+    before: str | None
+    after: str | None
+
+    def __str__(self) -> str:
+        """Return it as a person reads it."""
+        if self.before is None:
+            return f"{self.kind} {self.name}: there now {self.after or ''}".rstrip()
+        if self.after is None:
+            return f"{self.kind} {self.name}: gone"
+        return f"{self.kind} {self.name}: was {self.before}, is {self.after}"
+
+
+def differences(before: Baseline, after: Baseline, kept: t.Sequence[str] = ()) -> list[Difference]:
+    """Return what differs; kept: paths that may be there with all that is in them."""
+    found = []
+    for kind in sorted({*before, *after}):
+        old, new = before.get(kind, {}), after.get(kind, {})
+        for name in sorted({*old, *new}):
+            each = Difference(kind, name, old.get(name), new.get(name))
+            if each.before != each.after and not _expected(each, kept):
+                found.append(each)
+    return found
+
+
+def _expected(each: Difference, kept: t.Sequence[str]) -> bool:
+    """Tell whether a difference is one that stays: the kernel's idle tunl0, a unit that is installed now, and kept."""
+    if each.kind == "link" and each.name == "tunl0" and each.before is None:
+        return (each.after or "").startswith(_IDLE) and OURS not in (each.after or "")
+    if each.kind == "service" and each.before and each.after:
+        return all(_is_off(text) for text in (each.before, each.after))
+    return each.kind == "file" and any(os.path.commonpath((each.name, path)) in (each.name, path) for path in kept)
+
+
+def _is_off(state: str) -> bool:
+    return all(word in words for word, words in zip(state.split(), _OFF))
+
+
+def ours(each: Difference, before: Baseline) -> bool:
+    """Tell whether a difference is of our making: it carries a mark of ours, or is what only we make or change."""
+    texts = f"{each.before or ''} {each.after or ''}"
+    if each.kind == "link":
+        return bool(_LINK.fullmatch(each.name)) or OURS in texts
+    if each.kind == "route":
+        return _DEVICE.fullmatch(each.name) is not None or (each.before is None and _is_our_route(each.name, before))
+    if each.kind in ("address", "neighbour", "fdb"):
+        return _DEVICE.fullmatch(each.name) is not None
+    if each.kind == "file":
+        return OURS in texts or "podnet-calico" in each.name or "podnet.calico" in each.name
+    if each.kind == "nft":
+        return each.name == f"table inet {NFT_TABLE}"
+    return each.kind in ("sysctl", "service")
+
+
+def _is_our_route(name: str, before: Baseline) -> bool:
+    """Tell a new route of ours, or of a BIRD that did not run before."""
+    protocol = name.rpartition(" proto ")[2]
+    birds = any(route.endswith(f" proto {BIRD_PROTOCOL}") for route in before.get("route", {}))
+    return protocol == str(ROUTE_PROTOCOL) or (protocol == str(BIRD_PROTOCOL) and not birds)
+
+
+def marks(taken: Baseline) -> list[str]:
+    """Return what carries a mark of ours already, in words."""
+    empty: Baseline = {}
+    found = differences({}, {kind: names for kind, names in taken.items() if kind not in ("sysctl", "service")})
+    return [f"{each.kind} {each.name}" for each in found if ours(each, empty)]
