@@ -4,15 +4,17 @@
 
 NODES ?= 3
 ENCAPSULATION ?= VXLAN
+KIND ?= netns
 PYTHON ?= /usr/bin/python3
 export PYTHON
 # A shell that became root with plain `su` does not search these.
 export PATH := /usr/sbin:/sbin:$(PATH)
 
 LAB = tests/lab/lab.py
-SHAPE = --nodes '$(NODES)' --encapsulation '$(ENCAPSULATION)' $(if $(SSH),--ssh)
+SHAPE = --nodes '$(NODES)' --encapsulation '$(ENCAPSULATION)' --kind '$(KIND)' $(if $(SSH),--ssh) \
+	$(if $(SUBNETS),--subnets '$(SUBNETS)') $(if $(ROUTER),--router)
 
-.PHONY: help lab lab-down test test-ipip bench root
+.PHONY: help lab lab-down test test-all bench root
 .DEFAULT_GOAL := help
 
 help:
@@ -20,9 +22,12 @@ help:
 	@echo '                        NODES=3              1 to 200'
 	@echo '                        ENCAPSULATION=VXLAN  or VXLANCrossSubnet, IPIP, IPIPCrossSubnet, None'
 	@echo '                        SSH=1                nodes that also answer SSH'
+	@echo '                        KIND=vm              virtual machines instead of namespaces, see docs/lab-vm.md'
+	@echo '                        SUBNETS=2            two subnets with any encapsulation'
+	@echo '                        ROUTER=1             the router between the subnets learns the pods by BGP'
 	@echo 'sudo make lab-down    remove the lab and the packages that it installed'
 	@echo 'sudo make test        everything that continuous integration runs'
-	@echo 'sudo make test-ipip   the lab with IPIP inside User-mode Linux, for kernels without ipip'
+	@echo 'sudo make test-all    that, and what takes too long for every change'
 	@echo 'sudo make bench       measure, print a table, write tests/benchmarks/results.json'
 	@echo '                        BENCH=kernel         one group, or the beginning of the ids to measure'
 	@echo '                        QUICK=1              small and short, to try the cases; writes nothing'
@@ -32,20 +37,21 @@ root:
 
 lab: root
 	@$(PYTHON) $(LAB) check $(SHAPE)
-	@tests/lab/bootstrap.sh install record
+	@tests/lab/bootstrap.sh $(if $(filter vm,$(KIND)),vm,install) record
 	@.venv/bin/python $(LAB) run $(SHAPE)
 
 lab-down: root
 	@$(PYTHON) $(LAB) down
 	@tests/lab/bootstrap.sh remove
+	@[ ! -d /var/cache/podnet-lab ] || echo 'Kept for the next lab with KIND=vm: /var/cache/podnet-lab ('$$(du -sh /var/cache/podnet-lab | cut -f1)').'
 
 test: root
 	@tests/lab/bootstrap.sh test
 	@.venv/bin/nox -s test
 
-test-ipip: root
+test-all: root
 	@tests/lab/bootstrap.sh test
-	@.venv/bin/nox -s ipip
+	@.venv/bin/nox -s test_all
 
 bench: root
 	@tests/lab/bootstrap.sh test

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import nox
@@ -22,7 +23,12 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["test"]
 
 # What `test` runs, the quickest first.
-PARTS = ("lint", "units", "kernel", "bgp", "lab", "molecule", "scenarios", "ipip", "sanity")
+PARTS = ("lint", "units", "kernel", "bgp", "lab", "molecule", "scenarios", "vm", "sanity")
+# What `test_all` runs beside these.
+NIGHTLY = ("vm_nightly",)
+# Molecule scenarios with these prefixes run on virtual machines, for every change or once in a night.
+VM_SCENARIOS = "vm-"
+NIGHTLY_SCENARIOS = "nightly-"
 
 # ansible-test does not judge these: programs that run on the machine of a developer, some with an interpreter of their
 # own in the first line, and tests that need root. ruff sees them like everything else.
@@ -32,7 +38,7 @@ NOT_FOR_ANSIBLE_TEST = (
     "tests/kernel/",
     "tests/lab/",
     "tests/scenarios/",
-    "tests/uml/",
+    "tests/vm/",
     "molecule/",
 )
 
@@ -92,18 +98,22 @@ def bgp(session: nox.Session) -> None:
     _pytest(session, "tests/bgp")
 
 
+def _molecule(session: nox.Session, chosen: Callable[[str], bool]) -> None:
+    for scenario in filter(chosen, sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))):
+        environment = _environment() | {"MOLECULE_GLOB": "molecule/*/molecule.yml", "PODNET_LAB_NAME": "molecule"}
+        session.run("molecule", "test", "-s", scenario, env=environment)
+
+
 @nox.session
 def lab(session: nox.Session) -> None:
-    """The lab itself (root)."""
-    _pytest(session, "tests/lab")
+    """The lab itself, with nodes that are namespaces (root)."""
+    _pytest(session, "tests/lab", "--ignore=tests/lab/test_vm.py")
 
 
 @nox.session
 def molecule(session: nox.Session) -> None:
     """The Molecule scenarios: VXLAN, None and VXLANCrossSubnet on lab nodes (root)."""
-    for scenario in sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")):
-        environment = _environment() | {"MOLECULE_GLOB": "molecule/*/molecule.yml", "PODNET_LAB_NAME": "molecule"}
-        session.run("molecule", "test", "-s", scenario, env=environment)
+    _molecule(session, lambda name: not name.startswith((VM_SCENARIOS, NIGHTLY_SCENARIOS)))
 
 
 @nox.session
@@ -113,9 +123,16 @@ def scenarios(session: nox.Session) -> None:
 
 
 @nox.session
-def ipip(session: nox.Session) -> None:
-    """IPIP for real, inside User-mode Linux (root)."""
-    _pytest(session, "tests/uml")
+def vm(session: nox.Session) -> None:
+    """Lab nodes that are virtual machines: the lab itself, IPIP, reboots and power cuts, the scenarios vm-* (root)."""
+    _pytest(session, "tests/lab/test_vm.py", *map(str, sorted(ROOT.glob("tests/vm/test_*.py"))))
+    _molecule(session, lambda name: name.startswith(VM_SCENARIOS))
+
+
+@nox.session
+def vm_nightly(session: nox.Session) -> None:
+    """What takes too long for every change: the Molecule scenarios nightly-* (root)."""
+    _molecule(session, lambda name: name.startswith(NIGHTLY_SCENARIOS))
 
 
 @nox.session
@@ -159,4 +176,11 @@ def _provide_pip() -> None:
 def test(session: nox.Session) -> None:
     """Everything that continuous integration runs."""
     for part in PARTS:
+        session.notify(part)
+
+
+@nox.session
+def test_all(session: nox.Session) -> None:
+    """Everything, with what continuous integration runs once in a night."""
+    for part in PARTS + NIGHTLY:
         session.notify(part)

@@ -7,7 +7,9 @@
 #
 #   bootstrap.sh install [record]   install the missing packages of packages.txt without starting any service, create
 #                                   .venv, link the checkout as a collection; with "record", note the new packages
-#   bootstrap.sh test               the same, and the packages of ../packages.txt
+#   bootstrap.sh vm [record]        the same, and the packages for nodes of kind vm (vm-packages.txt), with those to
+#                                   build their kernel (kernel-packages.txt) unless the cache has one
+#   bootstrap.sh test               all that, and the packages of ../packages.txt
 #   bootstrap.sh remove             purge exactly the packages that were noted
 #
 # PYTHON (default /usr/bin/python3) makes the virtual environment. The log is .lab/bootstrap.log.
@@ -42,9 +44,23 @@ installed_packages() { dpkg-query -W -f '${db:Status-Status} ${binary:Package}\n
 
 enabled_services() { find /etc/systemd/system -path '*.wants/*.service' 2>/dev/null | sed 's|.*/||' | sort -u; }
 
+# The caches of tests/lab/vm_cache.py: any kernel in the folder that PODNET_VM_CACHE names, one of ours in the other.
+kernel_is_cached() {
+    key=$(sha256sum "$here/vm_kernel.config" | cut -c 1-8)
+    for tar in ${PODNET_VM_CACHE:+"$PODNET_VM_CACHE"/kernel-*.tar} /var/cache/podnet-lab/kernel-*-"$key".tar; do
+        if [ -e "$tar" ]; then return 0; fi
+    done
+    return 1
+}
+
+machine_lists() {
+    lists="$lists $here/vm-packages.txt"
+    kernel_is_cached || lists="$lists $here/kernel-packages.txt"
+}
+
 missing_packages() {
     # shellcheck disable=SC2086  # a list of files
-    sed 's/#.*//' $lists | while read -r package; do
+    sed 's/#.*//' $lists | sort -u | while read -r package; do
         [ -n "$package" ] || continue
         status=$(dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | head -n 1) || status=
         [ "$status" = installed ] || printf '%s\n' "$package"
@@ -151,7 +167,7 @@ remove_packages() {
 }
 
 usage() {
-    printf 'usage: %s install [record] | test | remove\n' "$0" >&2
+    printf 'usage: %s install [record] | vm [record] | test | remove\n' "$0" >&2
     exit 2
 }
 
@@ -161,7 +177,8 @@ if [ "$(id -u)" != 0 ]; then
 fi
 mkdir -p "$(dirname "$log")"
 case "${1:-} ${2:-}" in
-    'install ' | 'install record' | 'test ')
+    'install ' | 'install record' | 'vm ' | 'vm record' | 'test ')
+        if [ "$1" != install ]; then machine_lists; fi
         if [ "$1" = test ]; then lists="$lists $here/../packages.txt"; fi
         install_packages "${2:-}"
         make_environment

@@ -74,7 +74,7 @@ def check_kernel(shape: Shape) -> None:
         return
     remedy = f"Use a kernel with {kind} (try `modprobe {kind}`)"
     if kind == "ipip":
-        remedy += ", or run `sudo make test-ipip`: the same lab inside User-mode Linux, which has it"
+        remedy += ", or add KIND=vm (`--kind vm`): nodes with a kernel of their own, which has it"
     raise LabError(
         f"ENCAPSULATION={shape.encapsulation} needs {kind} tunnels, "
         f"and kernel {os.uname().release} refuses to make one. {remedy}."

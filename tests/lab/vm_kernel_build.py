@@ -25,7 +25,7 @@ SUITES: t.Final = ("trixie-backports", "sid")
 # Guests without privileges that call the machine's kernel by its seccomp filters, five times as fast as by ptrace.
 OLDEST: t.Final = (6, 16)
 PACKAGE: t.Final = re.compile(r"^linux-source-([0-9]+)\.([0-9]+) ", re.MULTILINE)
-TOOLS: t.Final = ("bc", "bison", "cpio", "flex", "gcc", "make", "strip", "xz")
+TOOLS: t.Final = ("bc", "bison", "depmod", "flex", "gcc", "make", "strip", "xz")
 # What no guest needs, two thirds of the sources; the descriptions of all options (Kconfig) stay.
 LEFT_OUT: t.Final = (
     *("*/Documentation/*/*", "*/tools/perf/*", "*/tools/testing/*", "*/arch/[!ux]*/*.[chS]", "*.dts", "*.dtsi"),
