@@ -102,19 +102,3 @@ def test_pods_move_to_a_new_pool_one_by_one(stage: Stage, encapsulation: str, si
     for container in fresh:
         container.delete()
         container.stop()
-
-
-def test_a_pool_that_is_out_of_the_inventory_goes_on_and_a_deleted_one_is_refused(stage: Stage) -> None:
-    stage.fresh(2)
-    stage.succeed("deploy")
-    old = {"name": "default-ipv4-ippool", "cidr": OLD, "encapsulation": "VXLAN"}
-    block = re.findall(r"blackhole (\S+)", stage.ask("node1", "ip route"))[0]
-    other = stage.changed_inventory(pools({**old, "name": "next", "cidr": NEW}))
-    stage.succeed("deploy", inventory=other)
-    assert "All 4 pairs answer" in stage.succeed("verify", inventory=other).output
-    stage.module("node1", "calico_ippool", name=old["name"], state="absent")
-    before = take(stage)
-    cut = stage.play("deploy", inventory=other)
-    assert cut.status != 0
-    assert f'block {block} of node "node1" is in no IPPool: pods in it would be cut off' in cut.output
-    assert differences(before, take(stage)) == []
