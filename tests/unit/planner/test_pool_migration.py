@@ -84,6 +84,12 @@ def test_pools_that_give_new_pods_nothing(spec: dict[str, t.Any]) -> None:
     assert (len(made["blocks"]), made["cni"]["ranges"]) == (2, within(B, made["blocks"]))
 
 
+def test_a_pool_that_is_out_of_the_inventory_goes_on_as_it_was() -> None:
+    stored = put(cluster(pool("a", A), nodes=NODES), [pool("b", B)], pruned="inventory")
+    made = plans(claim(stored, NODES, now=NOW), NODES)["node1"]
+    assert [len(within(cidr, made["cni"]["ranges"])) for cidr in (A, B)] == [1, 1]
+
+
 def test_a_pool_that_was_deleted_under_its_pods_is_refused() -> None:
     stored = remove(migrating("VXLAN", "VXLAN"), "IPPool", "a")
     with pytest.raises(InvalidInput) as caught:
