@@ -1,7 +1,7 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reset takes away what is ours and nothing else, in both worlds: VXLAN, and BIRD."""
+"""Reset takes away what is ours and nothing else, in both worlds, VXLAN and BIRD, and proves it by itself."""
 
 from __future__ import annotations
 
@@ -27,14 +27,13 @@ echo 'net.ipv4.conf.all.log_martians = 1' >/etc/sysctl.d/50-foreign.conf
 echo '77 foreign' >/etc/iproute2/rt_protos.d/foreign.conf
 """
 
-# Folders that a package may own as well as we do stay, empty; what is in them is gone.
-FOLDERS_THAT_STAY = ("/etc/cni", "/etc/cni/net.d", "/etc/systemd/system/bird.service.d")
-
-
-def left_over(before: dict[str, Snapshot], after: dict[str, Snapshot]) -> list[str]:
-    """Return the differences without the folders that are meant to stay."""
-    kept = tuple(f" files {folder}: None -> 40755 0:0 folder" for folder in FOLDERS_THAT_STAY)
-    return [line for line in differences(before, after) if not line.endswith(kept)]
+# A container engine that comes after the first deployment, and a stock BIRD that an administrator had before it.
+LATER = """
+ip link add docker0 type bridge
+nft add table ip docker
+"""
+LATER_AWAY = "ip link del docker0; nft delete table ip docker"
+STOCK_BIRD = "systemctl enable bird; systemctl start bird"
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +41,7 @@ def before(stage: Stage) -> dict[str, Snapshot]:
     """Have two nodes, foreign things on the one with the datastore, and return what they are."""
     stage.fresh(2)
     stage.ask("node1", FOREIGN)
+    stage.ask("node2", STOCK_BIRD)
     return take(stage)
 
 
@@ -53,17 +53,38 @@ def test_deploy_and_a_pod_leave_nothing_behind(stage: Stage, before: dict[str, S
     assert stage.module("node1", "calico_veth", endpoints=[endpoint])["changed"]
     assert "cali" in stage.ask("node1", "ip -o link show type veth | grep podnet.calico")
     assert stage.succeed("reset").changed
-    assert left_over(before, take(stage)) == []
+    assert differences(before, take(stage)) == []
 
 
 def test_second_reset_finds_nothing(stage: Stage, before: dict[str, Snapshot]) -> None:
     assert stage.succeed("reset").changed == []
-    assert left_over(before, take(stage)) == []
+    assert differences(before, take(stage)) == []
 
 
 def test_deploy_works_again_and_birds_traces_go_too(stage: Stage, before: dict[str, Snapshot]) -> None:
     stage.up(2, "None")
     stage.succeed("deploy")
     assert "proto bird" in stage.ask("node2", "ip route")
-    stage.succeed("reset")
-    assert left_over(before, take(stage)) == []
+    assert stage.ask("node2", "stat -c '%a %U' /var/lib/podnet-calico/before.json").split() == ["600", "root"]
+    stage.ask("node1", LATER)
+    played = stage.succeed("reset")
+    assert "link docker0: there now bridge" in played.output
+    assert "nft table ip docker: there now" in played.output
+    stage.ask("node1", LATER_AWAY)
+    assert differences(before, take(stage)) == []
+
+
+def test_what_is_left_of_ours_fails_a_reset_that_names_it(stage: Stage, before: dict[str, Snapshot]) -> None:
+    stage.up(2)
+    stage.succeed("deploy")
+    stage.ask(
+        "node2", "echo 1 >/etc/sysctl.d/91-podnet-calico.conf; ip route add 10.9.0.0/16 via 192.0.2.1 dev eth0 onlink"
+    )
+    played = stage.play("reset")
+    assert played.status == 2
+    assert "prove that the host is clean: 1 things" in played.output
+    assert "file /etc/sysctl.d/91-podnet-calico.conf: there now" in played.output
+    stage.ask("node2", "rm /etc/sysctl.d/91-podnet-calico.conf")
+    assert "route 10.9.0.0/16 via 192.0.2.1 dev eth0 onlink proto 3: there now" in stage.succeed("reset").output
+    stage.ask("node2", "ip route del 10.9.0.0/16")
+    assert differences(before, take(stage)) == []

@@ -150,11 +150,9 @@ def _lines(path: str, traces: Traces) -> t.Iterator[Leftover]:
 
 def _sessions(traces: Traces) -> t.Iterator[Leftover]:
     """Yield protocols of the running BIRD whose name or neighbour is the node."""
-    name = ""
-    for line in (daemon.ask("show protocols all") or "").splitlines():
-        if line[:1].strip():
-            name = line.split()[0]
-            if traces.found_in(name):
-                yield Leftover("session", name)
-        elif "Neighbor address:" in line and traces.found_in(line) and not traces.found_in(name):
-            yield Leftover("session", f"{name} with {line.partition(':')[2].strip()}")
+    for name, protocol in daemon.read().protocols.items():
+        address = protocol.details.get("address", "")
+        if traces.found_in(name):
+            yield Leftover("session", name)
+        elif address and traces.found_in(address):
+            yield Leftover("session", f"{name} with {address}")

@@ -1,0 +1,189 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The audit against this kernel: findings of each category, as a plan's own appliers and iproute2 leave things."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+
+from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
+from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, plans, pool, seen
+
+RunModule = t.Callable[..., Result]
+NODES = {"node1": "192.0.2.11/24", "node2": "192.0.2.12/24", "node3": "192.0.2.13/24"}
+KERNEL = ("fdb", "nat", "neighbour", "route", "tunnel")  # files are those of this machine
+SECOND, THIRD = "10.244.104.0", "10.244.135.0"  # the blocks of node2 and node3
+VIA_TUNNEL = f"via {SECOND} dev vxlan.calico onlink"
+
+
+def found(run_module: RunModule, plan: Result) -> list[tuple[str, str, str, str, str]]:
+    """Return what an audit finds in the kernel; it has to leave the host as it was."""
+    result = run_module("calico_audit", {"plan": plan})
+    assert result["changed"] is False
+    parts = ("category", "kind", "name", "expected", "actual")
+    return [tuple(each[part] for part in parts) for each in result["findings"] if each["kind"] in KERNEL]  # type: ignore[misc]
+
+
+@pytest.fixture
+def plan(host: Namespace, run_module: RunModule) -> Result:
+    """Return the plan of a node with VXLAN and NAT, which is in place on the host."""
+    made: Result = plans(cluster(pool(natOutgoing=True), nodes=NODES), NODES)["node1"]
+    for module, options in (
+        ("calico_tunnel", {"tunnels": made["tunnels"]}),
+        ("calico_route", {"routes": made["routes"]}),
+        ("calico_nat", {**made["nat"], "tunnels": ["vxlan.calico"]}),
+    ):
+        assert not run_module(module, options).get("failed")
+    return made
+
+
+CASES: dict[str, tuple[list[str], list[tuple[str, ...]]]] = {
+    "nothing": ([], []),
+    "a route is missing": (
+        [f"ip route del {SECOND}/26"],
+        [("missing", "route", f"{SECOND}/26", VIA_TUNNEL, "")],
+    ),
+    "a route of others is where ours should be, another one within a pool, and one is theirs alone": (
+        [
+            f"ip route del {SECOND}/26",
+            f"ip route add {SECOND}/26 via 192.0.2.9 proto static",
+            "ip route add 10.244.250.0/24 dev eth1 proto 99",
+            "ip route add 10.243.0.0/16 dev eth1 proto 99",
+        ],
+        [
+            ("foreign", "route", f"{SECOND}/26", VIA_TUNNEL, "via 192.0.2.9 dev eth0 proto static"),
+            ("foreign", "route", "10.244.250.0/24", "", "dev eth1 scope link proto 99"),
+        ],
+    ),
+    "two of others at once": (
+        [f"ip route add {block}/26 via 192.0.2.9 metric 7 proto static" for block in (SECOND, THIRD)],
+        [
+            ("foreign", "route", f"{block}/26 metric 7", "", "via 192.0.2.9 dev eth0 proto static")
+            for block in (SECOND, THIRD)
+        ],
+    ),
+    "a pod that a CNI plugin has connected is nothing of others": (
+        ["ip route add 10.244.166.140/32 dev eth1"],
+        [],
+    ),
+    "a route and a tunnel are left of another plan": (
+        [
+            "ip route add 10.244.9.0/26 via 192.0.2.9 proto 98",
+            "ip link add old0 type vxlan id 7 dstport 4790 local 192.0.2.11 dev eth0",
+            "ip link set old0 mtu 1400 address 66:00:00:00:00:01 alias podnet.calico",
+        ],
+        [
+            ("stale", "route", "10.244.9.0/26", "", "via 192.0.2.9 dev eth0"),
+            (
+                *("stale", "tunnel", "old0", ""),
+                "kind vxlan, local 192.0.2.11, mac 66:00:00:00:00:01, mtu 1400, parent eth0, port 4790, vni 7",
+            ),
+        ],
+    ),
+    "a device of another kind has our name": (
+        ["ip link del vxlan.calico", "ip link add vxlan.calico type bridge"],
+        [
+            ("missing", "route", f"{SECOND}/26", VIA_TUNNEL, ""),
+            ("missing", "route", f"{THIRD}/26", f"via {THIRD} dev vxlan.calico onlink", ""),
+            ("foreign", "tunnel", "vxlan.calico", "vxlan", "bridge"),
+        ],
+    ),
+    "somebody took our mark off": (
+        ["ip link set vxlan.calico alias mine"],
+        [("foreign", "tunnel", "vxlan.calico", "a device of ours", "one without our mark")],
+    ),
+    "another VNI": (
+        [
+            "ip link del vxlan.calico",
+            "ip link add vxlan.calico mtu 1450 address 66:f9:37:c3:7e:94 type vxlan id 7 dstport 4789 local 192.0.2.11"
+            " dev eth0 nolearning",
+        ],
+        [],  # see the test
+    ),
+    "the table is gone": (
+        ["nft delete table inet podnet_calico"],
+        [("missing", "nat", "table podnet_calico", "there", "")],
+    ),
+    "a rule by hand": (
+        ["nft add rule inet podnet_calico postrouting counter"],
+        [("stale", "nat", "rule 3", "", "chain postrouting, ")],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", sorted(set(CASES) - {"another VNI"}))
+def test_each_category_is_found_and_named(host: Namespace, plan: Result, run_module: RunModule, case: str) -> None:
+    commands, expected = CASES[case]
+    for command in commands:
+        host.run(command)
+    before = host.routes("")
+    actual = [(*each[:4], each[4][:99]) for each in found(run_module, plan)]
+    assert [each[:4] for each in actual] == [each[:4] for each in expected]
+    assert all(there[4].startswith(wanted[4]) for there, wanted in zip(actual, expected))
+    assert host.routes("") == before
+
+
+def test_another_vni_is_wrong_and_what_the_new_device_lacks_is_missing(
+    host: Namespace, plan: Result, run_module: RunModule
+) -> None:
+    for command in CASES["another VNI"][0]:
+        host.run(command)
+    names = [each[:3] for each in found(run_module, plan)]
+    assert ("wrong", "tunnel", "vxlan.calico") in names
+    assert ("missing", "neighbour", f"{SECOND} dev vxlan.calico") in names
+    assert ("missing", "route", f"{SECOND}/26") in names
+
+
+BIRD_ROUTES = [
+    "ip route add blackhole 10.244.166.128/26 proto bird metric 32",
+    f"ip route add {SECOND}/26 via 192.0.2.12 proto bird metric 32",
+    f"ip route add {THIRD}/26 via 192.0.2.13 proto bird metric 32",
+    "ip route add 169.254.1.1 dev lo scope link proto 98",
+]
+
+
+@pytest.mark.parametrize(
+    ("commands", "expected"),
+    [
+        ([], []),
+        (
+            [f"ip route del {SECOND}/26", "ip route del 10.244.166.128/26"],
+            [
+                ("missing", "route", "10.244.104.0/26", "via 192.0.2.12 dev eth0 proto bird", ""),
+                ("missing", "route", "10.244.166.128/26", "blackhole proto bird", ""),
+            ],
+        ),
+        (
+            [f"ip route replace {SECOND}/26 via 192.0.2.19 proto bird metric 32"],
+            [
+                (
+                    *("wrong", "route", "10.244.104.0/26"),
+                    "via 192.0.2.12 dev eth0 proto bird",
+                    "via 192.0.2.19 dev eth0 proto bird",
+                )
+            ],
+        ),
+        (
+            ["ip route add 10.244.9.0/26 via 192.0.2.19 proto bird metric 32"],
+            [("stale", "route", "10.244.9.0/26", "", "via 192.0.2.19 dev eth0 proto bird")],
+        ),
+        # A node of another subnet, to which the underlay's router leads.
+        (
+            ["ip route add default via 192.0.2.1", "ip route add 10.244.9.0/26 via 192.0.2.1 proto bird metric 32"],
+            [],
+        ),
+    ],
+    ids=["as planned", "missing", "wrong gateway", "of a node that is gone", "through a router"],
+)
+def test_routes_of_bird(
+    host: Namespace, run_module: RunModule, commands: list[str], expected: list[tuple[str, ...]]
+) -> None:
+    stored = cluster(pool(encapsulation="None"), nodes=NODES)
+    plan = plan_all(stored, seen(NODES), "enabled", standby=True)["node1"]
+    for command in (*BIRD_ROUTES, *commands):
+        host.run(command)
+    assert found(run_module, plan) == expected
