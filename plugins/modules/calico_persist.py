@@ -90,6 +90,14 @@ options:
       - The routes, as M(podnet.calico.calico_route) takes them. Needed for O(state=present).
     type: list
     elements: dict
+  underlay:
+    description:
+      - Names of the devices that carry packets to other nodes, where neither tunnels nor routes say so, as with BIRD.
+      - Where systemd-networkd manages one of them or a device that tunnels and routes name, C(KeepConfiguration=static)
+        keeps its address and routes through a restart of systemd-networkd, unless its files say something else of it.
+    type: list
+    elements: str
+    default: []
   nat:
     description: Outgoing NAT, as M(podnet.calico.calico_nat) takes it.
     type: dict
@@ -206,7 +214,8 @@ def work(module: AnsibleModule) -> Outcome:
     offloaded = offload.default() if params["checksum_offload"] is None else params["checksum_offload"]
     nat = {option: params["nat"].get(option) for option in NAT}
     wanted = restore.wanted(params["tunnels"], params["routes"], nat, offloaded)
-    return keep.ensure(restore.render(wanted), list(wanted.tunnels), check_mode=module.check_mode)
+    underlay = sorted({*params["underlay"], *wanted.underlay()})
+    return keep.ensure(restore.render(wanted), list(wanted.tunnels), underlay, check_mode=module.check_mode)
 
 
 def main() -> None:
@@ -214,6 +223,7 @@ def main() -> None:
     spec = {
         "tunnels": {"type": "list", "elements": "dict", "options": TUNNEL},
         "routes": {"type": "list", "elements": "dict"},
+        "underlay": {"type": "list", "elements": "str", "default": []},
         "nat": {"type": "dict", "default": {}, "options": NAT},
         "checksum_offload": {"type": "bool"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

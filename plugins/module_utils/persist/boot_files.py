@@ -25,19 +25,18 @@ _POD_LINKS = "cali" + "[0-9a-f]" * 11
 _POD_LINKS_ANY = "cali" + "?" * 11
 _TUNNELS = ("tunl0", "vxlan.calico", "vxlan-v6.calico")
 
-# bird and kubelet are told apart from runtimes by nobody: all of them find a network that is there already.
 _BEFORE = "bird.service bird6.service containerd.service crio.service docker.service podman.service kubelet.service"
 
 _UNIT = f"""{HEADER}
 # The restore file waits for the underlay by itself, for 30 s at most, since a manager may be late with the address. A
-# failure keeps nothing from starting, and is tried again. Stopping the unit changes nothing of the network; ifupdown
-# and nftables.service take routes and tables away when they are restarted, so it is restarted with them.
+# failure keeps nothing from starting, and is tried again. Stopping the unit changes nothing of the network. A restart of
+# ifupdown, of nftables and of some versions of systemd-networkd takes routes or tables away; it is restarted with them.
 [Unit]
 Description=Pod network of podnet.calico: tunnels, routes and NAT as last deployed
-After=network.target systemd-sysctl.service systemd-modules-load.service nftables.service networking.service
+After=network.target systemd-networkd.service networking.service nftables.service systemd-sysctl.service
 Wants=network.target
 Before={_BEFORE}
-PartOf=networking.service nftables.service
+PartOf=systemd-networkd.service networking.service nftables.service
 ReloadPropagatedFrom=nftables.service
 ConditionPathExists={RESTORE}
 StartLimitIntervalSec=600

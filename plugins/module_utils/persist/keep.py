@@ -15,7 +15,7 @@ from ansible_collections.podnet.calico.plugins.module_utils import owned_file
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.lock import only_one
-from ansible_collections.podnet.calico.plugins.module_utils.persist import boot_files, services
+from ansible_collections.podnet.calico.plugins.module_utils.persist import boot_files, networkd, services
 from ansible_collections.podnet.calico.plugins.module_utils.persist.boot_files import (
     MODES,
     NETWORK_MANAGER,
@@ -27,24 +27,21 @@ from ansible_collections.podnet.calico.plugins.module_utils.persist.boot_files i
 )
 
 _FILES = (NETWORKD_CONF, NETWORKD_LINKS, NETWORK_MANAGER, RESTORE, UNIT)
-_OWN_FOLDERS = (os.path.dirname(RESTORE), os.path.dirname(NETWORKD_CONF))  # no package brings them
-_NETWORKD, _NETWORK_MANAGER = "systemd-networkd.service", "NetworkManager.service"
+_NETWORK_MANAGER = "NetworkManager.service"
 
 Texts = t.Dict[str, str]
 
 
-def ensure(restore: str, tunnels: t.Iterable[str], *, check_mode: bool) -> Outcome:
-    """Have the network restored at boot by a text, and nothing take it away. tunnels: their names.
+def ensure(restore: str, tunnels: t.Iterable[str], underlay: t.Iterable[str], *, check_mode: bool) -> Outcome:
+    """Have the network restored at boot by a text, and nothing take it away. tunnels, underlay: names of devices.
 
     Raises Conflict for a file of somebody else, before anything is touched, and DaemonError if the text does not hold
     what it promises: the unit is started once with each new text, on a host that is as the text wants it.
     """
-    wanted = boot_files.texts(
-        tunnels,
-        networkd=services.installed(_NETWORKD),
-        network_manager=services.installed(_NETWORK_MANAGER),
-    )
-    return _converge({RESTORE: restore, **wanted}, check_mode)
+    with_networkd = services.installed(networkd.NETWORKD)
+    wanted = boot_files.texts(tunnels, networkd=with_networkd, network_manager=services.installed(_NETWORK_MANAGER))
+    keeping = networkd.texts(underlay) if with_networkd else {}
+    return _converge({RESTORE: restore, **wanted, **keeping}, check_mode)
 
 
 def remove(*, check_mode: bool) -> Outcome:
@@ -53,7 +50,8 @@ def remove(*, check_mode: bool) -> Outcome:
 
 
 def _converge(wanted: Texts, check_mode: bool) -> Outcome:
-    before = {path: text for path, text in ((path, owned_file.read(path)) for path in _FILES) if text}
+    paths = dict.fromkeys([*_FILES, *networkd.ours(), *wanted])
+    before = {path: text for path, text in ((path, owned_file.read(path)) for path in paths) if text}
     changes = compare("file", before, wanted)
     unit = _unit_changes(before, wanted)
     if not check_mode and not wanted:
@@ -104,13 +102,13 @@ def _start(changes: t.Sequence[Change], unit: t.Sequence[Change]) -> None:
         services.act("restart", SERVICE)
 
 
-def _tell(changed: t.Container[str]) -> None:
+def _tell(changed: set[str]) -> None:
     """Tell network managers that run. A restart is what systemd-networkd needs to read networkd.conf(5).
 
     The file is there when it starts, so that it leaves our routes alone; addresses of the host stay through it.
     """
-    if (NETWORKD_CONF in changed or NETWORKD_LINKS in changed) and services.active(_NETWORKD):
-        services.act("restart", _NETWORKD)
+    if changed - {RESTORE, UNIT, NETWORK_MANAGER} and services.active(networkd.NETWORKD):
+        services.act("restart", networkd.NETWORKD)
     if NETWORK_MANAGER in changed and services.active(_NETWORK_MANAGER):
         services.act("reload", _NETWORK_MANAGER)
 
@@ -126,14 +124,19 @@ def _leave(before: Texts) -> None:
         for path in before:
             owned_file.remove(path)
         _sweep({os.path.dirname(path) for path in _FILES})
-    for folder in _OWN_FOLDERS:
-        with contextlib.suppress(OSError):  # something else is in there, or nothing was
+    for folder in filter(_is_own_folder, map(os.path.dirname, before)):
+        with contextlib.suppress(OSError):  # something else is in there
             os.rmdir(folder)
     if UNIT in before and managed:
         services.act("daemon-reload")
     # systemd-networkd is not restarted: without our file it would delete the routes of others, too.
     if NETWORK_MANAGER in before and services.active(_NETWORK_MANAGER):
         services.act("reload", _NETWORK_MANAGER)
+
+
+def _is_own_folder(path: str) -> bool:
+    """Tell whether a folder is one that no package brings."""
+    return path in (os.path.dirname(RESTORE), os.path.dirname(NETWORKD_CONF)) or path.endswith(".network.d")
 
 
 def _sweep(folders: t.Iterable[str]) -> None:

@@ -45,6 +45,12 @@ class Wanted(t.NamedTuple):
     nodes: dict[str, str]
     offload: bool | None
 
+    def underlay(self) -> list[str]:
+        """Return the devices of others that tunnels and routes need, in order."""
+        parents = [entry["parent"] for entry in self.tunnels.values() if entry.get("parent")]
+        used = [self.device(hop.device) for route in self.routes for hop in route.way.hops if hop.device]
+        return sorted({*parents, *used} - {*self.tunnels, "lo"})
+
 
 def wanted(tunnels: Given, routes: t.Any, outgoing: t.Mapping[str, t.Any], offload: bool | None) -> Wanted:
     """Return what is listed, checked as calico_tunnel, calico_route and calico_nat do. Raises InvalidInput.
@@ -76,19 +82,12 @@ def _underlay(entry: t.Mapping[str, t.Any]) -> Entry:
 
 
 def _refuse_odd_names(found: Wanted) -> None:
-    for name in [*found.tunnels, *_underlay_devices(found), *found.nat.tunnels]:
+    for name in [*found.tunnels, *found.underlay(), *found.nat.tunnels]:
         if not _PLAIN.fullmatch(name):
             raise InvalidInput(
                 f'write the restore file: the device "{name}" has a name that scripts cannot be trusted with',
                 remedy="Rename it to letters, digits, dots and hyphens",
             )
-
-
-def _underlay_devices(found: Wanted) -> list[str]:
-    """Return the devices of others that tunnels and routes need, in order."""
-    parents = [entry["parent"] for entry in found.tunnels.values() if entry.get("parent")]
-    used = [found.device(hop.device) for route in found.routes for hop in route.way.hops if hop.device]
-    return sorted({*parents, *used} - {*found.tunnels, "lo"})
 
 
 def render(found: Wanted) -> str:
@@ -116,8 +115,9 @@ def _preparations(found: Wanted) -> t.Iterator[str]:
 
 def _waits(found: Wanted) -> t.Iterator[str]:
     """Yield a line for each device of others that has to be up, and for each address that is named."""
-    for name in _underlay_devices(found):
+    for name in found.underlay():
         yield f"await 'the device {name}' ip -o link show dev {name} up"
+        yield f"await 'systemd-networkd, to be done with {name}' settled {name}"
     sources = {socket.inet_ntop(route.way.family, route.way.source) for route in found.routes if route.way.source}
     locals_ = {entry["local"] for entry in found.tunnels.values() if entry.get("local")}
     for address in sorted(sources | locals_):

@@ -47,10 +47,19 @@ def act(verb: str, *services: str) -> None:
     )
 
 
+def output(name: str, *arguments: str) -> str:
+    """Return what a program of systemd prints; empty if there is no such program."""
+    return _run(name, *arguments).stdout
+
+
 def _systemctl(*arguments: str) -> subprocess.CompletedProcess[str]:
-    program = shutil.which("systemctl", path=_SEARCHED)
+    return _run("systemctl", *arguments)
+
+
+def _run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    program = shutil.which(name, path=_SEARCHED)
     if program is None:
-        return subprocess.CompletedProcess(arguments, 1, "", "there is no systemctl")
+        return subprocess.CompletedProcess(arguments, 1, "", f"there is no {name}")
     environment = {"PATH": _SEARCHED, "LC_ALL": "C", "SYSTEMD_PAGER": ""}
     return subprocess.run(
         [program, *arguments],

@@ -26,6 +26,7 @@ table inet podnet_calico {
 END
 
 await 'the device eth0' ip -o link show dev eth0 up
+await 'systemd-networkd, to be done with eth0' settled eth0
 await 'the address 192.0.2.11' ip -o addr show up -tentative to 192.0.2.11
 
 if vxlan vxlan.calico 66:f9:37:c3:7e:94 4096 192.0.2.11 eth0 4789; then

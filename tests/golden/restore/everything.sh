@@ -32,7 +32,9 @@ table inet podnet_calico {
 END
 
 await 'the device eth0' ip -o link show dev eth0 up
+await 'systemd-networkd, to be done with eth0' settled eth0
 await 'the device eth1' ip -o link show dev eth1 up
+await 'systemd-networkd, to be done with eth1' settled eth1
 await 'the address 192.0.2.11' ip -o addr show up -tentative to 192.0.2.11
 await 'the address 2001:db8::11' ip -o addr show up -tentative to 2001:db8::11
 await 'an IPv4 address of eth0' ip -o -4 addr show dev eth0 up -tentative scope global

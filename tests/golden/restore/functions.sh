@@ -52,6 +52,14 @@ await() {
     done
 }
 
+# settled DEVICE: print something unless systemd-networkd is about to set a device up, for which it takes its address away.
+settled() {
+    case "$(networkctl --no-legend list "$1" 2>/dev/null)" in
+    *pending* | *initialized* | *configuring*) ;;
+    *) echo yes ;;
+    esac
+}
+
 # nat: load the nftables table of the input in one transaction, unless it is there as it has to be.
 nat() {
     wanted=$(cat)
