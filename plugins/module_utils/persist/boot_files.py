@@ -29,8 +29,8 @@ _BEFORE = "bird.service bird6.service containerd.service crio.service docker.ser
 
 _UNIT = f"""{HEADER}
 # The restore file waits for the underlay by itself, for 30 s at most, since a manager may be late with the address. A
-# failure keeps nothing from starting, and is tried again. Stopping the unit changes nothing of the network. A restart of
-# ifupdown, of nftables and of some versions of systemd-networkd takes routes or tables away; it is restarted with them.
+# failure keeps nothing from starting, and is tried again. Stopping the unit changes nothing of the network. A restart
+# of ifupdown, nftables and some versions of systemd-networkd takes routes or tables away; it is restarted with them.
 [Unit]
 Description=Pod network of podnet.calico: tunnels, routes and NAT as last deployed
 After=network.target systemd-networkd.service networking.service nftables.service systemd-sysctl.service

@@ -97,20 +97,20 @@ def _start(changes: t.Sequence[Change], unit: t.Sequence[Change]) -> None:
         services.act("enable", SERVICE)
     if not services.manages():
         return
-    _tell(changed)
-    if unit or {RESTORE, UNIT} & changed:
-        services.act("restart", SERVICE)
-
-
-def _tell(changed: set[str]) -> None:
-    """Tell network managers that run. A restart is what systemd-networkd needs to read networkd.conf(5).
-
-    The file is there when it starts, so that it leaves our routes alone; addresses of the host stay through it.
-    """
-    if changed - {RESTORE, UNIT, NETWORK_MANAGER} and services.active(networkd.NETWORKD):
-        services.act("restart", networkd.NETWORKD)
     if NETWORK_MANAGER in changed and services.active(_NETWORK_MANAGER):
         services.act("reload", _NETWORK_MANAGER)
+    restarted = _to_restart(changed) + ([SERVICE] if unit or {RESTORE, UNIT} & changed else [])
+    if restarted:
+        services.act("restart", *restarted)
+
+
+def _to_restart(changed: set[str]) -> list[str]:
+    """Return systemd-networkd if it runs and has to read its files: a reload passes over networkd.conf(5).
+
+    The files are there when it starts, so that it leaves our routes and the host's addresses alone.
+    """
+    told = changed - {RESTORE, UNIT, NETWORK_MANAGER} and services.active(networkd.NETWORKD)
+    return [networkd.NETWORKD] if told else []
 
 
 def _leave(before: Texts) -> None:

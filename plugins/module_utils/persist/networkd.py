@@ -22,7 +22,7 @@ _ETC = "/etc/systemd/network"
 _FOLDERS = (_ETC, "/run/systemd/network", "/usr/lib/systemd/network", "/lib/systemd/network")
 _NAME = "podnet-calico.conf"
 _TEXT = f"""{HEADER}
-# Without this, a restart of systemd-networkd takes the device's address away for a moment, and the kernel all its routes.
+# Without this, a restart of systemd-networkd takes the address away for a moment, and the kernel all routes with it.
 [Network]
 KeepConfiguration=static
 """

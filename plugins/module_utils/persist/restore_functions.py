@@ -67,7 +67,7 @@ await() {
     done
 }
 
-# settled DEVICE: print something unless systemd-networkd is about to set a device up, for which it takes its address away.
+# settled DEVICE: print something unless systemd-networkd is about to set a device up, and takes its address for it.
 settled() {
     case "$(networkctl --no-legend list "$1" 2>/dev/null)" in
     *pending* | *initialized* | *configuring*) ;;
