@@ -105,6 +105,6 @@ def of_persisted(plan: Plan, checksum_offload: bool | None) -> list[Finding]:
     """Return what differs in the files and the unit by which all of it comes back after a reboot."""
     offloaded = offload.default() if checksum_offload is None else checksum_offload
     wanted = restore.wanted(plan["tunnels"], plan["routes"], _nat(plan), offloaded)
-    more = [wanted.underlay()] if hasattr(wanted, "underlay") else []
-    outcome = keep.ensure(restore.render(wanted), list(wanted.tunnels), *more, check_mode=True)
+    underlay = sorted({plan["device"], *wanted.underlay()})
+    outcome = keep.ensure(restore.render(wanted), list(wanted.tunnels), underlay, check_mode=True)
     return [of_change(change) for change in outcome.changes]
