@@ -23,6 +23,7 @@ options:
     description:
       - Node name to what M(podnet.calico.calico_host_info) saw on the host,
         RV(podnet.calico.calico_host_info#module:host).
+      - V(pod_mtu) beside it asks for an MTU of pods (bytes), which is refused if it does not fit through the underlay.
     type: dict
     required: true
   resources:
