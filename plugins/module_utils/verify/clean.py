@@ -130,7 +130,7 @@ def _judged(before: Baseline, after: Baseline, kept: t.Sequence[str]) -> list[st
     if left:
         lines = "\n".join(f"  {line}" for line in left[:_NAMED])
         raise NotClean(
-            f"prove that the host is clean: {len(left)} things are not as before the first deployment:\n{lines}\n",
+            f"prove that the host is clean: {len(left)} things are not as before the first deployment:\n{lines}",
             remedy=f"Run reset again. If one of it is right as it is now, remove {BASELINE} and run reset once more",
             left=left,
         )
