@@ -6,15 +6,18 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
-import signal
 import subprocess
 import typing as t
+from pathlib import Path
 
 import pytest
 from stage import Stage
 
 POD: t.Final = "test.pod"
+PROGRAM: t.Final = (Path(__file__).resolve().parent / "pinger.py").read_text(encoding="utf-8")
+SECONDS: t.Final = 60.0
 
 
 def make_pods(stage: Stage) -> dict[str, str]:
@@ -30,42 +33,52 @@ def make_pods(stage: Stage) -> dict[str, str]:
 class Pings:
     """Pings between the pods of all ordered pairs of nodes, from entering to leaving.
 
-    netns: the pods' namespaces; options: further ones of ping.
+    netns: the pods' namespaces. size: of a packet in bytes, never in fragments; 0 for short ones.
+    sent: packets of all pairs. lost: of each pair that lost any. gaps: of each of those, the longest gap in seconds.
     """
 
-    def __init__(
-        self, stage: Stage, pods: t.Mapping[str, str], netns: str = POD, options: t.Sequence[str] = ()
-    ) -> None:
-        self._stage, self._pods, self._netns, self._options = stage, pods, netns, options
-        self._running: dict[tuple[str, str], subprocess.Popen[str]] = {}
+    def __init__(self, stage: Stage, pods: t.Mapping[str, str], netns: str = POD, size: int = 0) -> None:
+        self._stage, self._pods, self._netns, self._size = stage, pods, netns, size
+        self._running: dict[str, subprocess.Popen[str]] = {}
         self.sent = 0
         self.lost: dict[tuple[str, str], int] = {}
+        self.gaps: dict[tuple[str, str], float] = {}
 
     def __enter__(self) -> Pings:
         for name in self._pods:
-            for other, address in self._pods.items():
-                if name != other:
-                    command = ["ip", "netns", "exec", self._netns, "ping", "-q", "-n", "-i", "0.01", "-W", "1"]
-                    command += [*self._options, address]
-                    self._running[name, other] = subprocess.Popen(
-                        self._stage.enter(name, *command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-                    )
+            others = [address for other, address in self._pods.items() if other != name]
+            command = ["ip", "netns", "exec", self._netns, "python3", "-c", PROGRAM, str(self._size), *others]
+            self._running[name] = subprocess.Popen(
+                self._stage.enter(name, *command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+        for name, process in self._running.items():
+            assert process.stdout is not None
+            if (said := process.stdout.readline().strip()) != "ready":
+                self._end()
+                pytest.fail(f"the pod of {name}: {said}")
         return self
 
     def __exit__(self, *error: object) -> None:
-        for pair, process in self._running.items():
-            node = self._stage.enter(pair[0], "pkill", "-INT", "-f", f"ping .* {self._pods[pair[1]]}$")
-            subprocess.run(node, check=False, capture_output=True)
-            try:
-                output = process.communicate(timeout=20)[0]
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                raise
-            found = re.search(r"(\d+) packets transmitted, (\d+) received", output)
-            if not found:
-                pytest.fail(f"ping {pair}: {output}")
-            sent, received = map(int, found.groups())
-            self.sent += sent
-            # The last packet may have been on its way when ping was told to end.
-            if sent - received > 1:
-                self.lost[pair] = sent - received
+        for process in self._running.values():
+            assert process.stdin is not None
+            process.stdin.close()
+            process.stdin = None
+        try:
+            for name, process in self._running.items():
+                self._count(name, process.communicate(timeout=SECONDS)[0])
+        finally:
+            self._end()
+
+    def _count(self, name: str, answer: str) -> None:
+        found: dict[str, tuple[int, int, int]] = json.loads(answer)
+        for other, address in self._pods.items():
+            if other != name:
+                sent, lost, gap = found[address]
+                self.sent += sent
+                if lost:
+                    self.lost[name, other], self.gaps[name, other] = lost, gap / 100
+
+    def _end(self) -> None:
+        for process in self._running.values():
+            process.kill()
+            process.wait()

@@ -15,7 +15,6 @@ from pod_pings import POD, Pings, make_pods
 from stage import Stage
 
 SMALL, LARGE = 1350, 1450
-FULL = ("-M", "do", "-s", str(SMALL - 28))  # as large as the smaller MTU, never in fragments
 
 # A server that notes how much it has received, and a client that sends 1 MB/s in pieces that fill packets.
 SERVER = """
@@ -87,7 +86,7 @@ def test_pods_shrink_and_grow_while_they_talk(stage: Stage, pods: dict[str, str]
             group["vars"].update({"calico_mtu": asked} if asked else {})
 
         inventory = stage.changed_inventory(change)
-        with Pings(stage, pods) as small, Pings(stage, pods, options=FULL) as full:
+        with Pings(stage, pods) as small, Pings(stage, pods, size=SMALL) as full:
             stage.succeed("switch_encapsulation", inventory=inventory)
         assert (small.lost, full.lost) == ({}, {})
         assert [mtus(stage, name) for name in stage.names] == [dict.fromkeys(("host", "pod", "tunnel", "new"), mtu)] * 2
