@@ -46,9 +46,9 @@ def control_sockets(lab: Lab) -> Path:
     return lab.run_dir / "ssh"
 
 
-def hang_up(lab: Lab) -> None:
+def hang_up(lab: Lab, address: str = "*") -> None:
     """End the shared connections that clients still hold open, so that none outlives the node it leads to."""
-    for socket in control_sockets(lab).glob("*"):
+    for socket in control_sockets(lab).glob(address):
         commands.succeeds("ssh", "-F", "none", "-o", f"ControlPath={socket}", "-O", "exit", socket.name)
 
 

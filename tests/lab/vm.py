@@ -55,8 +55,10 @@ def check(shape: Shape) -> None:
 def provide(lab: Lab, say: Say) -> None:
     """Have kernel and image, made if the cache lacks them, and link them into the lab's run folder. Raises LabError."""
     with vm_cache.alone() as cache:
-        kernel, rootfs = vm_kernel.provide(cache, say), vm_rootfs.provide(cache, say)
-        sums = [vm_cache.verify(kernel), vm_cache.verify(rootfs)]
+        kernel = vm_kernel.provide(cache, say)
+        sums = [vm_cache.verify(kernel)]
+        rootfs = vm_rootfs.provide(cache, say)
+        sums.append(vm_cache.verify(rootfs))
         image = vm_image.provide(cache, rootfs, kernel, say, sums)
     commands.run("tar", "-C", str(lab.run_dir), "--no-same-owner", "-xf", str(kernel), vm_kernel.PROGRAM)
     (lab.run_dir / "image").symlink_to(image)
@@ -106,6 +108,7 @@ def reboot(lab: Lab, names: t.Sequence[str]) -> None:
     for name in names:
         command = nodes.enter(lab, name, "systemctl", "--no-block", "reboot")
         subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=START_SECONDS)
+        ssh.hang_up(lab, _address(lab, name))
     deadline = time.monotonic() + START_SECONDS
     while waiting := [name for name in names if _boots(lab, name) == before[name]]:
         if time.monotonic() > deadline or nodes.dead(lab, waiting):
@@ -125,6 +128,8 @@ def cut(lab: Lab, names: t.Iterable[str]) -> None:
                 with contextlib.suppress(ProcessLookupError):
                     (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
                 ending.append(process)
+        if guest:
+            ssh.hang_up(lab, _address(lab, name))
     nodes.await_end(ending)
 
 
@@ -225,8 +230,17 @@ def _wait(lab: Lab, name: str) -> str:
 
 
 def _probe(lab: Lab, name: str) -> list[str]:
-    reach = json.loads((nodes.folder(lab, name) / "enter.json").read_text())
+    reach = _reach(lab, name)
     return [reach[0], "-o", "ControlPath=none", *reach[1:]]
+
+
+def _reach(lab: Lab, name: str) -> list[str]:
+    """Return the beginning of a command line that runs the rest of it in a node, address and "--" last."""
+    return list(json.loads((nodes.folder(lab, name) / "enter.json").read_text()))
+
+
+def _address(lab: Lab, name: str) -> str:
+    return _reach(lab, name)[-2]
 
 
 def _boots(lab: Lab, name: str) -> str:

@@ -53,13 +53,23 @@ ROUTE: t.Final = "\n[Route]\nDestination={destination}\nGateway={gateway}\n"
 
 def provide(cache: Path, rootfs: Path, kernel: Path, say: t.Callable[[str], None], sums: t.Sequence[str]) -> Path:
     """Return the image made of two tars with these checksums, made first if it is not in the cache. Raises LabError."""
-    key = hashlib.sha256("\n".join([*sums, Path(__file__).read_text(), str(vm_rootfs.MASKED)]).encode()).hexdigest()
+    content = [*sums, SIZE, INIT, INIT_TEXT, SSHD, *vm_rootfs.MASKED]
+    key = hashlib.sha256("\n".join(content).encode()).hexdigest()
     path = cache / f"image-{key[:12]}.ext4"
     if not path.exists():
         say("Making the disk image; this takes about 10 seconds, once")
+        _remove_unused(cache)
         with tempfile.TemporaryDirectory(dir=cache, prefix="new-image-") as place:
             _make(Path(place), rootfs, kernel).rename(path)
     return path
+
+
+def _remove_unused(cache: Path) -> None:
+    """Remove images of other contents, except those that a lab which runs links to."""
+    used = {link.resolve() for link in Path("/run").glob("*-lab/image")}
+    for image in cache.glob("image-*.ext4"):
+        if image.resolve() not in used:
+            image.unlink()
 
 
 def _make(place: Path, rootfs: Path, kernel: Path) -> Path:
