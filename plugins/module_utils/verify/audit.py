@@ -106,11 +106,13 @@ def _line(lines: t.Sequence[str], place: int) -> str:
 
 def guarded(kind: str, look: t.Callable[[], t.Iterable[Finding]]) -> list[Finding]:
     """Return what a look finds; what stops it is a finding, too, so that the other looks go on."""
+    found: list[Finding] = []
     try:
-        return list(look())
+        found.extend(look())  # what came before an error is kept
     except PodnetError as error:
         category = FOREIGN if isinstance(error, Conflict) else WRONG
-        return [finding(category, kind, kind, actual=error.message, remedy=error.remedy)]
+        found.append(finding(category, kind, kind, actual=error.message, remedy=error.remedy))
+    return found
 
 
 def facts(findings: t.Sequence[Finding]) -> dict[str, t.Any]:

@@ -182,7 +182,8 @@ def test_a_handle_without_address_is_stale() -> None:
 
 
 def test_what_stops_a_look_is_a_finding() -> None:
-    def conflict() -> list[Finding]:
+    def conflict() -> t.Iterator[Finding]:
+        yield WRONG
         raise Conflict("write /etc/x: a file is there that is not ours", remedy="Move it away")
 
     def refusal() -> list[Finding]:
@@ -190,10 +191,11 @@ def test_what_stops_a_look_is_a_finding() -> None:
 
     found = [*guarded("file", conflict), *guarded("nat", refusal)]
     assert [(each.category, each.kind, each.actual) for each in found] == [
+        ("wrong", "sysctl", "0"),
         ("foreign", "file", "write /etc/x: a file is there that is not ours"),
         ("wrong", "nat", "read the table: no"),
     ]
-    assert found[0].remedy == "Move it away"
+    assert found[1].remedy == "Move it away"
 
 
 STALE = of_change(Change("route", "10.0.0.0/26", "blackhole", None))
