@@ -182,6 +182,8 @@ def _exec(options: argparse.Namespace) -> int:
     lab = current_lab()
     _need_root()
     command = nodes.enter(lab, options.node, *(options.command or ["/bin/sh"]))
+    if sys.stdin.isatty() and command[0] == str(vm.wrapper(lab)):
+        command.insert(1, "-t")
     os.execvp(command[0], command)  # noqa: S606  # no shell is wanted
 
 

@@ -64,7 +64,7 @@ def check_kernel(shape: Shape) -> None:
     A machine that has no iproute2 yet is not judged.
     """
     if shape.kind == "vm":
-        vm.check(shape)
+        vm.check_device()
         return
     kind = next((kind for kind in ("ipip", "vxlan") if shape.encapsulation.lower().startswith(kind)), None)
     details = {"ipip": ["local", "192.0.2.1"], "vxlan": ["id", "4096", "dstport", "4789"]}
@@ -92,6 +92,8 @@ def up(lab: Lab, shape: Shape, say: t.Callable[[str], None]) -> None:
     if old and old.needs_same_nodes_as(shape) and not gone:
         say(f"{_count(shape.nodes)} already run{'s' if shape.nodes == 1 else ''}; they are kept as they are.")
     else:
+        if shape.kind == "vm":
+            vm.check_memory(shape)
         if old and gone:
             say(f"{', '.join(gone)} no longer run{'s' if len(gone) == 1 else ''}: building the lab anew.")
         elif old:

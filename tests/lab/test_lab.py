@@ -16,8 +16,10 @@ from pathlib import Path
 import neighbours
 import nodes
 import pytest
+import router
 import testinfra
 import testinfra_backend
+import yaml
 from settings import CHECKOUT, Lab, LabError, Shape, current_lab
 
 LAB: t.Final = Lab(f"test{os.getpid()}")
@@ -328,6 +330,27 @@ def test_connection_plugin_says_that_the_lab_is_not_up() -> None:
     kept.unlink()
     assert answer.returncode != 0
     assert "Cannot enter lab node node1: it does not run" in answer.stdout + answer.stderr
+
+
+def test_router_speaks_bgp_for_as_long_as_the_lab_lives() -> None:
+    lab("up", "--nodes", "2", "--subnets", "2", "--encapsulation", "None", "--router")
+    socket = LAB.run_dir / "router" / "bird.ctl"
+    shown = subprocess.run(
+        ["birdc", "-s", str(socket), "show", "protocols"], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.count("Passive") == 2, "it waits for the nodes of both subnets"
+    group = yaml.safe_load((LAB.files / "inventory.yml").read_text())["calico_nodes"]
+    peers = [(peer["peer_ip"], peer["node_selector"]) for peer in group["vars"]["calico_bgp_peers"]]
+    assert peers == [("192.0.2.254", "subnet == '0'"), ("198.51.100.254", "subnet == '1'")]
+    assert [host["calico_node_labels"] for host in group["hosts"].values()] == [{"subnet": "0"}, {"subnet": "1"}]
+    assert "all alive" in lab("status")
+    router.stop(LAB)
+    assert "; dead: the router" in lab("status", status=1)
+    assert "the router no longer runs: building the lab anew" in lab("up", "--nodes", "2", "--subnets", "2", "--router")
+    daemon = nodes.read_record(LAB.run_dir / "router" / "pid")
+    assert daemon is not None and daemon.is_alive()
+    lab("down")
+    assert not daemon.is_alive()
 
 
 STAND_IN_DEPLOY: t.Final = """\

@@ -39,10 +39,14 @@ START_SECONDS: t.Final = 150.0
 PRIVATE: t.Final = 'mount --bind "$1" /dev/net/tun && mount --bind "$2" "$3" && shift 3 && exec "$@"'
 
 
-def check(shape: Shape) -> None:
-    """Raise LabError when this machine has no device for taps, or less memory than the machines may need."""
+def check_device() -> None:
+    """Raise LabError when this machine has no device for taps."""
     if not Path("/dev/net/tun").exists():
         raise LabError("Nodes of kind vm need /dev/net/tun, which is not there: try `modprobe tun`.")
+
+
+def check_memory(shape: Shape) -> None:
+    """Raise LabError when this machine has less memory than the nodes will take."""
     memory = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     free = int(memory["MemAvailable"].split()[0]) // 1024
     if free < shape.nodes * MEMORY_USED:
