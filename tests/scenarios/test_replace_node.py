@@ -60,7 +60,7 @@ def pods(stage: Stage) -> dict[str, str]:
 def test_a_node_comes_and_new_machines_take_its_place(stage: Stage, pods: dict[str, str]) -> None:
     with Pings(stage, pods) as others:
         come = stage.succeed("deploy", inventory=with_worker(stage, "node2"))
-        follow = ["Configure tunnels", "Program routes", "Write what brings it back at boot", "Configure BIRD"]
+        follow = ["Configure tunnels", "Program routes", "Have all of it come back after a reboot", "Configure BIRD"]
         assert set(changed_on(come, "node3")) <= set(follow)
         assert {"Configure tunnels", "Program routes", "Configure BIRD"} <= set(changed_on(come, "node3"))
         blocks = re.findall(r"blackhole (\S+)", stage.ask("node2", "ip route"))
