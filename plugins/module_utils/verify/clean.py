@@ -25,6 +25,7 @@ _MADE = (
     "/etc/cni/net.d",
     "/etc/cni",
     "/etc/iproute2/rt_protos.d",
+    "/etc/iproute2",
     "/etc/podnet-calico",
     "/etc/sysctl.d",
     "/etc/systemd/network",
