@@ -141,7 +141,7 @@ class Stage:
         """Run podnet.calico.NAME to its end, whatever that is."""
         with self._start(name, arguments, inventory, inside_fabric) as child:
             output = child.communicate()[0]
-        return Played(child.returncode, output, self._results())
+        return Played(child.returncode, output, self.results())
 
     def succeed(self, name: str, *arguments: str, **options: t.Any) -> Played:
         """Run podnet.calico.NAME, which has to succeed."""
@@ -152,12 +152,12 @@ class Stage:
     def play_until(self, name: str, task: str, *arguments: str) -> Played:
         """Run podnet.calico.NAME and kill it, with all its processes, when the first result of a task is there."""
         with self._start(name, arguments, None, False) as child:
-            while task not in [result.task.partition(" : ")[2] for result in self._results()]:
+            while task not in [result.task.rpartition(" : ")[2] for result in self.results()]:
                 assert child.poll() is None, f"{name} ended before {task}"
                 time.sleep(0.01)
             os.killpg(child.pid, signal.SIGKILL)
             output = child.communicate()[0]
-        return Played(child.returncode, output, self._results())
+        return Played(child.returncode, output, self.results())
 
     def _start(
         self, name: str, arguments: t.Sequence[str], inventory: Path | None, inside_fabric: bool
@@ -190,7 +190,8 @@ class Stage:
     def _results_file(self) -> Path:
         return self.lab.files / "results.jsonl"
 
-    def _results(self) -> list[Result]:
+    def results(self) -> list[Result]:
+        """Return what the tasks of the run that is going on, or was the last one, have given so far."""
         if not self._results_file.exists():
             return []
         complete = self._results_file.read_text().rpartition("\n")[0]
