@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -39,7 +41,7 @@ LEFT_OUT: t.Final = (
 )
 REPORT_SECONDS: t.Final = 30.0
 # How many lines `make` prints for the whole build, about.
-STEPS: t.Final = 1500
+STEPS: t.Final = 1150
 
 
 def build(cache: Path, fragment: Path, key: str, say: Say) -> Path:
@@ -110,7 +112,9 @@ def _follow(command: list[str], log: Path, say: Say) -> None:
     """Run a long build with its output in a log, and say now and then how far it is."""
     started, said = time.monotonic(), time.monotonic()
     with log.open("wb") as stream:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT)
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+        )
         try:
             while child.poll() is None:
                 time.sleep(0.2)
@@ -119,7 +123,8 @@ def _follow(command: list[str], log: Path, say: Say) -> None:
                     share = min(99, 100 * log.read_bytes().count(b"\n") // STEPS)
                     say(f"  {share} % after {said - started:.0f} s")
         finally:
-            child.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
             child.wait()
     if child.returncode:
         end = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
