@@ -258,6 +258,8 @@ def test_a_bird_that_was_stopped(routed: Stage) -> None:
     assert changes_by_node(predicted) == {"node2": {"Run BIRD"}}
     found = findings_by_place(routed)
     assert found.pop("node2") == {"missing service bird"}
-    assert found == {node: {"wrong session bgp_192_0_2_12"} for node in ("node1", "node3")}
+    session, route = "wrong session bgp_192_0_2_12", f"missing {route_of('node2')}"
+    # Its peers keep its routes for the time of a graceful restart only, which a slow machine may need until here.
+    assert {node: named - {route} for node, named in found.items()} == {"node1": {session}, "node3": {session}}
     assert changes_by_node(routed.succeed("deploy")) == {"node2": {"Run BIRD"}}
     assert findings_by_place(routed) == {}
