@@ -22,7 +22,7 @@ from pod_pings import Pings
 from pod_unit import POD
 
 SHOWN = (
-    "ip -d link show type ipip; ip -d link show type vxlan",
+    "ip -o -d link show | grep 'alias podnet.calico tunnel'",
     "ip -o -4 addr",
     "ip -4 route show table all | sort; ip -6 route show proto 98",
     "ip neigh show nud permanent | sort; bridge fdb show | sort",
