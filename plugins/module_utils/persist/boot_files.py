@@ -39,8 +39,7 @@ Before={_BEFORE}
 PartOf=systemd-networkd.service networking.service nftables.service
 ReloadPropagatedFrom=nftables.service
 ConditionPathExists={RESTORE}
-StartLimitIntervalSec=600
-StartLimitBurst=5
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot
@@ -49,7 +48,7 @@ ExecStart={RESTORE}
 ExecReload={RESTORE}
 TimeoutStartSec=90
 Restart=on-failure
-RestartSec=15
+RestartSec=30
 
 [Install]
 WantedBy=multi-user.target
