@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
 _DEVICE = re.compile(r"(?:.* )?dev (?:tunl0|vxlan\.calico|vxlan-v6\.calico|cali[0-9a-f]{11})(?: .*)?")
 _LINK = re.compile(r"tunl0|vxlan\.calico|vxlan-v6\.calico|cali[0-9a-f]{11}")
 _IDLE = "ipip down "  # the kernel's own tunl0, which is there as soon as its module is
+_TABLE = f"table inet {NFT_TABLE}"
 _OFF = ("inactive", "failed"), ("disabled", "not-found", "masked")
 
 
@@ -75,7 +76,7 @@ def ours(each: Difference, before: Baseline) -> bool:
     if each.kind == "file":
         return OURS in texts or "podnet-calico" in each.name or "podnet.calico" in each.name
     if each.kind == "nft":
-        return each.name == f"table inet {NFT_TABLE}"
+        return each.name == _TABLE
     return each.kind in ("sysctl", "service")
 
 
@@ -87,7 +88,7 @@ def _is_our_route(name: str, before: Baseline) -> bool:
 
 
 def marks(taken: Baseline) -> list[str]:
-    """Return what carries a mark of ours already, in words."""
-    empty: Baseline = {}
-    found = differences({}, {kind: names for kind, names in taken.items() if kind not in ("sysctl", "service")})
-    return [f"{each.kind} {each.name}" for each in found if ours(each, empty)]
+    """Return what carries a mark of ours already, in words. A name is none: who has a datastore puts documents there."""
+    found = [f"{kind} {name}" for kind in ("link", "file") for name, text in taken[kind].items() if OURS in text]
+    found += [f"route {name}" for name in taken["route"] if name.endswith(f" proto {ROUTE_PROTOCOL}")]
+    return found + [f"nft {name}" for name in taken["nft"] if name == _TABLE]

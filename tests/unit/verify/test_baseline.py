@@ -74,7 +74,25 @@ def test_a_datastore_that_other_nodes_need_may_stay() -> None:
     assert [each.name for each in found] == ["/etc/podnet-calico/restore"]
 
 
-def test_a_host_that_carries_marks_is_known() -> None:
-    assert marks(BEFORE) == []
-    taken: dict[str, dict[str, t.Any]] = {**BEFORE, "nft": {"table inet podnet_calico": "abc"}}
-    assert marks(taken) == ["nft table inet podnet_calico"]
+NOTE = "/etc/podnet-calico/datastore/README"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "text", "expected"),
+    [
+        ("nft", "table inet podnet_calico", "abc", ["nft table inet podnet_calico"]),
+        ("nft", "table ip nat", "abc", []),
+        ("route", "10.244.1.0/26 blackhole proto 98", "", ["route 10.244.1.0/26 blackhole proto 98"]),
+        ("link", "vxlan.calico", 'vxlan up alias "podnet.calico tunnel" of podnet.calico', ["link vxlan.calico"]),
+        (
+            "file",
+            "/etc/bird/podnet-calico.conf",
+            "640 0:0 file a of podnet.calico",
+            ["file /etc/bird/podnet-calico.conf"],
+        ),
+        ("file", NOTE, "644 0:0 file a", []),
+    ],
+)
+def test_a_host_that_carries_marks_is_known(kind: str, name: str, text: str, expected: list[str]) -> None:
+    taken = {"link": {}, "file": {}, "route": {}, "nft": {}, **BEFORE}
+    assert marks({**taken, kind: {**taken[kind], name: text}}) == expected
