@@ -88,7 +88,7 @@ def _is_our_route(name: str, before: Baseline) -> bool:
 
 
 def marks(taken: Baseline) -> list[str]:
-    """Return what carries a mark of ours already, in words. A name is none: who has a datastore puts documents there."""
+    """Return what carries a mark of ours already, in words; not what has but a name like ours, as documents have."""
     found = [f"{kind} {name}" for kind in ("link", "file") for name, text in taken[kind].items() if OURS in text]
     found += [f"route {name}" for name in taken["route"] if name.endswith(f" proto {ROUTE_PROTOCOL}")]
     return found + [f"nft {name}" for name in taken["nft"] if name == _TABLE]

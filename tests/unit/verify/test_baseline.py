@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import typing as t
-
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.verify.baseline_judge import differences, marks, ours
