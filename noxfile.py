@@ -25,7 +25,7 @@ nox.options.sessions = ["test"]
 # What `test` runs, the quickest first.
 PARTS = ("lint", "units", "kernel", "bgp", "lab", "molecule", "scenarios", "vm", "sanity")
 # What `test_all` runs beside these.
-NIGHTLY = ("vm_nightly",)
+NIGHTLY = ("nightly",)
 # Molecule scenarios with these prefixes run on virtual machines, for every change or once in a night.
 VM_SCENARIOS = "vm-"
 NIGHTLY_SCENARIOS = "nightly-"
@@ -65,8 +65,8 @@ def _environment() -> dict[str, str]:
     }
 
 
-def _pytest(session: nox.Session, *paths: str) -> None:
-    session.run("pytest", "-q", *paths, *session.posargs, env=_environment())
+def _pytest(session: nox.Session, *paths: str, marked: str = "not nightly") -> None:
+    session.run("pytest", "-q", "-m", marked, *paths, *session.posargs, env=_environment())
 
 
 @nox.session
@@ -130,8 +130,9 @@ def vm(session: nox.Session) -> None:
 
 
 @nox.session
-def vm_nightly(session: nox.Session) -> None:
-    """What takes too long for every change: the Molecule scenarios nightly-* (root)."""
+def nightly(session: nox.Session) -> None:
+    """What takes too long for every change: tests that are marked so, and the Molecule scenarios nightly-* (root)."""
+    _pytest(session, "tests/scenarios", "tests/vm", marked="nightly")
     _molecule(session, lambda name: name.startswith(NIGHTLY_SCENARIOS))
 
 

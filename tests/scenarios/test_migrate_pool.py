@@ -15,6 +15,8 @@ from pod_pings import POD, Pings
 from snapshot import differences, take
 from stage import Stage
 
+pytestmark = pytest.mark.nightly
+
 OLD, NEW = "10.244.0.0/16", "10.245.0.0/16"
 Group = t.Dict[str, t.Any]
 

@@ -26,6 +26,8 @@ while True:
 """
 CLIENT = """
 import socket, sys, time
+
+pytestmark = pytest.mark.nightly
 for _ in range(100):
     try:
         c = socket.create_connection((sys.argv[1], 9000)); break

@@ -14,6 +14,8 @@ from pod_pings import Pings, make_pods
 from stage import Played, Stage
 from test_remove_node import kill
 
+pytestmark = pytest.mark.nightly
+
 WORKER = "worker"
 POOLS = [
     {"name": "default-ipv4-ippool", "cidr": "10.244.0.0/16", "encapsulation": "VXLAN", "nat_outgoing": True},

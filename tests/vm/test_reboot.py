@@ -21,6 +21,8 @@ from machines import Machines
 from pod_pings import Pings
 from pod_unit import POD
 
+pytestmark = pytest.mark.nightly
+
 SHOWN = (
     "ip -o -d link show | grep 'alias podnet.calico tunnel'",
     "ip -o -4 addr",
