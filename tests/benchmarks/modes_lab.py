@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import typing as t
 from pathlib import Path
 
 TESTS: t.Final = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(TESTS / "lab"), str(TESTS / "scenarios")]
+sys.path[:0] = [str(TESTS / part) for part in ("lab", "scenarios", "vm")]
 
 from pod_pings import Pings, make_pods
 from stage import Stage
@@ -51,6 +52,11 @@ class Cluster:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stage.down()
+
+    @property
+    def blocks(self) -> dict[str, str]:
+        """Return the block of each node."""
+        return {name: str(ipaddress.ip_network(f"{address}/26", False)) for name, address in self.pods.items()}
 
     def _up(self, encapsulation: str) -> None:
         self.stage.up(NODES, encapsulation, options=["--kind", self._kind, "--subnets", "2", "--router"])
