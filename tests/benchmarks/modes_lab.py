@@ -15,6 +15,7 @@ from pathlib import Path
 TESTS: t.Final = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / part) for part in ("lab", "scenarios", "vm")]
 
+import pod_unit
 from pod_pings import Pings, make_pods
 from stage import Stage
 
@@ -22,6 +23,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from types import TracebackType
 
 NODES: t.Final = 3
+POD_AT_BOOT: t.Final = pod_unit.POD
 
 
 def kernel_has_ipip() -> bool:
@@ -53,10 +55,10 @@ class Cluster:
     ) -> None:
         self.stage.down()
 
-    @property
-    def blocks(self) -> dict[str, str]:
-        """Return the block of each node."""
-        return {name: str(ipaddress.ip_network(f"{address}/26", False)) for name, address in self.pods.items()}
+    def pods_at_boot(self) -> dict[str, str]:
+        """Have a unit on each node make a pod now and at each boot, as a runtime does; return their addresses."""
+        blocks = {name: str(ipaddress.ip_network(f"{address}/26", False)) for name, address in self.pods.items()}
+        return pod_unit.install(self.stage, blocks)
 
     def _up(self, encapsulation: str) -> None:
         self.stage.up(NODES, encapsulation, options=["--kind", self._kind, "--subnets", "2", "--router"])

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.tests.benchmarks.figures import Sample, of_values
 from ansible_collections.podnet.calico.tests.benchmarks.measure import MeasuringFailed
-from ansible_collections.podnet.calico.tests.benchmarks.modes_lab import Cluster, pod_unit
+from ansible_collections.podnet.calico.tests.benchmarks.modes_lab import POD_AT_BOOT, Cluster
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from stage import Stage
@@ -27,7 +27,7 @@ REPLY: t.Final = re.compile(r"^\[([\d.]+)\] \d+ bytes from", re.MULTILINE)
 def measure(bench: Bench) -> dict[str, Sample]:
     """Reboot a machine under VXLAN again and again, with a pod that comes back with it."""
     with Cluster("vm", "VXLAN") as cluster:
-        pods = pod_unit.install(cluster.stage, cluster.blocks)
+        pods = cluster.pods_at_boot()
         times = []
         for number in range(1, bench.runs + 1):
             times.append(_rebooted(cluster.stage, pods))
@@ -37,7 +37,7 @@ def measure(bench: Bench) -> dict[str, Sample]:
 
 def _rebooted(stage: Stage, pods: t.Mapping[str, str]) -> float:
     """Return the seconds from the command to reboot node1 until its pod answers that of node2 again."""
-    inside = ["ip", "netns", "exec", pod_unit.POD, "ping"]
+    inside = ["ip", "netns", "exec", POD_AT_BOOT, "ping"]
     command = stage.enter("node2", *inside, "-D", "-n", "-i", "0.1", pods["node1"])
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as pinging:
         time.sleep(1)
