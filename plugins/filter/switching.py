@@ -75,8 +75,8 @@ def switch_failure(
     groups = [
         ([host for host in batch if host not in stuck], "went back to the old mode"),
         (stuck, "could not be told to go back"),
-        (moved, "moved before and stay in the new mode"),
-        (rest, "have not moved"),
+        (moved, "moved before, in the new mode"),
+        (rest, "did not move"),
     ]
     changes = "; ".join(hostvars[hosts[0]]["switch_changes"])
     states = "; ".join(f"{_listed(names)} {state}" for names, state in groups if names)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import json
 import re
-import threading
-import time
+import shlex
 import typing as t
 
 import pytest
@@ -18,7 +18,7 @@ from stage import Stage
 
 # Hosts that check where packets come from as strictly as the kernel can, for which both directions have to agree.
 STRICT = "net.ipv4.conf.all.rp_filter"
-BATCHES = ("-e", '{"calico_switch_batch": [1, 2], "calico_switch_wait": 2}')
+QUICK = ("-e", "calico_switch_wait=2")
 TUNNELS_BLOCKED = "udp dport 4789 drop"
 DIRECT_BLOCKED = "iifname eth0 ip saddr 10.244.0.0/16 drop"
 
@@ -39,8 +39,8 @@ def wish(stage: Stage, encapsulation: str) -> None:
 
 @pytest.fixture(scope="module")
 def pods(stage: Stage) -> dict[int, dict[str, str]]:
-    """Have three nodes without encapsulation and a pod on each, and return its addresses by IP version."""
-    stage.fresh(3, "None")
+    """Have two nodes without encapsulation and a pod on each, and return its addresses by IP version."""
+    stage.fresh(2, "None")
     wish(stage, "None")
     for index, name in enumerate(stage.names, start=1):
         stage.ask(name, f"ip addr add 2001:db8::1{index}/64 dev eth0 nodad; sysctl -qw {STRICT}=1")
@@ -82,16 +82,14 @@ def devices(stage: Stage, node: str, pods: dict[int, dict[str, str]]) -> dict[st
     }
 
 
-def block(stage: Stage, node: str, rule: str) -> None:
-    """Drop what arrives at a node."""
+def rules(rule: str) -> str:
+    """Return what makes nft treat packets that arrive by a rule, whatever it has been told before."""
     hook = "{ type filter hook prerouting priority -300; }"
-    stage.ask(
-        node, f"nft 'add table inet fault; add chain inet fault arriving {hook}; add rule inet fault arriving {rule}'"
-    )
+    return f"add table inet fault; add chain inet fault arriving {hook}; add rule inet fault arriving {rule}"
 
 
 def unblock(stage: Stage, node: str) -> None:
-    """Take what block has done back."""
+    """Take such rules back."""
     stage.ask(node, "nft delete table inet fault")
 
 
@@ -99,70 +97,58 @@ def test_a_path_that_does_not_work_is_found_before_a_pod_takes_it(
     stage: Stage, pods: dict[int, dict[str, str]]
 ) -> None:
     wish(stage, "VXLAN")
-    block(stage, "node2", TUNNELS_BLOCKED)
+    stage.ask("node2", f"nft '{rules(TUNNELS_BLOCKED)}'")
     with nothing_lost(stage, pods):
-        played = stage.play("switch_encapsulation", *BATCHES)
+        played = stage.play("switch_encapsulation", *QUICK)
     unblock(stage, "node2")
     assert played.status != 0
     message = played.failures[-1]
     assert "ipv4: None -> VXLAN; ipv6: None -> VXLAN" in message
     assert "node1 -> node2 (pool ipv4, 100% lost)" in message
-    assert "node1 -> node3" not in message
-    assert "node1, node2, node3 have not moved" in message
+    assert "node1, node2 did not move" in message
     assert "run switch_encapsulation again" in message
-    assert [stage.run(name, "ip netns | grep podnet-probe").stdout for name in stage.names] == [""] * 3
+    assert [stage.run(name, "ip netns | grep podnet-probe").stdout for name in stage.names] == [""] * 2
 
 
 def test_repaired_and_run_again_it_loses_nothing(stage: Stage, pods: dict[int, dict[str, str]]) -> None:
     with nothing_lost(stage, pods):
-        played = stage.succeed("switch_encapsulation", *BATCHES)
-    assert "12 pairs of nodes were pinged as soon as the first of them had moved: 120 packets, 0 lost" in " ".join(
+        played = stage.succeed("switch_encapsulation", *QUICK)
+    assert "4 pairs of nodes were pinged as soon as the first of them had moved: 40 packets, 0 lost" in " ".join(
         played.output.split()
     )
     assert set(devices(stage, "node1", pods).values()) == {"vxlan.calico", "vxlan-v6.calico"}
     assert stage.run("node1", "pgrep -x bird").returncode != 0
-    assert [stage.ask(name, f"sysctl -n {STRICT}").strip() for name in stage.names] == ["1"] * 3
-    assert stage.succeed("deploy").changed == []
+    assert [stage.ask(name, f"sysctl -n {STRICT}").strip() for name in stage.names] == ["1"] * 2
 
 
 def test_a_batch_that_fails_goes_back(stage: Stage, pods: dict[int, dict[str, str]]) -> None:
-    """The fault comes after the new path has been tried: only the pings of the batch that moves can find it."""
+    """A fault comes after the new path has been tried: only the pings of the batch that moves can find it."""
     wish(stage, "VXLANCrossSubnet")
-
-    def break_after_the_trial() -> None:
-        while "Judge the new path" not in {result.task for result in stage.results()}:
-            time.sleep(0.05)
-        block(stage, "node3", DIRECT_BLOCKED)
-
-    fault = threading.Thread(target=break_after_the_trial, daemon=True)
-    fault.start()
-    played = stage.play("switch_encapsulation", *BATCHES)
-    fault.join(timeout=0)
+    script = stage.lab.files / "fault.sh"
+    script.write_text(f"{shlex.join(stage.enter('node2', 'nft', rules(DIRECT_BLOCKED)))} && echo 1\n")
+    # Ansible asks for the size of batches when it begins with them.
+    fault = {"calico_switch_batch": f"{{{{ lookup('ansible.builtin.pipe', 'sh {script}') | int }}}}"}
+    played = stage.play("switch_encapsulation", *QUICK, "-e", json.dumps(fault))
     assert played.status != 0
     message = played.failures[-1]
-    assert "node1 -> node3 (pool ipv4, 100% lost)" in message
-    assert "node1 went back to the old mode; node2, node3 have not moved" in message
+    assert "node1 -> node2 (pool ipv4, 100% lost)" in message
+    assert "node1 went back to the old mode; node2 did not move" in message
     assert "Store the resources" not in played.output
     assert set(devices(stage, "node1", pods).values()) == {"vxlan.calico", "vxlan-v6.calico"}
     assert talk(stage, pods)
-    unblock(stage, "node3")
+    unblock(stage, "node2")
 
 
-# One run after the other is killed in a later phase: while it holds routes, moves a batch, stores, and prunes.
-DEATHS = (
-    "Program routes",
-    "Take the new path to all nodes",
-    "Store the resources",
-    "Remove routes that are not planned any more",
-)
+# One run after the other is killed in a later phase: when a batch has moved, and when the new modes are stored.
+DEATHS = ("Take the new path to all nodes", "Store the resources")
 
 
 def test_a_run_that_dies_is_run_again(stage: Stage, pods: dict[int, dict[str, str]]) -> None:
     wish(stage, "None")
     with nothing_lost(stage, pods):
         for task in DEATHS:
-            assert stage.play_until("switch_encapsulation", task, *BATCHES).status == -9
-        stage.succeed("switch_encapsulation", *BATCHES)
+            assert stage.play_until("switch_encapsulation", task, *QUICK).status == -9
+        stage.succeed("switch_encapsulation", *QUICK)
     assert set(devices(stage, "node2", pods).values()) == {"eth0"}
     assert stage.ask("node2", "ip -o link show type vxlan") == ""
     again = stage.succeed("switch_encapsulation")
@@ -173,19 +159,19 @@ def test_a_run_that_dies_is_run_again(stage: Stage, pods: dict[int, dict[str, st
 def test_a_change_that_was_begun_is_called_off(stage: Stage, pods: dict[int, dict[str, str]]) -> None:
     wish(stage, "VXLAN")
     with nothing_lost(stage, pods):
-        assert stage.play_until("switch_encapsulation", "Take the new path to all nodes", *BATCHES).status == -9
+        assert stage.play_until("switch_encapsulation", "Take the new path to all nodes", *QUICK).status == -9
         wish(stage, "None")
-        stage.succeed("switch_encapsulation", *BATCHES)
+        stage.succeed("switch_encapsulation", *QUICK)
     assert set(devices(stage, "node1", pods).values()) == {"eth0"}
 
 
 def test_check_mode_foretells_and_a_part_is_refused(stage: Stage, pods: dict[int, dict[str, str]]) -> None:
     wish(stage, "VXLAN")
-    played = stage.succeed("switch_encapsulation", "--check", "--diff", *BATCHES)
+    played = stage.succeed("switch_encapsulation", "--check", "--diff", *QUICK)
     assert "ipv4: None -> VXLAN" in played.output
     assert [line for line in played.changed if "Take the new path" in line] == [
         f"{name}: Take the new path to all nodes" for name in stage.names
     ]
     assert set(devices(stage, "node1", pods).values()) == {"eth0"}
-    refused = stage.play("switch_encapsulation", "--limit", "node1,node2")
-    assert "node3 cannot be reached or are left out by --limit" in refused.failures[0]
+    refused = stage.play("switch_encapsulation", "--limit", "node1")
+    assert "node2 cannot be reached or are left out by --limit" in refused.failures[0]
