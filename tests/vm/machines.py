@@ -58,7 +58,8 @@ class Machines:
         """Return an inventory that has a node no more."""
         return self.stage.changed_inventory(lambda group: group["hosts"].pop(name))
 
-    def cut_within_deploy(self, name: str, task: str) -> None:
-        """Take a node's tunnel away, start to repair it, and cut the power when a task has its first result."""
+    def cut_within_deploy(self, name: str, mode: str, task: str) -> None:
+        """Deploy another mode, and cut a node's power and end the run when a task has its first result."""
+        self.stage.up(len(self.names), mode, options=OPTIONS)
         self.stage.play_until("deploy", task)
         self.stage.do("power-cut", name)

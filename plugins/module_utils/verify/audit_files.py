@@ -40,7 +40,8 @@ def _text(path: str) -> str | None:
 def of_networks(cni: t.Mapping[str, t.Any], folder: str, name: str, version: str) -> t.Iterator[Finding]:
     """Yield what differs in our network of the container runtime, and networks of others that it takes before ours."""
     wanted = conflist(cni, name, version) if cni["ranges"] else ""
-    yield from of_files({os.path.join(folder, OURS): wanted}, "network")
+    if wanted:  # where every pool is disabled, the network stays as it was
+        yield from of_files({os.path.join(folder, OURS): wanted}, "network")
     for other in _networks(folder):
         path = os.path.join(folder, other)
         if "podnet-calico" in other:

@@ -159,7 +159,8 @@ def _by_a_router(scene: Scene, network: Network, route: Route) -> bool:
     tunnel = {pool["tunnel"] for pool in pools if _within(network, ipaddress.ip_network(pool["cidr"]))}
     if tunnel - {""}:
         return False
-    gateways = {way[0] for each in scene.found if each.protocol != BIRD_PROTOCOL for way in scene.way(each)}
+    learned = [each for each in scene.found if each.protocol not in (BIRD_PROTOCOL, ROUTE_PROTOCOL)]
+    gateways = {way[0] for each in learned for way in scene.way(each)}
     gateways |= {session["address"] for session in scene.bgp["sessions"] if session["peer"] is None}
     return {way[0] for way in scene.way(route)} <= gateways - {""}
 

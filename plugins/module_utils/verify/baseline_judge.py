@@ -19,7 +19,6 @@ _DEVICE = re.compile(r"(?:.* )?dev (?:tunl0|vxlan\.calico|vxlan-v6\.calico|cali[
 _LINK = re.compile(r"tunl0|vxlan\.calico|vxlan-v6\.calico|cali[0-9a-f]{11}")
 _IDLE = "ipip down "  # the kernel's own tunl0, which is there as soon as its module is
 _TABLE = f"table inet {NFT_TABLE}"
-_OFF = ("inactive", "failed"), ("disabled", "not-found", "masked")
 
 
 class Difference(t.NamedTuple):
@@ -52,20 +51,34 @@ def differences(before: Baseline, after: Baseline, kept: t.Sequence[str] = ()) -
 
 
 def _expected(each: Difference, kept: t.Sequence[str]) -> bool:
-    """Tell whether a difference is one that stays: the kernel's idle tunl0, a unit that is installed now, and kept."""
-    if each.kind == "link" and each.name == "tunl0" and each.before is None:
-        return (each.after or "").startswith(_IDLE) and OURS not in (each.after or "")
+    """Tell whether a difference is none: the kernel's idle tunl0 comes and goes, a unit is installed, what is kept."""
+    if each.kind == "link" and each.name == "tunl0":
+        return all(text is None or _is_idle(text) for text in (each.before, each.after))
     if each.kind == "service" and each.before and each.after:
-        return all(_is_off(text) for text in (each.before, each.after))
-    return each.kind == "file" and any(os.path.commonpath((each.name, path)) in (each.name, path) for path in kept)
+        return is_on(each.before) == is_on(each.after)
+    return each.kind == "file" and any(_is_within(each.name, path) for path in kept)
 
 
-def _is_off(state: str) -> bool:
-    return all(word in words for word, words in zip(state.split(), _OFF))
+def _is_idle(link: str) -> bool:
+    return link.startswith(_IDLE) and OURS not in link
+
+
+def _is_within(path: str, folder: str) -> bool:
+    """Tell whether a path is a folder, is in it, or leads to it."""
+    return os.path.commonpath((path, folder)) in (path, folder)
+
+
+def is_on(state: str) -> tuple[bool, bool]:
+    """Return whether a unit runs and whether it does at boot; state: "active enabled" and the like."""
+    active, __, enabled = state.partition(" ")
+    return active == "active", enabled == "enabled"
 
 
 def ours(each: Difference, before: Baseline) -> bool:
-    """Tell whether a difference is of our making: it carries a mark of ours, or is what only we make or change."""
+    """Tell whether a difference is of our making: it carries a mark of ours, or is what only we make or change.
+
+    A sysctl is not: it has been put back before, or that has failed.
+    """
     texts = f"{each.before or ''} {each.after or ''}"
     if each.kind == "link":
         return bool(_LINK.fullmatch(each.name)) or OURS in texts
@@ -77,7 +90,7 @@ def ours(each: Difference, before: Baseline) -> bool:
         return OURS in texts or "podnet-calico" in each.name or "podnet.calico" in each.name
     if each.kind == "nft":
         return each.name == _TABLE
-    return each.kind in ("sysctl", "service")
+    return each.kind == "service"
 
 
 def _is_our_route(name: str, before: Baseline) -> bool:

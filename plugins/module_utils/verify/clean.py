@@ -16,9 +16,10 @@ from ansible_collections.podnet.calico.plugins.module_utils.changes import Chang
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DaemonError, InvalidInput, PodnetError
 from ansible_collections.podnet.calico.plugins.module_utils.marks import BASELINE
 from ansible_collections.podnet.calico.plugins.module_utils.verify.baseline import Baseline, state, take
-from ansible_collections.podnet.calico.plugins.module_utils.verify.baseline_judge import differences, marks, ours
+from ansible_collections.podnet.calico.plugins.module_utils.verify.baseline_judge import differences, is_on, marks, ours
 
 _NAMED = 20
+_UNITS = "/etc/systemd/system"
 _MADE = (
     "/etc/NetworkManager/conf.d",
     "/etc/bird",
@@ -99,25 +100,25 @@ def _folders(before: Baseline) -> list[Change]:
 
 
 def _drop_ins() -> t.Iterator[str]:
-    with os.scandir("/etc/systemd/system") as entries:
+    if not os.path.isdir(_UNITS):
+        return
+    with os.scandir(_UNITS) as entries:
         yield from (entry.path for entry in entries if entry.name.endswith(".service.d"))
 
 
 def _unit(before: Baseline, service: str) -> list[Change]:
-    """Return what makes BIRD's unit run, now and at boot, if it did before; that it ran for us has been ended."""
-    was = before["service"].get(service, "")
-    active, enabled = state(service)
-    now = f"{active} {enabled}"
-    on = "active" in was.split() or "enabled" in was.split()
-    return [Change("service", service, now, was)] if on and now != was else []
+    """Return what has BIRD's unit run, now and at boot, just as it did before."""
+    was, now = before["service"].get(service, ""), " ".join(state(service))
+    return [Change("service", service, now, was)] if is_on(was) != is_on(now) else []
 
 
 def _put_back(change: Change) -> None:
     if change.kind == "folder":
         os.rmdir(change.name)
         return
-    active, __, enabled = change.after.partition(" ")
-    verbs = [*(["enable"] if enabled == "enabled" else []), *(["start"] if active == "active" else [])]
+    (ran, at_boot), (runs, will_run) = is_on(change.after), is_on(change.before)
+    verbs = ["enable" if at_boot else "disable"] if at_boot != will_run else []
+    verbs += ["start" if ran else "stop"] if ran != runs else []
     for verb in verbs:
         answer = subprocess.run(["systemctl", verb, change.name], capture_output=True, text=True, check=False)
         if answer.returncode:

@@ -44,8 +44,10 @@ CASES: list[tuple[str, str, str | None, str]] = [
     ("file", "/etc/sysctl.d/x.conf", "644 0:0 file abc of podnet.calico", OURS),
     ("file", "/etc/cni/net.d/20-other.conflist", "644 0:0 file abc", OTHERS),
     ("file", "/etc/cni", None, OTHERS),
-    ("sysctl", "net.ipv4.ip_forward", "1", OURS),
+    ("sysctl", "net.ipv4.ip_forward", "1", OTHERS),
     ("service", "bird", "inactive disabled", NOBODY),
+    ("service", "bird", "failed disabled", NOBODY),
+    ("service", "bird", "failed enabled", OURS),
     ("service", "bird", "active enabled", OURS),
     ("rule", "100: from all lookup 7", "", OTHERS),
 ]
@@ -70,6 +72,11 @@ def test_a_datastore_that_other_nodes_need_may_stay() -> None:
     after = {"file": dict.fromkeys((*paths, "/etc/podnet-calico/restore"), "644 0:0 file abc")}
     found = differences({}, after, ["/etc/podnet-calico/datastore"])
     assert [each.name for each in found] == ["/etc/podnet-calico/restore"]
+
+
+def test_an_idle_tunl0_comes_and_goes_with_its_module() -> None:
+    idle = {"link": {"tunl0": "ipip down mtu 1480 00:00:00:00"}}
+    assert differences(idle, {}) == differences({}, idle) == []
 
 
 NOTE = "/etc/podnet-calico/datastore/README"
