@@ -79,14 +79,20 @@ def switch_failure(
         (rest, "did not move"),
     ]
     changes = "; ".join(hostvars[hosts[0]]["switch_changes"])
+    found = [f"{host}: {hostvars[host]['switch_failed']}" for host in hosts if _failed_otherwise(hostvars[host])]
     states = "; ".join(f"{_listed(names)} {state}" for names, state in groups if names)
     return (
-        f"Change of {changes}. Found: {'; '.join(verdict['problems'])}.\n"
+        f"Change of {changes}. Found: {'; '.join(found or verdict['problems'])}.\n"
         f"In place: {states}. Both data paths are up on all nodes, so that nodes of both modes reach each other. "
         "The datastore has the old modes.\n"
         "How to go on: repair what was found and run switch_encapsulation again; or put the old modes back into the "
         "inventory, and run it."
     )
+
+
+def _failed_otherwise(variables: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether something else than the verdict has ended the work on a host; its tasks begin with "Judge"."""
+    return bool(variables.get("switch_failed")) and not variables["switch_failed"].startswith("Judge ")
 
 
 def _listed(names: t.Sequence[str]) -> str:

@@ -101,7 +101,7 @@ def plan_all(
     passwords that there are, None if that is not to be checked.
     """
     cluster = read(snapshot)
-    seen = {name: Host(**{**host, "encapsulations": tuple(host["encapsulations"])}) for name, host in hosts.items()}
+    seen = {name: Host.from_facts(host) for name, host in hosts.items()}
     bird = uses_bird(cluster, bgp)
     daemons = sessions_of(cluster, [name for name in seen if name in cluster.nodes]) if bird else {}
     problems = (*orphan_problems(snapshot), *session_problems(cluster, daemons, secrets))

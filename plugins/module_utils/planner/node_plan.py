@@ -37,6 +37,12 @@ class Host:
     pod_mtu: int | None = None
     checks_sources: bool = False
 
+    @classmethod
+    def from_facts(cls, facts: t.Mapping[str, t.Any]) -> Host:
+        """Return what calico_host_info saw; it sees more than a plan needs."""
+        known = {field.name: facts[field.name] for field in dataclasses.fields(cls) if field.name in facts}
+        return cls(**{**known, "encapsulations": tuple(known["encapsulations"])})
+
 
 @dataclasses.dataclass(frozen=True)
 class Vtep:

@@ -60,17 +60,17 @@ def transitions(
     has passed build.plan_all with the same hosts and bgp. Raises InvalidInput if not all nodes can take part, and for
     changes that have to be made one after the other.
     """
-    raise_all(list(_problems(stored, hosts)))
+    raise_all(list(_problems(stored, claimed, hosts)))
     pools = {key: document for key, document in stored.items() if key[0] == "IPPool"}
     old, new = read({**claimed, **pools}), read(claimed)
-    seen = {name: Host(**{**host, "encapsulations": tuple(host["encapsulations"])}) for name, host in hosts.items()}
+    seen = {name: Host.from_facts(host) for name, host in hosts.items()}
     ways = {name: (_ways(old, name, host), _ways(new, name, host)) for name, host in seen.items()}
     bird = uses_bird(new, bgp)
     first = bird and _bird_first(ways.values())
     return {name: _transition(old, new, name, host, ways[name], bird, first) for name, host in seen.items()}
 
 
-def _problems(stored: Snapshot, hosts: t.Iterable[str]) -> t.Iterator[InvalidInput]:
+def _problems(stored: Snapshot, claimed: Snapshot, hosts: t.Iterable[str]) -> t.Iterator[InvalidInput]:
     nodes = {name for kind, name in stored if kind == "Node"}
     unknown, absent = sorted(set(hosts) - nodes), sorted(nodes - set(hosts))
     if unknown:
@@ -82,6 +82,12 @@ def _problems(stored: Snapshot, hosts: t.Iterable[str]) -> t.Iterator[InvalidInp
         yield InvalidInput(
             f"change the mode of pools: {', '.join(absent)} are in the datastore, but not in this run",
             remedy="They would be cut off: add them to the inventory, or remove them with podnet.calico.remove_node",
+        )
+    pools = sorted(name for kind, name in claimed if kind == "IPPool" and (kind, name) not in stored)
+    if pools:
+        yield InvalidInput(
+            f"change the mode of pools: {', '.join(pools)} are new",
+            remedy="Run podnet.calico.deploy with them and the modes that the other pools have, then change these",
         )
 
 
