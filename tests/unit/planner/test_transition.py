@@ -198,6 +198,16 @@ def test_a_node_that_is_not_deployed_is_refused() -> None:
         Change(stored, [pool(encapsulation="IPIP"), node("node3", THREE_NODES["node3"])])
 
 
+def test_a_pool_that_is_new_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="change the mode of pools: second are new"):
+        Change(cluster(pool()), [pool(encapsulation="IPIP"), pool(name="second", cidr="10.245.0.0/16")])
+
+
+def test_hosts_come_as_they_were_seen() -> None:
+    facts = seen(programs={"bird": True}, ipv6_address=None)
+    assert plan_all(cluster(pool()), facts, "auto") == plan_all(cluster(pool()), seen(), "auto")
+
+
 def test_pools_that_come_to_and_from_the_router_change_one_after_the_other() -> None:
     stored = cluster(pool("a", "10.1.0.0/16", "None"), pool("b", "10.2.0.0/16", "VXLAN"), extra=[ROUTER])
     with pytest.raises(InvalidInput, match="BIRD can be prepared for one of them only"):
