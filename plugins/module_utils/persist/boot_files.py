@@ -14,6 +14,10 @@ from ansible_collections.podnet.calico.plugins.module_utils.owned_file import HE
 
 SERVICE = "podnet-calico.service"
 RESTORE = "/etc/podnet-calico/restore"
+PENDING = "/etc/podnet-calico/.pending"
+PENDING_TEXT = f"""{HEADER}
+# Files for services have been changed, and the services not been told yet. The next deployment or reset tells them.
+"""
 UNIT = f"/etc/systemd/system/{SERVICE}"
 NETWORKD_CONF = "/etc/systemd/networkd.conf.d/podnet-calico.conf"
 NETWORKD_LINKS = "/etc/systemd/network/00-podnet-calico.network"

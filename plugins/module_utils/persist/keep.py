@@ -21,12 +21,14 @@ from ansible_collections.podnet.calico.plugins.module_utils.persist.boot_files i
     NETWORK_MANAGER,
     NETWORKD_CONF,
     NETWORKD_LINKS,
+    PENDING,
+    PENDING_TEXT,
     RESTORE,
     SERVICE,
     UNIT,
 )
 
-_FILES = (NETWORKD_CONF, NETWORKD_LINKS, NETWORK_MANAGER, RESTORE, UNIT)
+_FILES = (NETWORKD_CONF, NETWORKD_LINKS, NETWORK_MANAGER, PENDING, RESTORE, UNIT)
 _NETWORK_MANAGER = "NetworkManager.service"
 
 Texts = t.Dict[str, str]
@@ -58,8 +60,14 @@ def _converge(wanted: Texts, check_mode: bool) -> Outcome:
         _leave(before)
     if not check_mode and wanted:
         _put(changes, wanted)
-        _start(changes, unit)
+        _start(_to_tell(before, wanted, changes), unit)
+        owned_file.remove(PENDING)
     return Outcome(changes + unit)
+
+
+def _to_tell(before: Texts, wanted: Texts, changes: t.Sequence[Change]) -> set[str]:
+    """Return the paths that services have to read again: all of them after a run that was killed before it told them."""
+    return {*before, *wanted} if PENDING in before else {change.name for change in changes}
 
 
 def _unit_changes(before: Texts, wanted: Texts) -> list[Change]:
@@ -72,7 +80,11 @@ def _unit_changes(before: Texts, wanted: Texts) -> list[Change]:
 
 def _put(changes: t.Sequence[Change], wanted: Texts) -> None:
     with only_one():
+        if changes:
+            owned_file.write(PENDING, PENDING_TEXT)
         for change in changes:
+            if change.name == PENDING:
+                continue
             if change.after is None:
                 owned_file.remove(change.name)
                 continue
@@ -88,9 +100,8 @@ def _check(path: str) -> None:
         raise KernelError(f"write {RESTORE}: the shell cannot read it: {answer.stderr.strip()}")
 
 
-def _start(changes: t.Sequence[Change], unit: t.Sequence[Change]) -> None:
+def _start(changed: set[str], unit: t.Sequence[Change]) -> None:
     """Have services read their files: first those that could take the network away, then ours, which looks at it."""
-    changed = {change.name for change in changes}
     if UNIT in changed and services.manages():
         services.act("daemon-reload")
     if not services.enabled(SERVICE):
@@ -109,28 +120,37 @@ def _to_restart(changed: set[str]) -> list[str]:
 
     The files are there when it starts, so that it leaves our routes and the host's addresses alone.
     """
-    told = changed - {RESTORE, UNIT, NETWORK_MANAGER} and services.active(networkd.NETWORKD)
+    told = changed - {PENDING, RESTORE, UNIT, NETWORK_MANAGER} and services.active(networkd.NETWORKD)
     return [networkd.NETWORKD] if told else []
 
 
 def _leave(before: Texts) -> None:
     """Stop and forget the unit, which changes nothing of the network, and delete the files."""
-    managed = services.manages()
-    if UNIT in before and managed:
+    if before:
+        owned_file.write(PENDING, PENDING_TEXT)
+    if UNIT in before and services.manages():
         services.act("stop", SERVICE)
     if UNIT in before and services.enabled(SERVICE):
         services.act("disable", SERVICE)
     with only_one():
-        for path in before:
+        for path in before.keys() - {PENDING}:
             owned_file.remove(path)
         _sweep({os.path.dirname(path) for path in _FILES})
-    for folder in filter(_is_own_folder, map(os.path.dirname, before)):
+    _tell_of_removal(before)
+    owned_file.remove(PENDING)
+    for folder in filter(_is_own_folder, map(os.path.dirname, [*before, PENDING])):
         with contextlib.suppress(OSError):  # something else is in there
             os.rmdir(folder)
-    if UNIT in before and managed:
+
+
+def _tell_of_removal(before: Texts) -> None:
+    """Have services forget files that are gone, or may be: a run that was killed has left PENDING.
+
+    systemd-networkd is not restarted: without our file it would delete the routes of others, too.
+    """
+    if {UNIT, PENDING} & before.keys() and services.manages():
         services.act("daemon-reload")
-    # systemd-networkd is not restarted: without our file it would delete the routes of others, too.
-    if NETWORK_MANAGER in before and services.active(_NETWORK_MANAGER):
+    if {NETWORK_MANAGER, PENDING} & before.keys() and services.active(_NETWORK_MANAGER):
         services.act("reload", _NETWORK_MANAGER)
 
 
