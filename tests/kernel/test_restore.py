@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import random
-import select
 import signal
 import subprocess
 import time
@@ -20,6 +18,7 @@ import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.persist import restore
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
+from ansible_collections.podnet.calico.tests.kernel.events import Events
 from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
 from ansible_collections.podnet.calico.tests.kernel.vxlan import NAME, PEER2, PEER3, VXLAN, VXLAN6
 
@@ -139,39 +138,6 @@ def test_an_empty_host_gets_what_the_modules_make(
     assert empty.run(checksums).stdout == host.run(checksums).stdout
 
 
-class Events:
-    """What `ip monitor` says of links, addresses, routes and neighbours; a mark is a route that is made for it."""
-
-    def __init__(self, host: Namespace) -> None:
-        self._host = host
-        command = ["nsenter", f"--net={host.path}", "ip", "monitor", "link", "address", "route", "neigh"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self._output = self._process.stdout
-        while not select.select([self._output], [], [], 0.05)[0]:
-            self._mark()
-        self.since()
-
-    def _mark(self, number: int = 1) -> str:
-        self._host.ip(f"route add blackhole 203.0.113.{number} proto static")
-        self._host.ip(f"route del blackhole 203.0.113.{number} proto static")
-        return f"203.0.113.{number}"
-
-    def since(self) -> list[str]:
-        """Return what was said since the last call."""
-        mark = self._mark(2)
-        lines = list(itertools.takewhile(lambda line: not line.startswith(f"Deleted blackhole {mark}"), self._lines()))
-        return [line for line in lines if "203.0.113." not in line]
-
-    def _lines(self) -> t.Iterator[str]:
-        return iter(self._output.readline, "")
-
-    def close(self) -> None:
-        """End the monitor."""
-        self._process.kill()
-        self._process.communicate()
-
-
 def test_a_converged_host_is_not_touched(host: Namespace, run_module: RunModule, script: Script) -> None:
     by_modules(host, run_module)
     before = shown(host)
@@ -237,6 +203,26 @@ def test_a_run_that_is_killed_is_finished_by_the_next(empty: Namespace, script: 
         assert script.run(empty) == DONE
         assert shown(empty) == wanted
     assert unfinished, "no run was killed before its end"
+
+
+BROKEN = {
+    "ip's routes": ("ip", "*'route show'*", "cannot read the IPv4 routes"),
+    "ip's neighbours": ("ip", "*'neigh show'*", "cannot read the neigh entries of vxlan.calico"),
+    "bridge": ("bridge", "*'fdb show'*", "cannot read the fdb entries of vxlan.calico"),
+    "awk": ("awk", "*", "cannot compare the IPv6 routes"),
+}
+
+
+@pytest.mark.parametrize(("program", "arguments", "message"), BROKEN.values(), ids=BROKEN)
+def test_what_cannot_be_read_is_a_failure(
+    empty: Namespace, script: Script, program: str, arguments: str, message: str
+) -> None:
+    broken = f'{program}() {{ case "$*" in {arguments}) return 2 ;; esac; command {program} "$@"; }}\n'
+    script.path.write_text(script.path.read_text().replace("\nlock\n", f"\n{broken}lock\n"))
+    status, said = script.run(empty)
+    assert status == 1
+    assert f"podnet-calico: {message}" in said
+    assert len(empty.show(f"addr show dev {NAME}")) == 1, "the rest is not done"
 
 
 def test_somebody_elses_device_is_left_alone(empty: Namespace, script: Script) -> None:

@@ -127,17 +127,20 @@ entries() {
         case $table in
         neigh) there=$(ip neigh show dev "$1" nud permanent) ;;
         fdb) there=$(bridge fdb show dev "$1") ;;
-        esac
+        esac || { fail "cannot read the $table entries of $1" && continue; }
         # A shown entry is "KEY lladdr VALUE …" or "KEY dst VALUE …", a wanted one the same after two words.
-        printf '%s\n' "$there" "$wanted" | awk -v table="$table" '
+        commands=$(printf '%s\n' "$there" "$wanted" | awk -v table="$table" '
             $2 != "replace" { there[$1, $3]; next }
-            $1 == table && !(($3, $5) in there)' | batch "$table" || status=1
+            $1 == table && !(($3, $5) in there)') || fail "cannot compare the $table entries of $1"
+        batch "$table" "$commands" || status=1
     done
 }
 
 # routes VERSION: add the routes of the input that are missing, and replace those of ours that differ.
 routes() {
-    { ip "-$1" -o route show table all proto @PROTOCOL@ && cat; } | awk -v refused="$refused" '
+    wanted=$(cat)
+    there=$(ip "-$1" -o route show table all proto @PROTOCOL@) || { fail "cannot read the IPv$1 routes" && return; }
+    commands=$(printf '%s\n' "$there" "$wanted" | awk -v refused="$refused" '
         # The form in which two routes are compared; identity is set to what makes two routes one to the kernel.
         function form(text, word, count, place, way, option) {
             count = split(text, word)
@@ -156,25 +159,26 @@ routes() {
             identity = identity " " option["table"] " " option["metric"]
             return identity "," way "," option["scope"] "," option["src"] "," option["mtu"]
         }
+        !NF { next }
         $1 != "route" { there[form($0)]; ours[identity]; next }
         {
             for (i = 1; i < NF; i++) if ($i == "dev" && index(refused, " " $(i + 1) " ")) next
             sub(/^route add /, "")
             if (!(form($0) in there)) print "route " (identity in ours ? "replace " : "add ") $0
-        }' | batch "$1" || status=1
+        }') || fail "cannot compare the IPv$1 routes"
+    batch "$1" "$commands" || status=1
 }
 
-# batch neigh|fdb|4|6: run the commands of the input by one process, and say which of them fail, and why.
+# batch neigh|fdb|4|6 COMMANDS: run the commands, one a line, by one process, and say which of them fail, and why.
 batch() {
-    commands=$(cat)
-    [ -n "$commands" ] || return 0
+    [ -n "$2" ] || return 0
     case $1 in
     neigh) program=ip ;;
     fdb) program=bridge ;;
     *) program="ip -$1" ;;
     esac
-    said=$(printf '%s\n' "$commands" | $program -force -batch - 2>&1) && return
-    printf '%s\n' "$commands" '==' "$said" | awk '
+    said=$(printf '%s\n' "$2" | $program -force -batch - 2>&1) && return
+    printf '%s\n' "$2" '==' "$said" | awk '
         $0 == "==" { answers = 1; next }
         !answers { command[NR] = $0; next }
         /^Command failed/ { sub(/.*:/, ""); print "podnet-calico: failed: " command[$0 + 0] ": " why; next }
