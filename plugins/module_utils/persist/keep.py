@@ -66,7 +66,7 @@ def _converge(wanted: Texts, check_mode: bool) -> Outcome:
 
 
 def _to_tell(before: Texts, wanted: Texts, changes: t.Sequence[Change]) -> set[str]:
-    """Return the paths that services have to read again: all of them after a run that was killed before it told them."""
+    """Return the paths that services have to read again: all of them if a run was killed before it told them."""
     return {*before, *wanted} if PENDING in before else {change.name for change in changes}
 
 
