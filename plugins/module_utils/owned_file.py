@@ -44,7 +44,7 @@ def write(
     directory = os.path.dirname(path)
     if not os.path.isdir(directory):
         os.makedirs(directory, mode=0o755, exist_ok=True)
-        _sync(os.path.dirname(directory))
+        sync(os.path.dirname(directory))
     descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=UNFINISHED)
     try:
         with os.fdopen(descriptor, "w") as file:
@@ -56,7 +56,7 @@ def write(
         os.chmod(temporary, mode)
         os.chown(temporary, 0, _group_number(group))
         os.replace(temporary, path)
-        _sync(directory)
+        sync(directory)
     finally:
         if os.path.exists(temporary):
             os.unlink(temporary)
@@ -68,10 +68,10 @@ def remove(path: str) -> None:
         os.unlink(path)
     except FileNotFoundError:
         return
-    _sync(os.path.dirname(path))
+    sync(os.path.dirname(path))
 
 
-def _sync(directory: str) -> None:
+def sync(directory: str) -> None:
     """Have the names in a directory written to the disk."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -92,7 +92,7 @@ def test_services_are_told_by_the_next_run(node: Node, host: Namespace) -> None:
     node.die(PRESENT, "daemon-reload")
     assert "by hand" not in unit.read_text()
     host.ip("route del 10.244.0.0/26")
-    assert node.run(PRESENT) == ([f"delete {PENDING}"], ["daemon-reload", "restart"])
+    assert node.run(PRESENT) == ([f"delete {PENDING}"], ["daemon-reload", "enable", "restart"])
     assert "10.244.0.0/26" in host.routes()
     assert node.run(PRESENT) == ([], [])
 

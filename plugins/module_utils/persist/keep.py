@@ -104,8 +104,8 @@ def _start(changed: set[str], unit: t.Sequence[Change]) -> None:
     """Have services read their files: first those that could take the network away, then ours, which looks at it."""
     if UNIT in changed and services.manages():
         services.act("daemon-reload")
-    if not services.enabled(SERVICE):
-        services.act("enable", SERVICE)
+    if UNIT in changed or not services.enabled(SERVICE):
+        services.link("enable", SERVICE)
     if not services.manages():
         return
     if NETWORK_MANAGER in changed and services.active(_NETWORK_MANAGER):
@@ -131,7 +131,7 @@ def _leave(before: Texts) -> None:
     if UNIT in before and services.manages():
         services.act("stop", SERVICE)
     if UNIT in before and services.enabled(SERVICE):
-        services.act("disable", SERVICE)
+        services.link("disable", SERVICE)
     with only_one():
         for path in before.keys() - {PENDING}:
             owned_file.remove(path)

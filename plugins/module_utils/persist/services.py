@@ -9,10 +9,12 @@ import os
 import shutil
 import subprocess
 
+from ansible_collections.podnet.calico.plugins.module_utils import owned_file
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DaemonError
 
 _SEARCHED = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
+_WANTS = "/etc/systemd/system/multi-user.target.wants"
 
 
 def manages() -> bool:
@@ -27,7 +29,14 @@ def installed(service: str) -> bool:
 
 def enabled(service: str) -> bool:
     """Tell whether a unit is started at boot."""
-    return os.path.lexists(f"/etc/systemd/system/multi-user.target.wants/{service}")
+    return os.path.lexists(os.path.join(_WANTS, service))
+
+
+def link(verb: str, service: str) -> None:
+    """Enable or disable a unit, and have that brought to the disk: systemctl does not."""
+    act(verb, service)
+    for folder in filter(os.path.isdir, (_WANTS, os.path.dirname(_WANTS))):
+        owned_file.sync(folder)
 
 
 def active(service: str) -> bool:
