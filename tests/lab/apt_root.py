@@ -43,7 +43,9 @@ class Archive:
 
 
 def archives() -> Archive:
-    """Return the machine's own archives. Raises LabError when apt knows none."""
+    """Return the machine's own archives; apt's lists are fetched if there are none. Raises LabError."""
+    if not commands.run(*KNOWN).strip():
+        commands.run("apt-get", "-q", "update")
     found = [line.partition(" ") for line in commands.run(*KNOWN).splitlines()]
     for address, __, suite in found:
         if suite and "-" not in suite:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 import typing as t
@@ -35,6 +36,8 @@ import playbooks
 def main(arguments: t.Sequence[str] | None = None) -> int:
     """Run one subcommand and return the exit status: 0 for success, 1 for a failure, which is printed."""
     options = _parser().parse_args(arguments)
+    os.umask(0o022)  # guests run as another user
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))  # what was begun is cleaned up
     try:
         return t.cast("t.Callable[[argparse.Namespace], int]", options.run)(options)
     except LabError as error:

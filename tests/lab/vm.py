@@ -63,9 +63,9 @@ def provide(lab: Lab, say: Say) -> None:
         sums = [vm_cache.verify(kernel)]
         rootfs = vm_rootfs.provide(cache, say)
         sums.append(vm_cache.verify(rootfs))
-        image = vm_image.provide(cache, rootfs, kernel, say, sums)
+        # Linked before others may tidy the cache up.
+        (lab.run_dir / "image").symlink_to(vm_image.provide(cache, rootfs, kernel, say, sums))
     commands.run("tar", "-C", str(lab.run_dir), "--no-same-owner", "-xf", str(kernel), vm_kernel.PROGRAM)
-    (lab.run_dir / "image").symlink_to(image)
     (lab.run_dir / "base.ext4").touch()
     (lab.run_dir / "kernel").symlink_to(kernel)
     commands.run("mknod", "-m", "666", str(lab.run_dir / "tun"), "c", "10", "200")

@@ -9,6 +9,7 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
 import typing as t
 from pathlib import Path
 
@@ -43,9 +44,19 @@ def alone() -> t.Iterator[Path]:
     handle = os.open(folder(), os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
+        _sweep(folder())
         yield folder()
     finally:
         os.close(handle)
+
+
+def _sweep(cache: Path) -> None:
+    """Remove what a run that was killed had begun to make."""
+    for path in cache.glob("new-*"):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
 
 
 def seal(part: Path, path: Path) -> None:

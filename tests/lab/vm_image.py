@@ -85,6 +85,7 @@ def _make(place: Path, rootfs: Path, kernel: Path) -> Path:
     commands.run("truncate", "-s", SIZE, str(image))
     commands.run("mke2fs", "-q", "-t", "ext4", "-L", "lab", "-d", str(root), str(image))
     image.chmod(0o444)
+    commands.run("sync", str(image))
     return image
 
 

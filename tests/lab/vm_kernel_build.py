@@ -66,7 +66,11 @@ def _fetch(root: Path, say: Say) -> Path:
     for suite in SUITES:
         say(f"Looking for kernel sources in Debian {suite}")
         apt = root / suite
-        apt_root.make(apt, [apt_root.source(origin.address, suite)])
+        try:
+            apt_root.make(apt, [apt_root.source(origin.address, suite)])
+        except LabError as error:  # a mirror may not have all suites
+            say(f"{suite}: {error}")
+            continue
         listed = PACKAGE.findall(
             apt_root.run(apt, "apt-cache", "-q", "search", "--names-only", "^linux-source-[0-9.]+$")
         )
