@@ -182,6 +182,7 @@ class Stage:
             "ANSIBLE_CONFIG": str(CHECKOUT / "ansible.cfg"),
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "plugins" / "callback"),
             "ANSIBLE_CALLBACKS_ENABLED": "task_results",
+            "ANSIBLE_FORCE_COLOR": "0",  # Molecule forces it
             "ANSIBLE_NOCOLOR": "1",
             "TASK_RESULTS": str(self._results_file),
         }
