@@ -68,16 +68,16 @@ def of_plan(path: Path, *, offload: bool | None = None) -> tuple[str, str]:
 
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
 def test_what_the_plan_of_a_mode_restores(golden: Golden, path: Path) -> None:
-    golden(f"restore/{path.stem}.sh", of_plan(path)[1])
+    golden(f"restore/{path.stem}.txt", of_plan(path)[1])
 
 
 def test_all_that_can_be_restored(golden: Golden) -> None:
     nat = {"masquerade": ["10.244.0.0/16"], "pools": ["10.244.0.0/16"], "exclude": ["198.51.100.7", "192.0.2.0/24"]}
-    golden("restore/everything.sh", render([VXLAN, VXLAN6], ROUTES, nat, offload=True)[1])
+    golden("restore/everything.txt", render([VXLAN, VXLAN6], ROUTES, nat, offload=True)[1])
 
 
 def test_what_is_the_same_on_all_nodes(golden: Golden) -> None:
-    golden("restore/functions.sh", render([VXLAN], [], offload=False)[0])
+    golden("restore/functions.txt", render([VXLAN], [], offload=False)[0])
 
 
 def test_nothing_to_restore_is_a_file_that_does_nothing() -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import types
 import typing as t
 
 import pytest
@@ -13,7 +14,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Invali
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import Document, cluster, pool, seen
 
-NODES = {"node1": "192.0.2.11/24", "node2": "192.0.2.12/24"}
+NODES: t.Mapping[str, str] = types.MappingProxyType({"node1": "192.0.2.11/24", "node2": "192.0.2.12/24"})
 BOTH = [pool("four", "10.1.0.0/16", "IPIP"), pool("other", "10.2.0.0/16", "VXLAN")]
 OLD = pool("old", "10.9.0.0/16", "VXLAN", disabled=True)
 SIX = {"node1": "2001:db8::11/64", "node2": "2001:db8::12/64"}
@@ -28,7 +29,7 @@ SET: dict[str, tuple[list[Document], int | None, int, dict[str, int]]] = {
 }
 
 
-def planned(pools: list[Document], mtu: int | None, underlay: int = 1500, nodes: dict[str, str] = NODES) -> t.Any:
+def planned(pools: list[Document], mtu: int | None, underlay: int = 1500, nodes: t.Mapping[str, str] = NODES) -> t.Any:
     hosts = seen(nodes, underlay, **({"pod_mtu": mtu} if mtu else {}))
     return plan_all(cluster(*pools, nodes=nodes), hosts, "auto")["node1"]
 

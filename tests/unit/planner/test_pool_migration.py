@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import types
 import typing as t
 
 import pytest
@@ -25,7 +26,7 @@ from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     pool,
 )
 
-NODES = {"node1": "192.0.2.11/24", "node2": "192.0.2.12/24"}
+NODES: t.Mapping[str, str] = types.MappingProxyType({"node1": "192.0.2.11/24", "node2": "192.0.2.12/24"})
 A, B = "10.244.0.0/16", "10.245.0.0/16"
 
 
