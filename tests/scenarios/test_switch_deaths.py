@@ -1,0 +1,43 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A change of modes whose control dies: it is run again, or called off, and nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+from stage import Stage
+from switching import QUICK, Pods, deploy, devices, nothing_lost, wish
+
+pytestmark = pytest.mark.nightly
+
+# One run after the other is killed in a later phase: when a batch has moved, and when the new modes are stored.
+DEATHS = ("Take the new path to all nodes", "Store the resources")
+
+
+@pytest.fixture(scope="module")
+def pods(stage: Stage) -> Pods:
+    """Have VXLAN."""
+    return deploy(stage, "VXLAN")
+
+
+def test_a_run_that_dies_is_run_again(stage: Stage, pods: Pods) -> None:
+    wish(stage, "None")
+    with nothing_lost(stage, pods):
+        for task in DEATHS:
+            assert stage.play_until("switch_encapsulation", task, *QUICK).status == -9
+        stage.succeed("switch_encapsulation", *QUICK)
+    assert set(devices(stage, "node2", pods).values()) == {"eth0"}
+    assert stage.ask("node2", "ip -o link show type vxlan") == ""
+    again = stage.succeed("switch_encapsulation")
+    assert "had the modes of the inventory already" in again.output
+    assert {line.partition(" : ")[2] for line in again.changed} == {"Make probe pods", "Remove probe pods"}
+
+
+def test_a_change_that_was_begun_is_called_off(stage: Stage, pods: Pods) -> None:
+    wish(stage, "VXLAN")
+    with nothing_lost(stage, pods):
+        assert stage.play_until("switch_encapsulation", "Take the new path to all nodes", *QUICK).status == -9
+        wish(stage, "None")
+        stage.succeed("switch_encapsulation", *QUICK)
+    assert set(devices(stage, "node1", pods).values()) == {"eth0"}
