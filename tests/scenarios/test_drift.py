@@ -14,6 +14,8 @@ import typing as t
 import pytest
 from stage import Played, Stage
 
+pytestmark = pytest.mark.nightly
+
 Named = t.Set[str]
 BLOCKS = {"node1": "10.244.166.128", "node2": "10.244.104.0", "node3": "10.244.135.0"}
 MACS = {"node1": "66:f9:37:c3:7e:94", "node2": "66:2d:bf:44:a6:8b", "node3": "66:a4:6f:e0:c4:da"}
