@@ -187,3 +187,9 @@ def test_routes_of_bird(
     for command in (*BIRD_ROUTES, *commands):
         host.run(command)
     assert found(run_module, plan) == expected
+
+
+def test_own_blocks_of_vxlan_pools_are_not_expected_of_bird(host: Namespace, run_module: RunModule) -> None:
+    plan = plan_all(cluster(pool(encapsulation="VXLAN"), nodes=NODES), seen(NODES), "enabled")["node1"]
+    assert plan["bgp"]["families"][0]["blocks"]
+    assert [each for each in found(run_module, plan) if "proto bird" in each[3]] == []

@@ -134,12 +134,17 @@ def _of_birds(category: str, network: Network, expected: str, actual: str = "") 
 
 
 def _expected_of_bird(scene: Scene) -> dict[Network, str]:
-    """Return what BIRD should have in the kernel: the own blocks, and what routes on standby would stand in for."""
+    """Return what BIRD should have in the kernel: own blocks, and what routes on standby would stand in for.
+
+    Those of VXLAN pools it announces and leaves to us.
+    """
     if scene.bgp is None:
         return {}
-    own = [block for family in scene.bgp["families"] for block in family["blocks"]]
-    expected = {ipaddress.ip_network(block): "blackhole" for block in own}
-    expected = {network: words for network, words in expected.items() if network.num_addresses > 1}
+    families = scene.bgp["families"]
+    vxlan = [ipaddress.ip_network(p["cidr"]) for family in families for p in family["pools"] if p["tunnel"] == "vxlan"]
+    own = [ipaddress.ip_network(block) for family in families for block in family["blocks"]]
+    own = [block for block in own if block.num_addresses > 1 and not any(_within(block, pool) for pool in vxlan)]
+    expected = dict.fromkeys(own, "blackhole")
     for route in scene.plan["standby"]:
         expected[ipaddress.ip_network(route["destination"])] = f"via {route['gateway']} dev {route['device']}"
     return expected
