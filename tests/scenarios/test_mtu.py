@@ -14,6 +14,8 @@ import pytest
 from pod_pings import POD, Pings, make_pods
 from stage import Stage
 
+pytestmark = pytest.mark.nightly
+
 SMALL, LARGE = 1350, 1450
 
 # A server that notes how much it has received, and a client that sends 1 MB/s in pieces that fill packets.
@@ -26,8 +28,6 @@ while True:
 """
 CLIENT = """
 import socket, sys, time
-
-pytestmark = pytest.mark.nightly
 for _ in range(100):
     try:
         c = socket.create_connection((sys.argv[1], 9000)); break
