@@ -179,28 +179,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import offload
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.listing import TUNNEL
 from ansible_collections.podnet.calico.plugins.module_utils.persist import keep, restore
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
-
-PEER = {
-    "node": {"type": "str"},
-    "address": {"type": "str", "required": True},
-    "mac": {"type": "str", "required": True},
-    "underlay": {"type": "str", "required": True},
-}
-TUNNEL = {
-    "kind": {"type": "str", "choices": ["ipip", "vxlan"], "required": True},
-    "name": {"type": "str", "required": True},
-    "address": {"type": "str", "required": True},
-    "mtu": {"type": "int", "required": True},
-    "local": {"type": "str"},
-    "parent": {"type": "str"},
-    "mac": {"type": "str"},
-    "vni": {"type": "int"},
-    "port": {"type": "int"},
-    "peers": {"type": "list", "elements": "dict", "default": [], "options": PEER},
-}
-
 
 NETWORKS = {"type": "list", "elements": "str", "default": []}
 NAT = dict.fromkeys(("masquerade", "pools", "exclude", "tunnels"), NETWORKS)

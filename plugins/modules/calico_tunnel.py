@@ -140,28 +140,9 @@ surplus:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.listing import listing
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.listing import TUNNEL, listing
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnels import ensure
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
-
-PEER = {
-    "node": {"type": "str"},
-    "address": {"type": "str", "required": True},
-    "mac": {"type": "str", "required": True},
-    "underlay": {"type": "str", "required": True},
-}
-TUNNEL = {
-    "kind": {"type": "str", "choices": ["ipip", "vxlan"], "required": True},
-    "name": {"type": "str", "required": True},
-    "address": {"type": "str", "required": True},
-    "mtu": {"type": "int", "required": True},
-    "local": {"type": "str"},
-    "parent": {"type": "str"},
-    "mac": {"type": "str"},
-    "vni": {"type": "int"},
-    "port": {"type": "int"},
-    "peers": {"type": "list", "elements": "dict", "default": [], "options": PEER},
-}
 
 
 def work(module: AnsibleModule) -> Outcome:

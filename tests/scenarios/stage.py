@@ -97,24 +97,21 @@ class Stage:
     def up(self, count: int, encapsulation: str = "VXLAN", *, ssh: bool = False, options: t.Sequence[str] = ()) -> None:
         """Bring the lab up, or give the one that runs another encapsulation; options: more of lab.py's."""
         arguments = ["up", "--nodes", str(count), "--encapsulation", encapsulation]
-        self._lab(*arguments, *(["--ssh"] if ssh else []), *options)
+        self.do(*arguments, *(["--ssh"] if ssh else []), *options)
         self.names = [f"node{index}" for index in range(1, count + 1)]
 
     def fresh(self, count: int, encapsulation: str = "VXLAN", *, ssh: bool = False) -> None:
         """Bring the lab up with nodes that nothing has happened to."""
-        self._lab("down")
+        self.do("down")
         self.up(count, encapsulation, ssh=ssh)
 
     def down(self) -> None:
         """Take the lab down and remove its folder."""
-        self._lab("down")
+        self.do("down")
         shutil.rmtree(self.lab.files)
 
     def do(self, *arguments: str) -> None:
-        """Have the lab do something to its nodes: reboot, power-cut, start, followed by their names."""
-        self._lab(*arguments)
-
-    def _lab(self, *arguments: str) -> None:
+        """Run a command of the lab, as reboot, power-cut or start, followed by names of nodes; it has to succeed."""
         program = CHECKOUT / "tests" / "lab" / "lab.py"
         environment = os.environ | {"PODNET_LAB_NAME": self.lab.name}
         answer = subprocess.run(

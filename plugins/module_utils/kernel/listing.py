@@ -1,11 +1,30 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options that the modules have in common that bring the kernel in line with a list."""
+"""Options that modules have in common: of those that bring the kernel in line with a list, and of a tunnel."""
 
 from __future__ import annotations
 
 import typing as t
+
+_PEER = {
+    "node": {"type": "str"},
+    "address": {"type": "str", "required": True},
+    "mac": {"type": "str", "required": True},
+    "underlay": {"type": "str", "required": True},
+}
+TUNNEL = {
+    "kind": {"type": "str", "choices": ["ipip", "vxlan"], "required": True},
+    "name": {"type": "str", "required": True},
+    "address": {"type": "str", "required": True},
+    "mtu": {"type": "int", "required": True},
+    "local": {"type": "str"},
+    "parent": {"type": "str"},
+    "mac": {"type": "str"},
+    "vni": {"type": "int"},
+    "port": {"type": "int"},
+    "peers": {"type": "list", "elements": "dict", "default": [], "options": _PEER},
+}
 
 
 def listing(option: str, entry: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 import socket
+import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import stripped
@@ -25,3 +26,9 @@ def read(netlink: Netlink, protocol: int = ROUTE_PROTOCOL) -> list[bytes]:
             bodies = [body for body in bodies if body[0] == family and body[5] == protocol]
         found += [stripped(body) for body in bodies] if family == socket.AF_INET6 else bodies
     return found
+
+
+def everything(netlink: Netlink) -> t.Iterator[bytes]:
+    """Yield the bodies of all routes of all tables, whoever made them, as the kernel has them."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        yield from netlink.dump(RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0))

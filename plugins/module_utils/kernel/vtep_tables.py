@@ -52,17 +52,22 @@ def addresses(netlink: Netlink, index: int) -> list[str]:
 
 def read(netlink: Netlink, index: int) -> tuple[Table, Table]:
     """Return the permanent neighbours of a device (address to MAC) and its forwarding entries (MAC to underlay)."""
-    neighbours = {address_text(dst): mac.hex(":") for dst, mac in _entries(netlink, 0, index) if mac}
-    fdb = {mac.hex(":"): address_text(dst) for dst, mac in _entries(netlink, AF_BRIDGE, index) if dst}
+    neighbours = {address_text(dst): mac.hex(":") for __, dst, mac in permanent(netlink, 0, index) if mac}
+    fdb = {mac.hex(":"): address_text(dst) for __, dst, mac in permanent(netlink, AF_BRIDGE, index) if dst}
     return neighbours, fdb
 
 
-def _entries(netlink: Netlink, family: int, index: int) -> t.Iterator[tuple[bytes, bytes]]:
-    for body in netlink.dump(RTM_GETNEIGH, NEIGHBOUR.pack(family, 0, 0, 0, 0) + number(NDA_IFINDEX, index)):
+def permanent(netlink: Netlink, family: int, index: int = 0) -> t.Iterator[tuple[int, bytes, bytes]]:
+    """Yield device, address and MAC of permanent entries: neighbours (family 0) or the FDB (AF_BRIDGE).
+
+    index: a device, 0 for all of them. Address and MAC are as the kernel has them, empty if there is none.
+    """
+    of_device = number(NDA_IFINDEX, index) if index else b""
+    for body in netlink.dump(RTM_GETNEIGH, NEIGHBOUR.pack(family, 0, 0, 0, 0) + of_device):
         seen, of, state, __, __ = NEIGHBOUR.unpack_from(body)
-        if of == index and state & NUD_PERMANENT and (seen == AF_BRIDGE) == (family == AF_BRIDGE):
+        if index in (0, of) and state & NUD_PERMANENT and (seen == AF_BRIDGE) == (family == AF_BRIDGE):
             attrs = attributes(body, NEIGHBOUR.size)
-            yield attrs.get(NDA_DST, b""), attrs.get(NDA_LLADDR, b"")
+            yield of, attrs.get(NDA_DST, b""), attrs.get(NDA_LLADDR, b"")
 
 
 def converge(netlink: Netlink, index: int, wanted: t.Mapping[str, t.Any], what: str) -> None:

@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import ipaddress
-import socket
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import route_apply, route_wire, routes
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import links
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_dump import read
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_dump import everything, read
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import RTM_GETROUTE, RTMSG, address_text
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import address_text
 from ansible_collections.podnet.calico.plugins.module_utils.marks import BIRD_PROTOCOL, ROUTE_PROTOCOL
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import (
     FOREIGN,
@@ -42,12 +41,7 @@ def of_routes(netlink: Netlink, plan: Plan) -> t.Iterator[Finding]:
     devices = Devices(unborn=True)
     blocked: set[bytes] = set()
     yield from _ours(netlink, plan, devices, blocked)
-    everything = [
-        body
-        for family in (socket.AF_INET, socket.AF_INET6)
-        for body in netlink.dump(RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0))
-    ]
-    decoded = [route_wire.decode(body) for body in everything if body not in blocked]
+    decoded = [route_wire.decode(body) for body in everything(netlink) if body not in blocked]
     named = {link.index for link in links(netlink) if link.ours or link.name in _tunnel_names(plan)}
     scene = Scene(plan, [route for route in decoded if route.way.kind in _LEADING], devices, named)
     yield from of_bird(scene)

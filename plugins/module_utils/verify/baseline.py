@@ -12,7 +12,6 @@ import hashlib
 import os
 import re
 import shutil
-import socket
 import stat
 import subprocess
 import typing as t
@@ -20,18 +19,9 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import route_wire, sysctls, vtep_tables
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import Link, links
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_dump import everything
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.vtep_tables import AF_BRIDGE
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
-    NDA_DST,
-    NDA_LLADDR,
-    NEIGHBOUR,
-    NUD_PERMANENT,
-    RTM_GETNEIGH,
-    RTM_GETROUTE,
-    RTMSG,
-    address_text,
-    attributes,
-)
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import address_text
 from ansible_collections.podnet.calico.plugins.module_utils.marks import BASELINE
 from ansible_collections.podnet.calico.plugins.module_utils.owned_file import HEADER
 
@@ -95,21 +85,16 @@ def _addresses(netlink: Netlink, names: _Names) -> t.Iterator[tuple[str, str]]:
 
 def _routes(netlink: Netlink, names: _Names) -> t.Iterator[tuple[str, str]]:
     """Yield all routes of all tables, without what the kernel says of the moment."""
-    for family in (socket.AF_INET, socket.AF_INET6):
-        for body in netlink.dump(RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)):
-            route = route_wire.decode(body)
-            way = route_wire.words(route.way, lambda index: names.get(index, str(index)))
-            yield f"{route_wire.name(route)} {way} proto {route.protocol}", ""
+    for route in map(route_wire.decode, everything(netlink)):
+        way = route_wire.words(route.way, lambda index: names.get(index, str(index)))
+        yield f"{route_wire.name(route)} {way} proto {route.protocol}", ""
 
 
 def _entries(netlink: Netlink, names: _Names, family: int) -> t.Iterator[tuple[str, str]]:
     """Yield permanent neighbours, or forwarding entries (FDB) that name another host."""
-    for body in netlink.dump(RTM_GETNEIGH, NEIGHBOUR.pack(family, 0, 0, 0, 0)):
-        seen, index, flags, __, __ = NEIGHBOUR.unpack_from(body)
-        found = attributes(body, NEIGHBOUR.size)
-        if (seen == AF_BRIDGE) == (family == AF_BRIDGE) and flags & NUD_PERMANENT and NDA_DST in found:
-            mac = found.get(NDA_LLADDR, b"").hex(":")
-            yield f"{address_text(found[NDA_DST])} {mac} dev {names.get(index, index)}", ""
+    for index, address, mac in vtep_tables.permanent(netlink, family):
+        if address:
+            yield f"{address_text(address)} {mac.hex(':')} dev {names.get(index, index)}", ""
 
 
 def _tables() -> t.Iterator[tuple[str, str]]:

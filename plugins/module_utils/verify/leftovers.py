@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-import socket
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.bird import daemon
@@ -16,18 +15,9 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Invali
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import nat_table, route_wire
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import links
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.vtep_tables import AF_BRIDGE
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
-    NDA_DST,
-    NDA_LLADDR,
-    NEIGHBOUR,
-    NUD_PERMANENT,
-    RTM_GETNEIGH,
-    RTM_GETROUTE,
-    RTMSG,
-    address_text,
-    attributes,
-)
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_dump import everything
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.vtep_tables import AF_BRIDGE, permanent
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import address_text
 from ansible_collections.podnet.calico.plugins.module_utils.marks import BIRD_PROTOCOL, ROUTE_PROTOCOL
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -97,28 +87,21 @@ def on_host(traces: Traces, bird_config: str, cni_dir: str) -> list[Leftover]:
 
 def _routes(netlink: Netlink, names: t.Mapping[int, str], traces: Traces) -> t.Iterator[Leftover]:
     """Yield routes to the node's blocks, whoever made them; and routes of ours and of BIRD by or to its addresses."""
-    for family in (socket.AF_INET, socket.AF_INET6):
-        for body in netlink.dump(RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)):
-            route = route_wire.decode(body)
-            destination = ipaddress.ip_network(route_wire.destination(route))
-            gateways = {ipaddress.ip_address(address_text(hop.gateway)) for hop in route.way.hops if hop.gateway}
-            named = traces.is_address(destination) or gateways & traces.addresses
-            if traces.within(destination) or (named and route.protocol in (ROUTE_PROTOCOL, BIRD_PROTOCOL)):
-                yield Leftover("route", route_wire.describe(route, lambda index: names.get(index, str(index))))
+    for route in map(route_wire.decode, everything(netlink)):
+        destination = ipaddress.ip_network(route_wire.destination(route))
+        gateways = {ipaddress.ip_address(address_text(hop.gateway)) for hop in route.way.hops if hop.gateway}
+        named = traces.is_address(destination) or gateways & traces.addresses
+        if traces.within(destination) or (named and route.protocol in (ROUTE_PROTOCOL, BIRD_PROTOCOL)):
+            yield Leftover("route", route_wire.describe(route, lambda index: names.get(index, str(index))))
 
 
 def _tables(netlink: Netlink, names: t.Mapping[int, str], traces: Traces) -> t.Iterator[Leftover]:
     """Yield permanent neighbours and forwarding entries; what the kernel has learned by itself it forgets by itself."""
     for family, kind in ((0, "neighbour"), (AF_BRIDGE, "fdb")):
-        for body in netlink.dump(RTM_GETNEIGH, NEIGHBOUR.pack(family, 0, 0, 0, 0)):
-            seen, index, state, __, __ = NEIGHBOUR.unpack_from(body)
-            found = attributes(body, NEIGHBOUR.size)
-            if (seen == AF_BRIDGE) != (family == AF_BRIDGE) or not state & NUD_PERMANENT or NDA_DST not in found:
-                continue
-            address = address_text(found[NDA_DST])
-            if traces.has(ipaddress.ip_address(address)):
-                mac = found.get(NDA_LLADDR, b"").hex(":")
-                yield Leftover(kind, f"{address} {mac} dev {names.get(index, index)}")
+        for index, packed, mac in permanent(netlink, family):
+            address = address_text(packed) if packed else ""
+            if address and traces.has(ipaddress.ip_address(address)):
+                yield Leftover(kind, f"{address} {mac.hex(':')} dev {names.get(index, index)}")
 
 
 def _nat(traces: Traces) -> t.Iterator[Leftover]:
