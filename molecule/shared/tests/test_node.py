@@ -58,7 +58,7 @@ def test_what_pods_send_to_the_outside_is_masqueraded(nodes: list[Node]) -> None
 def test_datastore_is_on_the_first_node_only_and_readable(nodes: list[Node]) -> None:
     folder = nodes[0].host.file("/etc/podnet-calico/datastore")
     assert folder.is_directory and folder.mode == 0o700
-    assert not any(node.host.file("/etc/podnet-calico").exists for node in nodes[1:])
+    assert not any(node.host.file("/etc/podnet-calico/datastore").exists for node in nodes[1:])
     kinds: dict[str, list[str]] = {}
     for path in nodes[0].lines("find /etc/podnet-calico/datastore -name '*.yaml'"):
         text = nodes[0].host.check_output(f"cat {path}")
