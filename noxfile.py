@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,8 +24,10 @@ os.environ["PATH"] = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["test"]
 
-# What `test` runs, the quickest first.
-PARTS = ("lint", "units", "kernel", "bgp", "lab", "molecule", "scenarios", "vm", "sanity")
+# What `test` runs, the quickest first, and beside them what mostly waits for machines that boot.
+PARTS = ("lint", "units", "kernel", "bgp", "lab", "molecule", "scenarios", "sanity")
+BESIDE = "vm"
+BESIDE_LOG = ROOT / ".cache" / "vm.log"
 # What `test_all` runs beside these.
 NIGHTLY = ("nightly",)
 # Molecule scenarios with these prefixes run on virtual machines, for every change or once in a night.
@@ -98,9 +102,9 @@ def bgp(session: nox.Session) -> None:
     _pytest(session, "tests/bgp")
 
 
-def _molecule(session: nox.Session, chosen: Callable[[str], bool]) -> None:
+def _molecule(session: nox.Session, chosen: Callable[[str], bool], lab: str = "molecule") -> None:
     for scenario in filter(chosen, sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))):
-        environment = _environment() | {"MOLECULE_GLOB": "molecule/*/molecule.yml", "PODNET_LAB_NAME": "molecule"}
+        environment = _environment() | {"MOLECULE_GLOB": "molecule/*/molecule.yml", "PODNET_LAB_NAME": lab}
         session.run("molecule", "test", "-s", scenario, env=environment)
 
 
@@ -126,7 +130,7 @@ def scenarios(session: nox.Session) -> None:
 def vm(session: nox.Session) -> None:
     """Lab nodes that are virtual machines: the lab itself, IPIP, reboots and power cuts, the scenarios vm-* (root)."""
     _pytest(session, "tests/lab/test_vm.py", *map(str, sorted(ROOT.glob("tests/vm/test_*.py"))))
-    _molecule(session, lambda name: name.startswith(VM_SCENARIOS))
+    _molecule(session, lambda name: name.startswith(VM_SCENARIOS), lab="moleculevm")
 
 
 @nox.session
@@ -173,15 +177,37 @@ def _provide_pip() -> None:
             path.write_text(GET_PIP)
 
 
+_beside: list[subprocess.Popen[bytes]] = []
+
+
 @nox.session
 def test(session: nox.Session) -> None:
     """Everything that continuous integration runs."""
-    for part in PARTS:
-        session.notify(part)
+    _run_all(session, PARTS)
 
 
 @nox.session
 def test_all(session: nox.Session) -> None:
     """Everything, with what continuous integration runs once in a night."""
-    for part in PARTS + NIGHTLY:
+    _run_all(session, PARTS, NIGHTLY)
+
+
+def _run_all(session: nox.Session, parts: tuple[str, ...], later: tuple[str, ...] = ()) -> None:
+    """Start BESIDE with its output in a file, have the other parts follow, then its end, then what needs quiet."""
+    session.log(f"{BESIDE} runs beside the others; its output comes when they have ended, and stands in {BESIDE_LOG}")
+    with BESIDE_LOG.open("wb") as log:
+        command = [sys.executable, "-m", "nox", "-s", BESIDE]
+        _beside.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT))
+    for part in (*parts, "beside", *later):
         session.notify(part)
+
+
+@nox.session
+def beside(session: nox.Session) -> None:
+    """Wait for what `test` has started beside the others, and show what it said."""
+    for process in _beside:
+        status = process.wait()
+        sys.stdout.write(BESIDE_LOG.read_text(errors="replace"))
+        sys.stdout.flush()
+        if status:
+            session.error(f"{BESIDE} failed")
