@@ -15,9 +15,10 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.library impor
 
 KINDS = ("ipip", "vxlan")
 LIBRARIES = {"pyroute2": "python3-pyroute2", "yaml": "python3-yaml"}
+PLUGINS = ("/usr/lib/cni", "/usr/libexec/cni", "/opt/cni/bin")  # of packages in Debian and RHEL, of release archives
 PROGRAMS = {
     "bird": ("/usr/sbin/bird", "/usr/bin/bird"),
-    "cni": ("/usr/lib/cni/ptp", "/opt/cni/bin/ptp"),
+    "cni": tuple(f"{folder}/ptp" for folder in PLUGINS),
     "nft": ("/usr/sbin/nft", "/usr/bin/nft"),
 }
 
@@ -57,7 +58,16 @@ def observe(
         "encapsulations": [kind for kind in KINDS if has_module(kind)],
         "checks_sources": checks_sources(),
         "programs": {name: any(os.path.exists(path) for path in paths) for name, paths in PROGRAMS.items()},
+        "cni_bin_dir": plugins_folder(),
     }
+
+
+def plugins_folder(root: str = "/") -> str:
+    """Return the directory of the CNI plugins: where they are, or else where the distribution's package puts them."""
+    for folder in PLUGINS:
+        if os.path.exists(os.path.join(root, folder[1:], "ptp")):
+            return folder
+    return PLUGINS[1] if os.path.exists(os.path.join(root, "etc/redhat-release")) else PLUGINS[0]
 
 
 def _ipv6(interfaces: t.Sequence[tuple[t.Any, str]], address: str | None) -> dict[str, str]:
