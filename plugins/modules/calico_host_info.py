@@ -86,6 +86,10 @@ host:
       description: Which of the programs that roles install are there.
       type: dict
       sample: {bird: true, cni: true, nft: true}
+    cni_bin_dir:
+      description: Where the CNI plugins are, or where the distribution's package would put them.
+      type: str
+      sample: /usr/lib/cni
 """
 
 import os

@@ -170,8 +170,9 @@ def unpack(path: str, folder: str) -> dict[str, str]:
     except (*_DAMAGED, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # not what gzip and bzip2 say of their data
+        reason = str(error).partition(":\n")[0]  # tarfile lists what each form of compression says
         raise InvalidInput(
-            f"unpack {path}: it is cut off or no archive ({error})", remedy="Fetch it again, and take its checksum anew"
+            f"unpack {path}: it is cut off or no archive ({reason})", remedy="Fetch it again, and take its checksum anew"
         ) from error
     if not found:
         raise _refused(path, "no plugin is in it")

@@ -71,7 +71,7 @@ def ensure(wanted: Wanted, path: str, url: str, *, temporary: str, check_mode: b
 def remove(folder: str, *, check_mode: bool) -> Outcome:
     """Take out exactly what is ours, and put back what was moved aside for it."""
     record = plugin_record.read(folder)
-    plan, foreign = plugin_plan.to_lack(folder, record)
+    plan, foreign = plugin_plan.to_lack(folder, record, plugin_apply.stale(folder))
     if plan.changes:
         plugin_apply.refuse_unwritable(folder)
         if not check_mode:

@@ -192,12 +192,18 @@ def _unmake(folders: t.Iterable[str]) -> None:
             os.rmdir(path)
 
 
+def stale(folder: str) -> list[str]:
+    """Return the names of what killed runs have left beside the plugins."""
+    try:
+        return sorted(name for name in os.listdir(folder) if _STALE.fullmatch(name))
+    except OSError:
+        return []
+
+
 def _sweep(folder: str) -> None:
-    """Remove what killed runs have left beside the plugins."""
-    for name in os.listdir(folder):
-        if _STALE.fullmatch(name):
-            path = os.path.join(folder, name)
-            if os.path.isdir(path) and not os.path.islink(path):
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                os.unlink(path)
+    for name in stale(folder):
+        path = os.path.join(folder, name)
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)

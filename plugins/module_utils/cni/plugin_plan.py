@@ -99,11 +99,14 @@ class _Planner:
     def goes(self, name: str) -> None:
         """Decide on a plugin that was ours and is not wanted any more."""
         now = self.at(name)
+        kept = self.at(name + ASIDE) if name in self.old.moved else ""
         if now and not self.old.ours(name, now):
-            if self.at(name + ASIDE) == "":
+            if kept == now:  # a run was killed before ours took its place
+                self.steps["drop"].append(name + ASIDE)
+                self.changes.append(Change("file", name + ASIDE, {"sha256": kept}, None))
+            if kept in ("", now):
                 self.moved.pop(name, None)
             return
-        kept = self.at(name + ASIDE) if name in self.old.moved else ""
         if kept:
             self.steps["back"].append(name)
             self.changes.append(Change("file", name + ASIDE, {"sha256": kept}, None))
@@ -148,17 +151,17 @@ def to_have(folder: str, old: Record, files: t.Mapping[str, str], archived: tupl
     return planner.plan(Record(*archived, folders=old.folders))
 
 
-def to_lack(folder: str, old: Record) -> tuple[Plan, list[str]]:
+def to_lack(folder: str, old: Record, stale: t.Iterable[str] = ()) -> tuple[Plan, list[str]]:
     """Return what takes out all that is ours and puts back what was moved aside; and the names of what stays.
 
-    What stays was changed by somebody else after we had put it.
+    What stays was changed by somebody else after we had put it. stale: names of what a killed run has left.
     """
     planner = _Planner(folder, old, take_over=False)
     for name in old.names():
         planner.goes(name)
     there = {name: planner.at(name) for name in old.names()}
     foreign = [name for name, now in there.items() if now not in ("", old.moved.get(name)) and not old.ours(name, now)]
-    changes = list(planner.changes)
+    changes = [*planner.changes, *(Change("folder", name, "of a run that was killed", None) for name in stale)]
     if old != Record():
         changes.append(Change("record", os.path.join(folder, NAME), old.shown() or {}, None))
     return Plan(**planner.steps, before=old, record=Record(), changes=changes), foreign

@@ -37,8 +37,9 @@ FOLDERS = (
     "/etc/systemd/network",
     "/etc/systemd/networkd.conf.d",
     "/etc/systemd/system",
+    "/opt/cni",
+    "/run/podnet-calico",
     "/run/podnet.calico",
-    "/var/lib/cni/networks/podnet-calico",
     os.path.dirname(BASELINE),
 )
 SYSCTLS = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")

@@ -18,6 +18,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
 _DEVICE = re.compile(r"(?:.* )?dev (?:tunl0|vxlan\.calico|vxlan-v6\.calico|cali[0-9a-f]{11})(?: .*)?")
 _LINK = re.compile(r"tunl0|vxlan\.calico|vxlan-v6\.calico|cali[0-9a-f]{11}")
 _IDLE = "ipip down "  # the kernel's own tunl0, which is there as soon as its module is
+_WORDS = ("podnet-calico", "podnet.calico", ".podnet-moved")
 _TABLE = f"table inet {NFT_TABLE}"
 
 
@@ -87,7 +88,7 @@ def ours(each: Difference, before: Baseline) -> bool:
     if each.kind in ("address", "neighbour", "fdb"):
         return _DEVICE.fullmatch(each.name) is not None
     if each.kind == "file":
-        return OURS in texts or "podnet-calico" in each.name or "podnet.calico" in each.name
+        return OURS in texts or any(word in each.name for word in _WORDS)
     if each.kind == "nft":
         return each.name == _TABLE
     return each.kind == "service"
