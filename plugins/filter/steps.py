@@ -10,7 +10,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import conflist
+from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import disagreements
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, PodnetError, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.removal import naming
 from ansible_collections.podnet.calico.plugins.module_utils.planner.removal import removal as removal_of
@@ -191,6 +191,12 @@ def passwords_of(passwords: t.Mapping[str, t.Mapping[str, str]], bgp: t.Mapping[
     return found
 
 
+def cni_disagreements(hostvars: HostVars, hosts: t.Sequence[str]) -> list[str]:
+    """Return what the container runtimes' networks of hosts differ in, of what has to be the same on all of them."""
+    seen = {host: (hostvars[host].get("cni_network") or {}).get("agreement") for host in hosts}
+    return disagreements({host: each for host, each in seen.items() if each})
+
+
 def probe_endpoints(probes: t.Sequence[t.Mapping[str, t.Any]], mtu: int) -> list[dict[str, t.Any]]:
     """Return the probe pods of a plan as endpoints for calico_veth."""
     return [{"name": probe["name"], "addresses": probe["addresses"], "mtu": mtu} for probe in probes]
@@ -208,7 +214,7 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "cluster": cluster,
-            "conflist": conflist,
+            "cni_disagreements": cni_disagreements,
             "inventory_resources": inventory_resources,
             "leaving": leaving,
             "node_addresses": node_addresses,

@@ -65,6 +65,28 @@ options:
         description: Version of the CNI specification.
         type: str
         default: 1.0.0
+      chain:
+        description: As O(podnet.calico.calico_cni_config#module:chain).
+        type: str
+        choices: [ptp, calico]
+        default: ptp
+      calico:
+        description: As O(podnet.calico.calico_cni_config#module:calico).
+        type: dict
+        default: {}
+      kubeconfig:
+        description: As O(podnet.calico.calico_cni_config#module:kubeconfig).
+        type: dict
+        default: {}
+      extra_plugins:
+        description: As O(podnet.calico.calico_cni_config#module:extra_plugins).
+        type: list
+        elements: dict
+        default: []
+      list_options:
+        description: As O(podnet.calico.calico_cni_config#module:list_options).
+        type: dict
+        default: {}
   nodes:
     description: Names of all nodes of the inventory; what the O(datastore) has of other nodes is stale.
     type: list
@@ -126,6 +148,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.cni import conflist
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import snapshot
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
@@ -137,6 +160,11 @@ CNI = {
     "config_dir": {"type": "path", "default": "/etc/cni/net.d"},
     "name": {"type": "str", "default": "podnet-calico"},
     "version": {"type": "str", "default": "1.0.0"},
+    "chain": {"type": "str", "choices": list(conflist.CHAINS), "default": "ptp"},
+    "calico": {"type": "dict", "default": {}},
+    "kubeconfig": {"type": "dict", "default": {}, "no_log": True},
+    "extra_plugins": {"type": "list", "elements": "dict", "default": []},
+    "list_options": {"type": "dict", "default": {}},
 }
 
 
@@ -152,6 +180,8 @@ def look(params: t.Mapping[str, t.Any]) -> t.Iterator[Finding]:
 
 def work(module: AnsibleModule) -> Outcome:
     """Report."""
+    described = module.params["cni"]
+    module.no_log_values.update(conflist.secrets([described["extra_plugins"], described["list_options"]]))
     return Outcome([], facts(list(look(module.params))))
 
 

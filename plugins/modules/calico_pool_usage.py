@@ -31,7 +31,7 @@ options:
   cni_lease_dir:
     description: Directory of the notes of C(host-local).
     type: path
-    default: /var/lib/cni/networks
+    default: /run/podnet-calico/cni
 """
 
 EXAMPLES = r"""
@@ -74,6 +74,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.cni import networks
+from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import LEASES
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import pods
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import home
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
@@ -105,7 +106,7 @@ def main() -> None:
     spec = {
         "cidrs": {"type": "list", "elements": "str", "required": True},
         "cni_config_dir": {"type": "path", "default": "/etc/cni/net.d"},
-        "cni_lease_dir": {"type": "path", "default": "/var/lib/cni/networks"},
+        "cni_lease_dir": {"type": "path", "default": LEASES},
     }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
 

@@ -20,6 +20,7 @@ Snapshot = t.Dict[str, t.Dict[str, t.Any]]
 FOLDERS: t.Final = (
     "etc",
     "var/lib/cni",
+    "run/podnet-calico",
     "run/podnet.calico",
     "run/netns",
     "usr/lib/sysctl.d",

@@ -128,11 +128,11 @@ VXLAN: dict[str, t.Callable[[str], Drift]] = {
     ),
     "network edited": lambda node: Drift(
         f"sed -i s/1450/1400/ {CONFLIST}",
-        {"Describe the network to the container runtime"},
+        {f"replace network {CONFLIST}"},
         {f"wrong network {CONFLIST}"},
     ),
     "network removed": lambda node: Drift(
-        f"rm {CONFLIST}", {"Describe the network to the container runtime"}, {f"missing network {CONFLIST}"}
+        f"rm {CONFLIST}", {f"create network {CONFLIST}"}, {f"missing network {CONFLIST}"}
     ),
     "name of the protocol": lambda node: Drift(
         f"echo 98 other >{PROTOS}", {"Name our routes' protocol for people who look at them"}, {f"wrong file {PROTOS}"}

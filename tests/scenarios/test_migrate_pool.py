@@ -83,7 +83,7 @@ def test_pods_move_to_a_new_pool_one_by_one(stage: Stage, encapsulation: str, si
     assert (waiting.changed, differences(before, take(stage))) == ([], [])
 
     box.delete()  # with the network's new description
-    assert stage.run("node1", f"test -e /var/lib/cni/networks/podnet-calico/{pods['node1']}").returncode
+    assert stage.run("node1", f"test -e /run/podnet-calico/cni/podnet-calico/{pods['node1']}").returncode
     stage.module("node2", "calico_veth", endpoints=[], exclusive=True)
     with Pings(stage, dict(zip(stage.names, addresses)), "new.pod") as through_end:
         stage.succeed("migrate_pool", "-e", "calico_pool=default-ipv4-ippool", inventory=both)

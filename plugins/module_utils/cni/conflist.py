@@ -1,39 +1,227 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The description of the network for the container runtime: a CNI configuration list (CNI specification 1.0.0)."""
+"""The description of the network for the container runtime: a CNI configuration list, of one of two chains of plugins.
+
+``ptp`` makes a veth pair per pod, and ``host-local`` hands out the addresses of the node's own blocks; a pod gets one
+address of each IP version. ``calico`` is Calico's own plugin with ``calico-ipam``. ``portmap`` and ``bandwidth`` serve
+the runtime's capabilities in both.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import json
+import re
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.cni import calico_options, spec
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 
-def conflist(cni: t.Mapping[str, t.Any], name: str, version: str, present: str = "") -> str:
-    """Return the configuration list as text; cni is the part "cni" of a NodePlan as data.
+CHAINS = ("ptp", "calico")
+# Where host-local notes addresses that are in use: gone with a boot, like the containers that have them.
+LEASES = "/run/podnet-calico/cni"
 
-    ptp makes a veth pair per pod and host-local hands out the addresses of the node's own blocks; a pod gets one
-    address of each IP version. portmap and bandwidth serve the runtime's capabilities. present: the text of a list
-    whose MTU is not exceeded, for as long as larger packets would not get through.
+_SECRET = re.compile(r"(?i)token|passw|secret|credential|private|(?:client|auth|api)_?key")
+_NAMES_A_FILE = re.compile(r"(?i)(?:file|path|dir)$")
+
+
+class Network(t.NamedTuple):
+    """What a network is made from.
+
+    ranges: networks (CIDR) that pods of the node get addresses of. mtu: of pods, in bytes. node: its name. calico:
+    options of the chain calico. extra: further plugins, as objects of the list; one of a type that is in the chain
+    replaces it. options: further keys of the list itself. kubeconfig: path of the file that is written for the chain
+    calico, or empty.
     """
-    families: dict[int, list[dict[str, str]]] = {}
-    for cidr in cni["ranges"]:
-        families.setdefault(ipaddress.ip_network(cidr).version, []).append({"subnet": cidr})
-    routes = [{"dst": {4: "0.0.0.0/0", 6: "::/0"}[version]} for version in sorted(families)]
-    ipam = {"type": "host-local", "ranges": [families[version] for version in sorted(families)], "routes": routes}
+
+    name: str
+    version: str
+    ranges: tuple[str, ...]
+    mtu: int
+    chain: str = "ptp"
+    node: str = ""
+    calico: t.Mapping[str, t.Any] = {}
+    extra: tuple[t.Mapping[str, t.Any], ...] = ()
+    options: t.Mapping[str, t.Any] = {}
+    kubeconfig: str = ""
+
+
+def build(network: Network) -> dict[str, t.Any]:
+    """Return the configuration list as data; raises InvalidInput with all that is wrong in what it is made from."""
+    problems: list[InvalidInput] = []
+    _check_ranges(network.ranges)
+    if network.chain == "calico":
+        first = _calico(network, problems)
+    else:
+        first = {"type": "ptp", "mtu": network.mtu, "ipMasq": False, "ipam": _host_local(network.ranges)}
     plugins = [
-        {"type": "ptp", "mtu": min(cni["mtu"], _mtu_in(present) or cni["mtu"]), "ipMasq": False, "ipam": ipam},
+        first,
         {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True},
         {"type": "bandwidth", "capabilities": {"bandwidth": True}},
     ]
-    return json.dumps({"cniVersion": version, "name": name, "plugins": plugins}, indent=2) + "\n"
+    for plugin in network.extra:
+        index = [each["type"] for each in plugins].index(plugin.get("type")) if _is_among(plugin, plugins[1:]) else None
+        if index is None:
+            plugins.append(dict(plugin))
+        else:
+            plugins[index] = dict(plugin)
+    made = {**network.options, "cniVersion": network.version, "name": network.name, "plugins": plugins}
+    if "plugins" in network.options or {"cniVersion", "name"} & {*network.options}:
+        remedy = "Use cni_spec_version, cni_network_name, cni_extra_plugins"
+        problems.append(
+            InvalidInput("cni_list_options: cniVersion, name and plugins are given otherwise", remedy=remedy)
+        )
+    raise_all([*problems, *spec.problems(made)])
+    return {key: made[key] for key in ("cniVersion", "name", *sorted(network.options), "plugins")}
 
 
-def _mtu_in(text: str) -> int | None:
+def _check_ranges(ranges: t.Sequence[str]) -> None:
+    for cidr in ranges:
+        try:
+            ipaddress.ip_network(cidr)
+        except ValueError as error:
+            raise InvalidInput(f"ranges: {error}", remedy="Write networks like 10.244.0.0/26") from error
+
+
+def _is_among(plugin: t.Mapping[str, t.Any], plugins: t.Sequence[t.Mapping[str, t.Any]]) -> bool:
+    return plugin.get("type") in [each.get("type") for each in plugins]
+
+
+def _calico(network: Network, problems: list[InvalidInput]) -> dict[str, t.Any]:
+    made = calico_options.plugin(
+        network.calico,
+        node=network.node,
+        ranges=network.ranges,
+        kubeconfig=network.kubeconfig,
+        problems=problems,
+    )
+    if network.version not in ("0.3.1", "0.4.0", calico_options.NEWEST):
+        message = f"CNI chain calico: Calico's plugin does not know version {network.version} of the CNI specification"
+        problems.append(InvalidInput(message, remedy=f"Set cni_spec_version to {calico_options.NEWEST}"))
+    ipam = made.pop("ipam")
+    if ipam["type"] == "host-local" and not {"subnet", "ranges"} & {*ipam}:
+        ipam = {**_host_local(network.ranges), **ipam}
+    return {**made, "mtu": network.mtu, "ipam": ipam}
+
+
+def _host_local(ranges: t.Sequence[str]) -> dict[str, t.Any]:
+    families: dict[int, list[dict[str, str]]] = {}
+    for cidr in ranges:
+        families.setdefault(ipaddress.ip_network(cidr).version, []).append({"subnet": cidr})
+    routes = [{"dst": {4: "0.0.0.0/0", 6: "::/0"}[version]} for version in sorted(families)]
+    rows = [families[version] for version in sorted(families)]
+    return {"type": "host-local", "dataDir": LEASES, "ranges": rows, "routes": routes}
+
+
+def render(network: t.Mapping[str, t.Any]) -> str:
+    """Return a configuration list as the text of its file."""
+    return json.dumps(network, indent=2) + "\n"
+
+
+def shown(text: str) -> str:
+    """Return the text of a list with a word in place of each secret that plugins of the user have in it."""
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return text
+    return render(_hidden(data)) if has_secrets(data) else text
+
+
+def has_secrets(value: t.Any) -> bool:
+    """Tell whether a list holds something that not everybody on the host may read."""
+    return bool(json.dumps(_hidden(value)) != json.dumps(value))
+
+
+def secrets(value: t.Any) -> t.Iterator[str]:
+    """Yield the secrets in plugins of the user."""
+    if isinstance(value, t.Mapping):
+        for key, item in value.items():
+            if _is_secret(key, item):
+                yield str(item)
+            else:
+                yield from secrets(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from secrets(item)
+
+
+def _is_secret(key: t.Any, value: t.Any) -> bool:
+    named = bool(_SECRET.search(str(key))) and not _NAMES_A_FILE.search(str(key))
+    return named and isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
+
+
+def _hidden(value: t.Any) -> t.Any:
+    if isinstance(value, t.Mapping):
+        return {key: "(hidden)" if _is_secret(key, item) else _hidden(item) for key, item in value.items()}
+    return [_hidden(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+class Agreement(t.NamedTuple):
+    """What has to be the same on all nodes: the MTU, and the list without what is a node's own.
+
+    parts: the list's values as JSON by their place, such as "ptp.ipMasq", without secrets. digest: of all of it.
+    """
+
+    mtu: int
+    digest: str
+    parts: dict[str, str]
+
+
+def agreement(network: t.Mapping[str, t.Any]) -> Agreement:
+    """Return what has to be the same on all nodes; a node's own are the ranges of its blocks, and its name."""
+    first, *others = network["plugins"]
+    ipam = {key: value for key, value in first["ipam"].items() if key not in ("ranges", "routes", "subnet")}
+    kubernetes = {key: value for key, value in first.get("kubernetes", {}).items() if key != "node_name"}
+    own = {"mtu", "nodename", "ipam", "kubernetes"}
+    rest = {key: value for key, value in first.items() if key not in own}
+    common = {**network, "plugins": [{**rest, "kubernetes": kubernetes, "ipam": ipam}, *others]}
+    text = json.dumps(common, sort_keys=True)
+    return Agreement(first["mtu"], hashlib.sha256(text.encode()).hexdigest()[:16], dict(_parts(_hidden(common), "")))
+
+
+def _parts(value: t.Any, place: str) -> t.Iterator[tuple[str, str]]:
+    """Yield place and JSON of each value that is no mapping; plugins have the place of their type."""
+    if isinstance(value, t.Mapping):
+        for key, item in value.items():
+            if key == "plugins" and not place:
+                yield "plugins", ", ".join(str(plugin["type"]) for plugin in item)
+                for plugin in item:
+                    yield from _parts(plugin, str(plugin["type"]))
+            else:
+                yield from _parts(item, f"{place}.{key}" if place else str(key))
+    else:
+        yield place, json.dumps(value, sort_keys=True)
+
+
+def disagreements(seen: t.Mapping[str, t.Mapping[str, t.Any]]) -> list[str]:
+    """Return what is not the same on all hosts, as lines with values and hosts; seen: Agreement as data by host."""
+    if len({(each["mtu"], each["digest"]) for each in seen.values()}) < 2:
+        return []
+    values: dict[str, dict[str, list[str]]] = {}
+    for host, each in seen.items():
+        for place, value in {**each["parts"], "mtu": str(each["mtu"])}.items():
+            values.setdefault(place, {}).setdefault(value, []).append(host)
+    for by_value in values.values():
+        missing = [host for host in seen if not any(host in hosts for hosts in by_value.values())]
+        if missing:
+            by_value["nothing"] = missing
+    lines = [
+        f"{place}: {'; '.join(f'{value} on {_named(hosts)}' for value, hosts in sorted(by_value.items()))}"
+        for place, by_value in sorted(values.items())
+        if len(by_value) > 1
+    ]
+    return lines or ["a secret in the list"]
+
+
+def _named(hosts: t.Sequence[str]) -> str:
+    return ", ".join(hosts) if len(hosts) < 6 else f"{', '.join(hosts[:4])} and {len(hosts) - 4} more"
+
+
+def mtu_of(network: t.Any) -> int | None:
     """Return the MTU of pods in a configuration list; None for none, and for what is no such list."""
     try:
-        plugins = json.loads(text)["plugins"]
-        return next((int(plugin["mtu"]) for plugin in plugins if plugin.get("mtu")), None)
+        return next((int(plugin["mtu"]) for plugin in network["plugins"] if plugin.get("mtu")), None)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -24,6 +24,8 @@ _WHY = {
     "blackhole": "packets to addresses without a pod would go round in a loop",
     "fdb": "without the right entry packets for a node are dropped, or sent to another host",
     "file": "what reads it at its next start, or after a reboot, goes by it",
+    "kubeconfig": "Calico's plugin does not reach the Kubernetes API, so that no pod gets a network",
+    "mode": "others on the host can read it, or the container runtime cannot",
     "nat": "packets of pods to the outside keep addresses that nobody there can answer",
     "neighbour": "without the right MAC packets for a node do not enter the tunnel, or are dropped at its other end",
     "network": "the container runtime takes the first file by name, so that pods get into another network, or none",

@@ -9,7 +9,7 @@ import os
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import compare
-from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import conflist
+from ansible_collections.podnet.calico.plugins.module_utils.cni import conflist, folder, network
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import (
     FOREIGN,
     STALE,
@@ -17,9 +17,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import 
     finding,
     of_change,
 )
-
-OURS = "10-podnet-calico.conflist"
-_READ_BY_RUNTIMES = (".conf", ".conflist", ".json")  # libcni/api.go: ConfFiles; the first by name is taken
 
 
 def of_files(wanted: t.Mapping[str, str], kind: str = "file") -> list[Finding]:
@@ -37,22 +34,31 @@ def _text(path: str) -> str | None:
         return None
 
 
-def of_networks(cni: t.Mapping[str, t.Any], folder: str, name: str, version: str) -> t.Iterator[Finding]:
-    """Yield what differs in our network of the container runtime, and networks of others that it takes before ours."""
-    wanted = conflist(cni, name, version) if cni["ranges"] else ""
-    if wanted:  # where every pool is disabled, the network stays as it was
-        yield from of_files({os.path.join(folder, OURS): wanted}, "network")
-    for other in _networks(folder):
-        path = os.path.join(folder, other)
+def of_networks(plan: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> t.Iterator[Finding]:
+    """Yield what differs in our network of the container runtime, and networks of others that it takes before ours.
+
+    options: how the network is described, as the option cni of calico_audit.
+    """
+    place = options["config_dir"]
+    described = conflist.Network(
+        name=options["name"],
+        version=options["version"],
+        ranges=tuple(plan["cni"]["ranges"]),
+        mtu=plan["cni"]["mtu"],
+        chain=options["chain"],
+        node=plan["node"],
+        calico=options["calico"],
+        extra=tuple(options["extra_plugins"]),
+        options=options["list_options"],
+    )
+    rivals = {rival.file for rival in folder.rivals(place, described.name)}
+    for other in folder.others(place):
+        path = os.path.join(place, other)
         if "podnet-calico" in other:
             yield finding(STALE, "network", path, "", "there", remedy="Remove the file")
-        elif wanted and other < OURS:
-            yield finding(FOREIGN, "network", path, f"nothing before {OURS}", "there")
-
-
-def _networks(folder: str) -> list[str]:
-    try:
-        names = sorted(os.listdir(folder))
-    except FileNotFoundError:
-        return []
-    return [name for name in names if name != OURS and name.endswith(_READ_BY_RUNTIMES)]
+        elif other in rivals and network.is_written(described):
+            yield finding(FOREIGN, "network", path, f"nothing before {folder.OURS}", "there")
+    outcome = network.ensure(
+        described, place, credentials=options["kubeconfig"], exclusive=False, at_most=False, check_mode=True
+    )
+    yield from map(of_change, outcome.changes)

@@ -20,7 +20,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import 
 
 def of_host(plan: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> t.Iterator[Finding]:
     """Yield every finding on this host; options: those of calico_audit."""
-    bind, cni = functools.partial, options["cni"]
+    bind = functools.partial
     bird = bind(audit_bird.of_bird, plan["bgp"], options["passwords"], options["bfd"], options["bird_service"])
     with Netlink() as netlink:
         looks: list[tuple[str, t.Callable[[], t.Iterable[Finding]]]] = [
@@ -31,7 +31,7 @@ def of_host(plan: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> t.It
             ("file", bind(audit_kernel.of_persisted, plan, options["checksum_offload"])),
             ("bird", bird),
             ("file", bind(audit_files.of_files, options["files"])),
-            ("network", bind(audit_files.of_networks, plan["cni"], cni["config_dir"], cni["name"], cni["version"])),
+            ("network", bind(audit_files.of_networks, plan, options["cni"])),
         ]
         for kind, look in looks:
             yield from guarded(kind, look)

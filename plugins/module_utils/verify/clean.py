@@ -31,6 +31,8 @@ _MADE = (
     "/etc/sysctl.d",
     "/etc/systemd/network",
     "/etc/systemd/networkd.conf.d",
+    "/run/podnet-calico/cni",
+    "/run/podnet-calico",
     "/run/podnet.calico/netns",
     "/run/podnet.calico",
 )

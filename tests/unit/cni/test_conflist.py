@@ -1,7 +1,7 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The CNI configuration list."""
+"""The CNI configuration list, of both chains; and what has to be the same on all nodes."""
 
 from __future__ import annotations
 
@@ -10,34 +10,126 @@ import typing as t
 
 import pytest
 
-from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import conflist
+from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import (
+    Network,
+    agreement,
+    build,
+    disagreements,
+    has_secrets,
+    mtu_of,
+    render,
+    secrets,
+    shown,
+)
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 
-CNI = {"ranges": ["10.244.0.0/26", "10.245.0.0/26", "fd00::/122"], "mtu": 1430}
+RANGES = ("10.244.0.0/26", "10.245.0.0/26", "fd00::/122")
+PTP = Network("podnet", "1.0.0", RANGES, 1430, node="node1")
+ETCD: dict[str, t.Any] = {"datastore_type": "etcdv3", "etcd_endpoints": "http://192.0.2.1:2379"}
+CALICO = PTP._replace(chain="calico", calico=ETCD)
+KUBERNETES = PTP._replace(chain="calico", kubeconfig="/etc/cni/net.d/podnet-calico-kubeconfig")
 
 
-def test_conflist(golden: t.Callable[[str, str], None]) -> None:
-    golden("cni/dual-stack.conflist", conflist(CNI, "podnet", "1.0.0"))
-
-
-def test_shape() -> None:
-    data = json.loads(conflist(CNI, "podnet", "1.0.0"))
-    assert (data["cniVersion"], data["name"]) == ("1.0.0", "podnet")
-    assert [plugin["type"] for plugin in data["plugins"]] == ["ptp", "portmap", "bandwidth"]
-    ptp = data["plugins"][0]
-    assert (ptp["mtu"], ptp["ipMasq"]) == (1430, False)
-    assert [[row["subnet"] for row in rows] for rows in ptp["ipam"]["ranges"]] == [
-        ["10.244.0.0/26", "10.245.0.0/26"],
-        ["fd00::/122"],
-    ]
-    assert ptp["ipam"]["routes"] == [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]
+@pytest.mark.parametrize(
+    ("name", "network"), [("dual-stack", PTP), ("calico-etcd", CALICO), ("calico-kubernetes", KUBERNETES)]
+)
+def test_lists(golden: t.Callable[[str, str], None], name: str, network: Network) -> None:
+    golden(f"cni/{name}.conflist", render(build(network)))
 
 
 def test_one_ip_version() -> None:
-    data = json.loads(conflist({"ranges": ["10.244.0.0/26"], "mtu": 1450}, "podnet", "0.4.0"))
-    assert data["plugins"][0]["ipam"]["routes"] == [{"dst": "0.0.0.0/0"}]
+    ipam = build(PTP._replace(ranges=("10.244.0.0/26",)))["plugins"][0]["ipam"]
+    assert ipam["routes"] == [{"dst": "0.0.0.0/0"}]
+    assert ipam["dataDir"] == "/run/podnet-calico/cni", "addresses in use are forgotten with a boot"
 
 
-@pytest.mark.parametrize(("present", "mtu"), [(1400, 1400), (1430, 1430), (1480, 1430), (None, 1430)])
-def test_an_mtu_that_does_not_exceed_the_present_one(present: int | None, mtu: int) -> None:
-    there = conflist({**CNI, "mtu": present}, "podnet", "1.0.0") if present else "none yet"
-    assert json.loads(conflist(CNI, "podnet", "1.0.0", there))["plugins"][0]["mtu"] == mtu
+def test_further_plugins_come_last_or_take_a_place() -> None:
+    tuning = {"type": "tuning", "sysctl": {"net.core.somaxconn": "500"}}
+    limit = {"type": "bandwidth", "ingressRate": 8000, "ingressBurst": 800}
+    made = build(PTP._replace(extra=(tuning, limit), options={"disableCheck": True}))
+    assert [plugin["type"] for plugin in made["plugins"]] == ["ptp", "portmap", "bandwidth", "tuning"]
+    assert (made["plugins"][2], made["plugins"][3]) == (limit, tuning)
+    assert list(made) == ["cniVersion", "name", "disableCheck", "plugins"]
+
+
+def test_calico_with_host_local_has_the_blocks_of_the_node() -> None:
+    made = build(CALICO._replace(calico={**ETCD, "ipam": {"type": "host-local"}}))["plugins"][0]["ipam"]
+    assert made == build(PTP)["plugins"][0]["ipam"]
+    kept = build(CALICO._replace(calico={**ETCD, "ipam": {"type": "host-local", "subnet": "usePodCidr"}}))
+    assert kept["plugins"][0]["ipam"] == {"type": "host-local", "subnet": "usePodCidr"}
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        (PTP._replace(ranges=("10.244.0.1/26",)), "has host bits set. Write networks like 10.244.0.0/26"),
+        (PTP._replace(name="a/b"), 'name "a/b" is no name of a network'),
+        (PTP._replace(extra=({"type": "../x"},)), 'plugins[3].type "../x" is no name of a program'),
+        (PTP._replace(options={"plugins": []}), "cniVersion, name and plugins are given otherwise"),
+        (CALICO._replace(version="1.1.0"), "does not know version 1.1.0 of the CNI specification"),
+    ],
+)
+def test_refusals(network: Network, message: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        build(network)
+    assert message in str(refused.value)
+
+
+def test_secrets_of_further_plugins_are_hidden() -> None:
+    extra = {"type": "guard", "auth": {"token": "t0p", "token_file": "/etc/token"}, "password": "pa55"}
+    text = render(build(PTP._replace(extra=(extra,))))
+    assert has_secrets(json.loads(text))
+    assert not has_secrets(build(CALICO)), "names of files are none"
+    assert "t0p" not in shown(text)
+    assert "pa55" not in shown(text)
+    assert "/etc/token" in shown(text)
+    assert sorted(secrets([extra])) == ["pa55", "t0p"]
+    assert "t0p" not in str(agreement(json.loads(text)))
+
+
+def agreed(*networks: Network) -> list[str]:
+    return disagreements({f"h{n}": agreement(build(network))._asdict() for n, network in enumerate(networks, 1)})
+
+
+def test_nodes_agree_but_for_ranges_and_names() -> None:
+    other = {"ranges": ("10.244.9.0/26",), "node": "node2"}
+    assert agreed(PTP, PTP._replace(**other)) == []
+    assert agreed(CALICO._replace(ranges=RANGES[:2]), CALICO._replace(**other)) == []
+    assert disagreements({}) == []
+
+
+@pytest.mark.parametrize(
+    ("networks", "lines"),
+    [
+        ((PTP, PTP, PTP._replace(mtu=1400)), ["mtu: 1400 on h3; 1430 on h1, h2"]),
+        ((PTP, PTP._replace(version="0.4.0")), ['cniVersion: "0.4.0" on h2; "1.0.0" on h1']),
+        (
+            (PTP, PTP._replace(extra=({"type": "tuning", "mtu": 9},))),
+            [
+                "plugins: ptp, portmap, bandwidth on h1; ptp, portmap, bandwidth, tuning on h2",
+                "tuning.mtu: 9 on h2; nothing on h1",
+                'tuning.type: "tuning" on h2; nothing on h1',
+            ],
+        ),
+        (
+            (CALICO, CALICO._replace(calico={**ETCD, "log_level": "debug"})),
+            ['calico.log_level: "debug" on h2; "info" on h1'],
+        ),
+        (
+            (
+                PTP._replace(extra=({"type": "guard", "token": "a"},)),
+                PTP._replace(extra=({"type": "guard", "token": "b"},)),
+            ),
+            ["a secret in the list"],
+        ),
+    ],
+)
+def test_what_nodes_differ_in_is_named(networks: tuple[Network, ...], lines: list[str]) -> None:
+    assert agreed(*networks) == lines
+
+
+@pytest.mark.parametrize(
+    ("value", "mtu"), [({"plugins": [{"mtu": 1400}]}, 1400), ({"plugins": [{}]}, None), (None, None), ([], None)]
+)
+def test_the_mtu_of_a_list(value: t.Any, mtu: int | None) -> None:
+    assert mtu_of(value) == mtu

@@ -8,18 +8,18 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import conflist
+from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import Network, build, render
 from ansible_collections.podnet.calico.plugins.module_utils.cni.networks import leases, ranges_within
 
 if t.TYPE_CHECKING:
     from pathlib import Path
 
-CNI = {"ranges": ["10.244.0.0/26", "10.245.0.0/26", "fd00::/122"], "mtu": 1430}
+PTP = Network("podnet", "1.0.0", ("10.244.0.0/26", "10.245.0.0/26", "fd00::/122"), 1430)
 
 
 def test_ranges_of_our_networks_alone(tmp_path: Path) -> None:
-    (tmp_path / "10-podnet-calico.conflist").write_text(conflist(CNI, "podnet", "1.0.0"))
-    (tmp_path / "20-other.conflist").write_text(conflist({**CNI, "ranges": ["10.244.0.64/26"]}, "other", "1.0.0"))
+    (tmp_path / "10-podnet-calico.conflist").write_text(render(build(PTP)))
+    (tmp_path / "20-other.conflist").write_text(render(build(PTP._replace(ranges=("10.244.0.64/26",)))))
     (tmp_path / "30-podnet-calico.conflist").write_text("no description")
     for cidr, found in {"10.244.0.0/16": ["10.244.0.0/26"], "fd00::/64": ["fd00::/122"], "10.9.0.0/16": []}.items():
         assert ranges_within(str(tmp_path), [ipaddress.ip_network(cidr)]) == found
