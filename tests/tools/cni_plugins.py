@@ -60,11 +60,15 @@ def version(plugins: Path) -> str:
     return shown.partition("+")[0].partition("-")[0]
 
 
-def pack(plugins: Path, archive: Path) -> str:
-    """Write plugins as a release archive (gzip, names as ./ptp, with two files that are none); return its sha256."""
+def pack(plugins: Path, archive: Path, names: t.Container[str] | None = None) -> str:
+    """Write plugins as a release archive (gzip, names as ./ptp, with two files that are none); return its sha256.
+
+    names: of those to take, if not all.
+    """
     with tarfile.open(archive, "w:gz", compresslevel=1) as tar:
         for path in sorted(plugins.iterdir()):
-            tar.add(path, f"./{path.name}", recursive=False)
+            if names is None or path.name in names:
+                tar.add(path, f"./{path.name}", recursive=False)
         for name in ("LICENSE", "README.md"):
             tar.add(HERE.parents[2] / name, f"./{name}", filter=_plain)
     return hashlib.sha256(archive.read_bytes()).hexdigest()

@@ -172,7 +172,8 @@ def unpack(path: str, folder: str) -> dict[str, str]:
             raise  # not what gzip and bzip2 say of their data
         reason = str(error).partition(":\n")[0]  # tarfile lists what each form of compression says
         raise InvalidInput(
-            f"unpack {path}: it is cut off or no archive ({reason})", remedy="Fetch it again, and take its checksum anew"
+            f"unpack {path}: it is cut off or no archive ({reason})",
+            remedy="Fetch it again, and take its checksum anew",
         ) from error
     if not found:
         raise _refused(path, "no plugin is in it")

@@ -79,6 +79,11 @@ def refuse_unwritable(folder: str, needed: int = 0) -> None:
     if not os.access(there, os.W_OK | os.X_OK):
         raise Unusable(f"put plugins into {folder}: {there} cannot be written to", remedy=_REMEDY)
     room = os.statvfs(there)
+    if room.f_flag & os.ST_NOEXEC:
+        raise Unusable(
+            f"put plugins into {folder}: its file system is mounted with noexec, so none of them would run",
+            remedy="Choose another directory as cni_bin_dir, or mount it without noexec",
+        )
     free = room.f_frsize * (room.f_bavail if os.geteuid() else room.f_bfree)
     if free < needed:
         raise Unusable(f"put plugins into {folder}: they have {needed} bytes, and {free} are free", remedy=_REMEDY)

@@ -17,7 +17,7 @@ _PATIENCE = 30  # seconds
 _REASONS = {
     errno.ENOEXEC: "it is made for another architecture than {machine}",
     errno.ENOENT: "the loader that it names is missing here: it is made for another C library",
-    errno.EACCES: "it may not be executed: is the file system mounted with noexec?",
+    errno.EACCES: "it may not be executed there",
 }
 
 
