@@ -28,7 +28,7 @@ import container_runtimes
 
 IMAGE: t.Final = "localhost/busybox:1"
 IMAGE_FILE: t.Final = "/run/busybox.tar"
-APPLETS: t.Final = ("cat", "dd", "echo", "httpd", "ip", "ls", "mkdir", "ping", "sh", "sleep", "true", "wget")
+APPLETS: t.Final = ("cat", "dd", "echo", "httpd", "ip", "ls", "mkdir", "ping", "sh", "sleep", "timeout", "true", "wget")
 FOREVER: t.Final = ("/bin/sleep", "1000000")
 PORT: t.Final = 8080
 # Serves "hello", and files of zeros in MiB that take no room.
@@ -368,11 +368,22 @@ def fetched(box: Box, url: str, seconds: float = 10.0) -> str:
     """Return what a container gets from a server, which may not listen yet."""
     deadline = time.monotonic() + seconds
     while True:
-        status, said = box.run("wget", "-q", "-T", "5", "-O", "-", url)
+        status, said = box.run("timeout", "5", "wget", "-q", "-O", "-", url)
         if status == 0:
             return said.strip()
         assert time.monotonic() < deadline, said
         time.sleep(0.1)
+
+
+def served(stage: Stage, node: str, url: str) -> bool:
+    """Tell whether a node itself, not a container, gets "hello" from a server."""
+    get = f"import urllib.request as r; print(r.urlopen('{url}', timeout=10).read())"
+    return "hello" in stage.ask(node, f'python3 -c "{get}"')
+
+
+def underlay(stage: Stage, node: str) -> str:
+    """Return a node's address on the network of the hosts."""
+    return stage.ask(node, "ip -4 -o addr show eth0").split()[3].partition("/")[0]
 
 
 def left(before: dict[str, t.Any], after: dict[str, t.Any]) -> list[str]:
