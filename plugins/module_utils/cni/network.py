@@ -63,7 +63,7 @@ def ensure(
     ]
     if exclusive:
         facts["rivals"] = []
-    return _apply(steps, facts, check_mode)
+    return _apply(config_dir, steps, facts, check_mode)
 
 
 def is_written(wanted: conflist.Network) -> bool:
@@ -90,15 +90,15 @@ def remove(name: str, config_dir: str, *, check_mode: bool) -> Outcome:
     leases = os.path.join(conflist.LEASES, name)
     if os.path.isdir(leases):
         steps.append((Change("folder", leases, before="there"), lambda: _remove_leases(leases)))
-    return _apply(steps, {"kept": kept}, check_mode)
+    return _apply(config_dir, steps, {"kept": kept}, check_mode)
 
 
-def _apply(steps: t.Sequence[Step], facts: dict[str, t.Any], check_mode: bool) -> Outcome:
+def _apply(config_dir: str, steps: t.Sequence[Step], facts: dict[str, t.Any], check_mode: bool) -> Outcome:
     try:
         for __, act in [] if check_mode else steps:
             act()
     except OSError as error:
-        message = f"change the container runtime's network: {error.filename or ''} {error.strerror}"
+        message = f"change the container runtime's network in {config_dir}: {error.strerror}"
         raise Conflict(message, remedy="Make the folder writable, or its disk less full, and run this again") from error
     return Outcome([change for change, __ in steps], facts)
 
