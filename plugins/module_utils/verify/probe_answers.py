@@ -1,0 +1,176 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The node that is probed: a process in the background notes what arrives and answers it, for a limited time."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import time
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.verify import probe_packets, probe_sockets
+from ansible_collections.podnet.calico.plugins.module_utils.verify.icmp import VXLAN_PORT
+
+_FOLDER = "/run"
+_POLL = 0.02
+_PATIENCE = 5.0
+_BACKLOG = 64
+
+
+class Answerer:
+    """Notes and answers the packets of one session, which only who knows its 8 bytes can send.
+
+    node: this node's IPv4 address. pod: the source of packets that look like a pod's. ports: TCP ports to listen on,
+    where nobody else does.
+    """
+
+    def __init__(self, session: bytes, node: str, pod: str, ports: t.Iterable[int]) -> None:
+        self._session, self._node, self._pod = session, node, pod
+        self._wire, self._let_in = probe_sockets.wire(), probe_sockets.let_in()
+        self._sender = probe_sockets.sender()
+        self._listeners = [opened for port in ports for opened in _listen(node, port)]
+        # Somebody has to be there, or the kernel tells the sender that nobody is.
+        self._bound = [opened for port in (probe_packets.PORT, VXLAN_PORT) for opened in _bind(node, port)]
+        self._known: set[tuple[str, str, int, bool]] = set()
+        self._arrived: dict[tuple[str, str], dict[str, int]] = {}
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """Return all sockets."""
+        return [self._sender, self._wire, *self._let_in, *self._listeners, *self._bound]
+
+    def run(self, deadline: float, ended: t.Callable[[], bool]) -> None:
+        """Answer until a time (time.monotonic) or an end."""
+        watched = [self._wire, *self._let_in, *self._listeners, *self._bound]
+        while time.monotonic() < deadline and not ended():
+            for opened in select.select(watched, [], [], 0.2)[0]:
+                if opened in self._listeners:
+                    opened.accept()[0].close()
+                elif opened in self._bound:
+                    opened.recv(65535)
+                else:
+                    self._take(opened)
+
+    def _take(self, opened: socket.socket) -> None:
+        from_wire = opened is self._wire
+        for probe in probe_sockets.packets(opened):
+            key = (probe.node, probe.kind, probe.number, from_wire)
+            if probe.session != self._session or probe.answer or key in self._known:
+                continue  # a bond and its ports, or a bridge and its ports, each show the same packet
+            self._known.add(key)
+            self._note(probe, from_wire)
+            if from_wire:
+                answer = probe._replace(node=self._node, size=probe_packets.SMALLEST, answer=True, intact=True)
+                with contextlib.suppress(OSError):  # the sender sees that no answer comes
+                    self._sender.sendto(probe_packets.build(answer, probe.node, self._pod), (probe.node, 0))
+
+    def _note(self, probe: probe_packets.Probe, from_wire: bool) -> None:
+        row = self._arrived.setdefault((probe.node, probe.kind), dict.fromkeys(("wire", "let_in", "damaged"), 0))
+        row["wire" if from_wire else "let_in"] += 1
+        row["damaged"] += from_wire and not probe.intact
+
+    def arrivals(self) -> list[dict[str, t.Any]]:
+        """Return by node and kind how many came on the "wire", were "let_in", and were "damaged" on the way."""
+        return [{"node": node, "kind": kind, **row} for (node, kind), row in sorted(self._arrived.items())]
+
+
+def _listen(address: str, port: int) -> list[socket.socket]:
+    """Return a listening socket, none where somebody listens already, who answers as well."""
+    opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        opened.bind((address, port))
+    except OSError:
+        opened.close()
+        return []
+    opened.listen(_BACKLOG)
+    return [opened]
+
+
+def _bind(address: str, port: int) -> list[socket.socket]:
+    opened = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        opened.bind((address, port))
+    except OSError:  # the kernel's own VXLAN has it
+        opened.close()
+        return []
+    return [opened]
+
+
+def start(session: str, node: str, pod: str, ports: t.Iterable[int], seconds: float) -> None:
+    """Answer in the background, for some seconds or until collect is called; raises KernelError without the rights."""
+    answerer = Answerer(bytes.fromhex(session), node, pod, ports)
+    deadline = time.monotonic() + seconds
+    if os.fork():
+        return
+    status = 1
+    try:  # whatever happens, the child must not come back to the module
+        os.setsid()
+        _let_go(answerer.sockets)
+        if os.fork():
+            os._exit(0)
+        _stay(answerer, f"{session}-{node}", deadline)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def _let_go(kept: t.Iterable[socket.socket]) -> None:
+    """Close all files but some sockets: whoever started the module waits until nobody has its output open."""
+    numbers = {opened.fileno() for opened in kept}
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in numbers:
+            with contextlib.suppress(OSError):  # the one by which the folder was read
+                os.close(int(name))
+    for __ in range(3):
+        os.open(os.devnull, os.O_RDWR)
+
+
+def _stay(answerer: Answerer, name: str, deadline: float) -> None:
+    asked: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
+    _write(_path(name, "pid"), str(os.getpid()))
+    try:
+        answerer.run(deadline, lambda: bool(asked))
+        if asked:
+            _write(_path(name, "json"), json.dumps(answerer.arrivals()))
+    finally:
+        os.unlink(_path(name, "pid"))
+
+
+def collect(session: str, node: str) -> list[dict[str, t.Any]]:
+    """End the answers of a session and return what arrived; raises InvalidInput if nothing answers in this session."""
+    name = f"{session}-{node}"
+    try:
+        with open(_path(name, "pid")) as file:
+            os.kill(int(file.read()), signal.SIGTERM)
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise InvalidInput(
+            f"collect what arrived in session {session}: nothing answers in it",
+            remedy="Call the module with state=listening before, with more seconds if the probe took longer",
+        ) from error
+    result = _path(name, "json")
+    deadline = time.monotonic() + _PATIENCE
+    while os.path.exists(_path(name, "pid")) and time.monotonic() < deadline:
+        time.sleep(_POLL)
+    with open(result) as file:
+        arrived: list[dict[str, t.Any]] = json.load(file)
+    os.unlink(result)
+    return arrived
+
+
+def _path(name: str, suffix: str) -> str:
+    return os.path.join(_FOLDER, f"podnet-calico-probe-{name}.{suffix}")
+
+
+def _write(path: str, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)

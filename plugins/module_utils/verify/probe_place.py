@@ -1,0 +1,71 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a node stands on the underlay: its address towards the others, and the device that carries it; reads only."""
+
+from __future__ import annotations
+
+import socket
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import links, wire
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
+
+_DISCARD = 9  # a port to connect a UDP socket to, by which nothing is sent
+
+
+class Place(t.NamedTuple):
+    """An IPv4 address with its prefix length, the name of its device and the device's MTU in bytes."""
+
+    address: str
+    device: str
+    mtu: int
+
+
+def own_place(address: str | None, towards: t.Iterable[str]) -> Place:
+    """Return the place of an address, or of the source address of what is sent to the first of some other hosts.
+
+    towards: names or addresses, that of this host may be among them. Raises InvalidInput where there is none.
+    """
+    places = _places()
+    if address:
+        plain = address.partition("/")[0]
+        if plain not in places:
+            here = ", ".join(places) or "none"
+            raise InvalidInput(f"address: {plain} is no IPv4 address of this host", remedy=f"It has {here}")
+        return places[plain]
+    for other in towards:
+        source, target = _source(other)
+        if source in places and target not in places:
+            return places[source]
+    raise InvalidInput("address: no other node can be reached by a route", remedy="Give address, or mend the routes")
+
+
+def mtu_towards(target: str) -> int:
+    """Return the MTU in bytes of the device that sends to an address; raises InvalidInput without a route."""
+    return own_place(None, [target]).mtu
+
+
+def _source(other: str) -> tuple[str, str]:
+    """Return the source address of what is sent to a host, and the host's address; empty where there is no way."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        try:
+            opened.connect((other, _DISCARD))
+        except OSError:
+            return "", ""
+        return str(opened.getsockname()[0]), str(opened.getpeername()[0])
+
+
+def _places() -> dict[str, Place]:
+    with Netlink() as netlink:
+        devices = {link.index: link for link in links.links(netlink)}
+        bodies = netlink.dump(wire.RTM_GETADDR, wire.IFADDR.pack(socket.AF_INET, 0, 0, 0, 0))
+    found = {}
+    for body in bodies:
+        family, length, __, __, index = wire.IFADDR.unpack_from(body)
+        local = wire.attributes(body, wire.IFADDR.size).get(wire.IFA_LOCAL)
+        if family == socket.AF_INET and local and index in devices:
+            address = wire.address_text(local)
+            found[address] = Place(f"{address}/{length}", devices[index].name, devices[index].mtu)
+    return found

@@ -1,0 +1,157 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The node that probes: asks all others at once what gets through to them and how large it may be."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import select
+import socket
+import time
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.verify import probe_packets, probe_sockets
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_search import Search
+
+ATTEMPTS = 3  # of the first packet of a kind, so that one that is lost on the way is no finding
+PACKETS = 50  # to one node, with the answers from it: both directions of a pair are 100 at most
+
+Question = t.Tuple[str, str]  # a target's address, a kind of packet
+
+
+@dataclasses.dataclass
+class Target:
+    """A node that is asked: name, IPv4 address, MTU of the device that leads to it; and what came of it.
+
+    rtt: seconds by kind that was answered. largest: bytes of the IP packet on the underlay. tcp: state by port.
+    """
+
+    name: str
+    address: str
+    mtu: int
+    packets: int = 0
+    rtt: dict[str, float] = dataclasses.field(default_factory=dict)
+    largest: dict[str, int] = dataclasses.field(default_factory=dict)
+    tcp: dict[int, str] = dataclasses.field(default_factory=dict)
+
+    def result(self) -> dict[str, t.Any]:
+        """Return the outcome as data; rtt_ms in milliseconds, largest in bytes, both None without an answer."""
+        kinds = {
+            kind: {
+                "answered": kind in self.rtt,
+                "rtt_ms": round(self.rtt[kind] * 1000, 3) if kind in self.rtt else None,
+                "largest": self.largest.get(kind),
+            }
+            for kind in probe_packets.KINDS
+        }
+        facts = {"target": self.name, "address": self.address, "mtu": self.mtu, "packets": self.packets}
+        return {**facts, "kinds": kinds, "tcp": {str(port): state for port, state in sorted(self.tcp.items())}}
+
+
+class Asker:
+    """Asks from one node. session: 8 bytes. node: its IPv4 address. pod: the source of what looks like a pod's.
+
+    timeout: seconds that an answer may take.
+    """
+
+    def __init__(self, session: bytes, node: str, pod: str, timeout: float) -> None:
+        self._session, self._node, self._pod, self._timeout = session, node, pod, timeout
+        self._wire, self._sender = probe_sockets.wire(), probe_sockets.sender()
+        self._number = 0
+
+    def ask(self, targets: t.Sequence[Target], ports: t.Sequence[int]) -> None:
+        """Fill in what gets through to the targets, how large it may be, and which TCP ports answer."""
+        by_address = {target.address: target for target in targets}
+        left = [(address, kind) for address in by_address for kind in probe_packets.KINDS]
+        for __ in range(ATTEMPTS):
+            times = self._round(dict.fromkeys(left, probe_packets.SMALLEST), by_address)
+            for (address, kind), seconds in times.items():
+                by_address[address].rtt[kind] = seconds
+            left = [question for question in left if question not in times]
+        # What is the largest plain packet is tried first with the others, and mostly is the largest of theirs.
+        self._measure(by_address, ("plain",))
+        self._measure(by_address, ("ipip", "vxlan"))
+        _connect(by_address, ports, self._node, self._timeout * ATTEMPTS)
+
+    def _measure(self, targets: t.Mapping[str, Target], kinds: t.Sequence[str]) -> None:
+        searches = {
+            (address, kind): Search(probe_packets.SMALLEST, target.mtu, target.largest.get("plain"))
+            for address, target in targets.items()
+            for kind in kinds
+            if kind in target.rtt
+        }
+        live = {question: search.size for question, search in searches.items() if search.size is not None}
+        while live:
+            times = self._round(live, targets)
+            for question in live:
+                searches[question].answer(question in times)
+            within = {address for address, target in targets.items() if target.packets <= PACKETS - 2 * len(kinds)}
+            sizes = {question: searches[question].size for question in live if question[0] in within}
+            live = {question: size for question, size in sizes.items() if size is not None}
+        for (address, kind), search in searches.items():
+            targets[address].largest[kind] = search.found
+
+    def _round(self, questions: t.Mapping[Question, int], targets: t.Mapping[str, Target]) -> dict[Question, float]:
+        """Send one packet of a size (bytes) for each question; return the seconds until the answers that came."""
+        sent: dict[int, tuple[Question, float]] = {}
+        for question, size in questions.items():
+            address, kind = question
+            self._number += 1
+            probe = probe_packets.Probe(kind, self._session, self._node, self._number, size)
+            targets[address].packets += 1
+            sent[self._number] = question, time.monotonic()
+            try:
+                self._sender.sendto(probe_packets.build(probe, address, self._pod), (address, 0))
+            except OSError as error:
+                # The device takes no packet of this size, there is no route, or the own firewall refuses.
+                if error.errno not in (
+                    errno.EMSGSIZE,
+                    errno.ENETUNREACH,
+                    errno.EHOSTUNREACH,
+                    errno.EPERM,
+                    errno.EINVAL,
+                ):
+                    raise
+                del sent[self._number]
+        return self._answers(sent, targets)
+
+    def _answers(
+        self, sent: dict[int, tuple[Question, float]], targets: t.Mapping[str, Target]
+    ) -> dict[Question, float]:
+        times: dict[Question, float] = {}
+        deadline = time.monotonic() + self._timeout
+        while sent and time.monotonic() < deadline:
+            select.select([self._wire], [], [], max(0.0, deadline - time.monotonic()))
+            for probe in probe_sockets.packets(self._wire):
+                question, began = sent.get(probe.number, (("", ""), 0.0))
+                if not probe.answer or probe.session != self._session or question != (probe.node, probe.kind):
+                    continue
+                del sent[probe.number]
+                targets[probe.node].packets += 1
+                times[question] = time.monotonic() - began
+        return times
+
+
+def _connect(targets: t.Mapping[str, Target], ports: t.Sequence[int], node: str, timeout: float) -> None:
+    """Note for each port whether a connection to a target is "open", "refused", or "silent" for some seconds."""
+    waiting: dict[socket.socket, tuple[Target, int]] = {}
+    for target in targets.values():
+        for port in ports:
+            opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            opened.bind((node, 0))
+            opened.setblocking(False)
+            opened.connect_ex((target.address, port))
+            waiting[opened] = target, port
+            target.tcp[port] = "silent"
+    deadline = time.monotonic() + timeout
+    while waiting and time.monotonic() < deadline:
+        for opened in select.select([], list(waiting), [], max(0.0, deadline - time.monotonic()))[1]:
+            target, port = waiting.pop(opened)
+            code = opened.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            unanswered = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT)
+            target.tcp[port] = "open" if not code else "silent" if code in unanswered else "refused"
+            opened.close()
+    for opened in waiting:
+        opened.close()

@@ -1,0 +1,41 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The largest packet that passes, by halving: which size to try next; pure."""
+
+from __future__ import annotations
+
+_TRIES = 2  # of a size, so that one packet that is lost on the way does not make the path narrower
+
+
+class Search:
+    """Finds the largest size (bytes) that passes between one that does and an upper bound.
+
+    passes: a size that passes. most: none above it can. guess: what to try after `most`, if it lies between.
+    """
+
+    def __init__(self, passes: int, most: int, guess: int | None = None) -> None:
+        self.found = passes
+        self._least_failing = max(passes, most) + 1
+        self._guess = guess if guess is not None and passes < guess < most else None
+        self._failures = 0
+        self.size: int | None = None
+        self._aim(most)
+
+    def answer(self, passed: bool) -> None:
+        """Take in whether a packet of `size` came through, and set `size` to the next one, None at the end."""
+        if self.size is None:
+            return
+        if not passed:
+            self._failures += 1
+            if self._failures < _TRIES:
+                return
+            self._least_failing = self.size
+        else:
+            self.found = self.size
+        guess, self._guess = self._guess, None
+        self._aim((self.found + self._least_failing) // 2 if guess is None else guess)
+
+    def _aim(self, size: int) -> None:
+        self._failures = 0
+        self.size = size if self.found < size < self._least_failing else None

@@ -1,0 +1,254 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a probe of all pairs says: which modes work and how large pods' packets may be, what stands in the way; pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import natural
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_packets import PORT
+
+Row = t.Dict[str, t.Any]
+Pair = t.Tuple[str, str]
+
+WORDS = {
+    "plain": f"UDP {PORT} from a node's address",
+    "pod": "packets whose source is a pod's address",
+    "ipip": "IP protocol 4",
+    "vxlan": "VXLAN (UDP 4789)",
+}
+_REMEDIES = {
+    "plain": f"Without it nothing can be said of pods' addresses: let UDP {PORT} pass while you probe",
+    "pod": (
+        "On AWS switch off the check of source and destination, on OpenStack allow the pools as address pairs, "
+        "on Google Cloud allow IP forwarding; or take a mode that encapsulates between all nodes"
+    ),
+    "ipip": "Let IP protocol 4 (not a TCP or UDP port) pass between the nodes; Azure never does",
+    "vxlan": "Let UDP 4789 pass between the nodes; VMware's NSX takes packets to this port for its own",
+}
+# Bytes that a mode's encapsulation takes, and by which kinds packets go within a subnet and between subnets.
+_MODES = {
+    "VXLANCrossSubnet": (50, "pod", "vxlan"),
+    "IPIPCrossSubnet": (20, "pod", "ipip"),
+    "VXLAN": (50, "vxlan", "vxlan"),
+    "IPIP": (20, "ipip", "ipip"),
+    "None": (0, "pod", "pod"),
+}
+_LISTED = 4
+
+
+class Wire:
+    """What was asked and what arrived.
+
+    nodes: name to "address" with prefix length. asked: name to the results of calico_probe with state=asking.
+    arrived: name to its arrivals, of state=absent.
+    """
+
+    def __init__(
+        self,
+        nodes: t.Mapping[str, str],
+        asked: t.Mapping[str, t.Sequence[Row]],
+        arrived: t.Mapping[str, t.Sequence[Row]],
+    ) -> None:
+        self.names = sorted(nodes, key=natural)
+        self._subnets = {name: ipaddress.ip_interface(address).network for name, address in nodes.items()}
+        named = {str(ipaddress.ip_interface(address).ip): name for name, address in nodes.items()}
+        self.rows = {(source, row["target"]): row for source, rows in asked.items() for row in rows}
+        self._arrived = {
+            (named[row["node"]], target, row["kind"]): row
+            for target, rows in arrived.items()
+            for row in rows
+            if row["node"] in named
+        }
+        self.pairs = [pair for pair in itertools.permutations(self.names, 2) if pair in self.rows]
+
+    def within(self, pair: Pair) -> bool:
+        """Tell whether both nodes are in one subnet."""
+        return self._subnets[pair[0]] == self._subnets[pair[1]]
+
+    def subnets(self, pairs: t.Iterable[Pair]) -> list[str]:
+        """Return the subnets of the nodes of some pairs."""
+        return sorted({str(self._subnets[name]) for pair in pairs for name in pair})
+
+    def count(self, pair: Pair, kind: str, where: str) -> int:
+        """Return how many packets arrived: on the "wire", "let_in" by the firewall, or "damaged"."""
+        row = self._arrived.get((*pair, kind))
+        return int(row[where]) if row else 0
+
+    def passes(self, pair: Pair, kind: str) -> bool:
+        """Tell whether packets of a kind arrive and are let in and whole."""
+        return self.count(pair, kind, "let_in") > 0 and not self.count(pair, kind, "damaged")
+
+    def largest(self, pair: Pair, kind: str) -> int | None:
+        """Return the largest packet on the underlay in bytes; None where nothing was answered."""
+        size: int | None = self.rows[pair]["kinds"]["plain" if kind == "pod" else kind]["largest"]
+        return size
+
+
+def judge(wire: Wire, wanted: t.Sequence[str] = (), mtu: int = 0) -> dict[str, t.Any]:
+    """Return findings, what is known of each mode, the recommended one, whether what is wanted works, and all as lines.
+
+    wanted: modes in use or planned, whose obstacles are errors; those of other modes are for information. mtu: what
+    pods get, in bytes, if that is not what the interfaces leave them.
+    """
+    modes = {mode: _mode(wire, mode) for mode in _MODES}
+    works = [mode for mode in _MODES if modes[mode]["works"]]
+    recommended = {"encapsulation": works[0], "mtu": modes[works[0]]["mtu"]} if works else None
+    needed = {kind for mode in wanted for kind in _MODES[mode][1:]}
+    fits = bool(mtu) and all(mtu <= (modes[mode]["mtu"] or 0) for mode in wanted)
+    findings = [*_lost(wire), *_narrow(wire), *_closed(wire)]
+    for finding in findings:
+        error = finding["kind"] in needed or (finding["kind"] == "mtu" and not fits)
+        finding["severity"] = "error" if error else "information"
+    broken = [
+        f"{mode} does not get through: {'; '.join(modes[mode]['because'])}"
+        for mode in wanted
+        if not modes[mode]["works"]
+    ]
+    broken += [finding["what"] for finding in findings if finding["kind"] == "mtu" and finding["severity"] == "error"]
+    advice = (
+        f"Recommended: {recommended['encapsulation']} with an MTU of {recommended['mtu']}"
+        if recommended
+        else "No mode gets through"
+    )
+    return {
+        "ok": not broken,
+        "findings": findings,
+        "modes": modes,
+        "recommended": recommended,
+        "failure": f"{'; '.join(broken)}. {advice}" if broken else "",
+        "lines": [*table(wire).splitlines(), *_said(findings, modes), advice],
+        "packets": max((_of_pair(wire, pair) for pair in wire.pairs), default=0),
+    }
+
+
+def _said(findings: t.Sequence[Row], modes: t.Mapping[str, Row]) -> t.Iterator[str]:
+    """Yield findings with their remedies, errors first, then what is known of the modes."""
+    for finding in sorted(findings, key=lambda finding: bool(finding["severity"] != "error")):
+        yield f"{finding['severity']}: {finding['what']}. {finding['remedy']}"
+    for mode, known in modes.items():
+        yield f"{mode}: " + (
+            f"gets through, MTU {known['mtu']}" if known["works"] else f"no: {'; '.join(known['because'])}"
+        )
+
+
+def _of_pair(wire: Wire, pair: Pair) -> int:
+    back = wire.rows.get((pair[1], pair[0]))
+    return int(wire.rows[pair]["packets"]) + (int(back["packets"]) if back else 0)
+
+
+def _mode(wire: Wire, mode: str) -> dict[str, t.Any]:
+    """Return whether a mode works between all pairs, the MTU of its pods in bytes, and what stands in its way."""
+    overhead, near, far = _MODES[mode]
+    between = [pair for pair in wire.pairs if not wire.within(pair)]
+    used = [(pair, near if wire.within(pair) else far) for pair in wire.pairs]
+    # A mode that encapsulates between subnets is no good for nodes of one if its packets do not even pass there.
+    trial = [] if between or far == near else [(pair, far) for pair in wire.pairs]
+    blocked = [(pair, kind) for pair, kind in (*used, *trial) if not wire.passes(pair, kind)]
+    sizes = [size for pair, kind in (*used, *trial) if (size := wire.largest(pair, kind)) is not None]
+    because = [
+        f"{WORDS[kind]}: {scope(wire, [pair for pair, name in blocked if name == kind])}"
+        for kind in dict.fromkeys(kind for __, kind in blocked)
+    ]
+    if mode == "None" and between:
+        because.append("between subnets it needs routers that know the blocks of pods, which a probe cannot tell")
+    return {
+        "works": not because and bool(wire.pairs),
+        "mtu": min(sizes) - overhead if sizes else None,
+        "because": because,
+    }
+
+
+def _lost(wire: Wire) -> t.Iterator[Row]:
+    """Yield what does not arrive, is damaged, or is kept out by a host's own firewall."""
+    for kind, words in WORDS.items():
+        absent = [pair for pair in wire.pairs if not wire.count(pair, kind, "wire")]
+        if kind == "pod":  # where not even plain ones get through, it is not the source's fault
+            absent = [pair for pair in absent if wire.count(pair, "plain", "wire")]
+        if absent:
+            yield _finding(kind, f"{words} is lost {scope(wire, absent)}", absent, _REMEDIES[kind])
+        damaged = [pair for pair in wire.pairs if wire.count(pair, kind, "damaged")]
+        if damaged:
+            what = f"{words} arrives with other bytes than were sent {scope(wire, damaged)}"
+            yield _finding(
+                kind, what, damaged, "Look at the checksum offload of network cards and hypervisors on the way"
+            )
+        kept = {
+            pair[1] for pair in wire.pairs if wire.count(pair, kind, "wire") and not wire.count(pair, kind, "let_in")
+        }
+        for node in sorted(kept, key=natural):
+            pairs = [pair for pair in wire.pairs if pair[1] == node]
+            what = f"{words} arrives at {node}, but its own firewall or rp_filter drops it"
+            yield _finding(kind, what, pairs, f"Let it in on {node} from the addresses of the other nodes")
+
+
+def _narrow(wire: Wire) -> t.Iterator[Row]:
+    """Yield paths that carry less than the devices at both ends say."""
+    for kind in ("plain", "ipip", "vxlan"):
+        found: dict[tuple[int, int], list[Pair]] = {}
+        for pair in wire.pairs:
+            size, mtu = wire.largest(pair, kind), wire.rows[pair]["mtu"]
+            if size is not None and size < mtu and (kind == "plain" or size != wire.largest(pair, "plain")):
+                found.setdefault((size, mtu), []).append(pair)
+        for (size, mtu), pairs in sorted(found.items()):
+            what = f"{WORDS[kind]} passes up to {size} bytes only {scope(wire, pairs)}; the interfaces say {mtu}"
+            yield _finding("mtu", what, pairs, "Set calico_mtu to what is recommended, or mend the path")
+
+
+def _closed(wire: Wire) -> t.Iterator[Row]:
+    """Yield TCP ports to which connections do not come about."""
+    found: dict[tuple[str, str], list[Pair]] = {}
+    for pair in wire.pairs:
+        for port, state in wire.rows[pair]["tcp"].items():
+            if state != "open":
+                found.setdefault((port, state), []).append(pair)
+    for (port, state), pairs in sorted(found.items()):
+        what = f"TCP {port} is {state} {scope(wire, pairs)}"
+        yield _finding("tcp", what, pairs, f"Let TCP {port} pass between the nodes")
+
+
+def _finding(kind: str, what: str, pairs: t.Sequence[Pair], remedy: str) -> Row:
+    return {"kind": kind, "what": what, "pairs": [" -> ".join(pair) for pair in pairs], "remedy": remedy}
+
+
+def scope(wire: Wire, pairs: t.Sequence[Pair]) -> str:
+    """Return pairs in words: all, those between subnets, those of one node, or the first few by name."""
+    wanted = set(pairs)
+    if wanted == set(wire.pairs):
+        return "between all nodes"
+    between = {pair for pair in wire.pairs if not wire.within(pair)}
+    if wanted == between:
+        return f"between the subnets {' and '.join(wire.subnets(pairs))}"
+    if wanted == set(wire.pairs) - between:
+        return "within each subnet"
+    for node in wire.names:
+        for text, part in (
+            ("to", {p for p in wire.pairs if p[1] == node}),
+            ("from", {p for p in wire.pairs if p[0] == node}),
+        ):
+            if wanted == part:
+                return f"{text} {node}"
+        if wanted == {pair for pair in wire.pairs if node in pair}:
+            return f"to and from {node}"
+    listed = ", ".join(" -> ".join(pair) for pair in pairs[:_LISTED])
+    return f"{listed}{f' and {len(pairs) - _LISTED} more' if len(pairs) > _LISTED else ''}"
+
+
+def table(wire: Wire) -> str:
+    """Return a table of what passes from row to column, and the largest packet in bytes."""
+    letters = (("pod", "d"), ("ipip", "i"), ("vxlan", "v"))
+    cells = {}
+    for pair in wire.pairs:
+        passing = "".join(letter if wire.passes(pair, kind) else "-" for kind, letter in letters)
+        cells[pair] = f"{passing} {wire.largest(pair, 'plain') or '?'}"
+    width = max([len(name) for name in wire.names] + [len(cell) for cell in cells.values()], default=0)
+    lines = ["from row to column: d direct, i IPIP, v VXLAN, - lost; bytes of the largest packet"]
+    lines.append("  ".join([" " * width, *(name.ljust(width) for name in wire.names)]).rstrip())
+    for source in wire.names:
+        row = (cells.get((source, target), ".") for target in wire.names)
+        lines.append("  ".join([source.ljust(width), *(cell.ljust(width) for cell in row)]).rstrip())
+    return "\n".join(lines)

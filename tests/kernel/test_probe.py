@@ -1,0 +1,240 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A probe between three nodes on a bridge that behaves like the networks that break Calico."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import os
+import subprocess
+import typing as t
+
+import pytest
+
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_packets import KINDS
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_verdict import Wire, judge
+from ansible_collections.podnet.calico.tests.kernel.net import PYTHONS, Modules, Namespace, Result, debian_site
+
+PEERS = range(3)
+MTU = 1500
+
+
+def name(peer: int) -> str:
+    """Return the name of a node."""
+    return f"node{peer + 1}"
+
+
+def address(peer: int) -> str:
+    """Return the underlay address of a node."""
+    return f"192.0.2.{11 + peer}"
+
+
+class Network:
+    """Three nodes, the bridge between them, and a Python for each, so that all probe at the same time."""
+
+    def __init__(self, new_namespace: t.Callable[[str], Namespace], servers: list[Modules]) -> None:
+        self.bridge = new_namespace("bridge")
+        self.nodes = [new_namespace(name(peer)) for peer in PEERS]
+        self._servers = servers
+        self.session = os.urandom(8).hex()
+        self.bridge.batch("link add br0 type bridge", "link set br0 up")
+        for peer, node in enumerate(self.nodes):
+            node.ip(f"link add eth0 mtu {MTU} type veth peer name p{peer} mtu {MTU} netns {self.bridge.path}")
+            node.batch("link set eth0 up", f"addr add {address(peer)}/24 dev eth0")
+            self.bridge.batch(f"link set p{peer} master br0 up")
+
+    def filtered(self, rule: str) -> None:
+        """Have the bridge drop what a rule of nftables matches."""
+        self._nft(self.bridge, "bridge", "forward", rule)
+
+    def firewall(self, peer: int, rule: str) -> None:
+        """Have a node drop what a rule matches."""
+        self._nft(self.nodes[peer], "inet", "input", rule)
+
+    @staticmethod
+    def _nft(where: Namespace, family: str, hook: str, rule: str) -> None:
+        chain = f"table {family} t {{ chain c {{ type filter hook {hook} priority 0; {rule}; }}\n}}\n"
+        subprocess.run(["nsenter", f"--net={where.path}", "nft", "-f", "-"], input=chain, text=True, check=True)
+
+    def call(self, state: str, **options: t.Any) -> list[Result]:
+        """Run the module on all nodes at the same time; a function as an option is called with the node's number."""
+
+        def one(peer: int) -> Result:
+            given = {key: value(peer) if callable(value) else value for key, value in options.items()}
+            params = {"state": state, "session": self.session, "address": address(peer), **given}
+            return self._servers[peer].run(self.nodes[peer].path, "calico_probe", params)
+
+        with concurrent.futures.ThreadPoolExecutor(len(PEERS)) as pool:
+            return list(pool.map(one, PEERS))
+
+    def probe(self, wanted: t.Sequence[str] = ("VXLAN",), timeout: float = 0.5) -> dict[str, t.Any]:
+        """Probe all pairs and judge."""
+        self.call("listening", pod_address="10.244.0.0")
+        asked = self.call("asking", pod_address="10.244.0.0", nodes=others, timeout=timeout)
+        arrived = self.call("absent")
+        verdict = judge(
+            Wire(
+                {name(peer): f"{address(peer)}/24" for peer in PEERS},
+                {name(peer): asked[peer]["results"] for peer in PEERS},
+                {name(peer): arrived[peer]["arrivals"] for peer in PEERS},
+            ),
+            wanted,
+        )
+        assert verdict["packets"] <= 100
+        return verdict
+
+
+def others(peer: int) -> list[Result]:
+    """Return the nodes that a node asks."""
+    return [{"name": name(other), "address": address(other)} for other in PEERS if other != peer]
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[list[Modules]]:
+    """Have a Python for each node; a probe needs no pyroute2, and none of both lines of it is loaded."""
+    site = debian_site(tmp_path_factory.mktemp("site"))
+    found = [Modules(PYTHONS["pyroute2-debian"], site) for __ in PEERS]
+    yield found
+    for server in found:
+        server.close()
+
+
+@pytest.fixture
+def network(new_namespace: t.Callable[[str], Namespace], servers: list[Modules]) -> Network:
+    """Have three nodes that nothing stands between."""
+    return Network(new_namespace, servers)
+
+
+def settings(node: Namespace) -> str:
+    """Return links, addresses and routes; neighbours come and go with traffic."""
+    return node.state().rpartition("\n")[0]
+
+
+def whats(verdict: dict[str, t.Any]) -> list[str]:
+    """Return the findings in words."""
+    return [finding["what"] for finding in verdict["findings"]]
+
+
+def test_a_clean_network_has_no_findings_and_nothing_is_left(network: Network) -> None:
+    before = [settings(node) for node in network.nodes]
+    verdict = network.probe(timeout=5)
+    assert whats(verdict) == []
+    assert {mode: known["works"] for mode, known in verdict["modes"].items()} == dict.fromkeys(verdict["modes"], True)
+    assert verdict["recommended"] == {"encapsulation": "VXLANCrossSubnet", "mtu": 1450}
+    # Of each kind a small packet, of three the largest one, all with answers, from both nodes.
+    assert verdict["packets"] == 2 * 2 * (len(KINDS) + 3)
+    assert [settings(node) for node in network.nodes] == before
+    assert not [file for file in os.listdir("/run") if network.session in file]
+
+
+@pytest.mark.parametrize(
+    ("rule", "what", "works"),
+    [
+        ("ip protocol 4 drop", "IP protocol 4 is lost between all nodes", {"VXLAN", "VXLANCrossSubnet", "None"}),
+        ("udp dport 4789 drop", "VXLAN (UDP 4789) is lost between all nodes", {"IPIP", "IPIPCrossSubnet", "None"}),
+        (
+            "ip saddr != 192.0.2.0/24 drop",
+            "packets whose source is a pod's address is lost between all nodes",
+            {"IPIP", "VXLAN"},
+        ),
+        (
+            'iifname "p0" oifname "p2" ip protocol 4 drop',
+            "IP protocol 4 is lost node1 -> node3",
+            {"VXLAN", "VXLANCrossSubnet", "None"},
+        ),
+        (
+            'oifname "p1" udp dport 4789 drop',
+            "VXLAN (UDP 4789) is lost to node2",
+            {"IPIP", "IPIPCrossSubnet", "None"},
+        ),
+    ],
+    ids=["azure", "vmware", "aws", "one-direction", "one-node"],
+)
+def test_what_a_network_drops_is_named(network: Network, rule: str, what: str, works: set[str]) -> None:
+    network.filtered(rule)
+    verdict = network.probe()
+    assert whats(verdict) == [what]
+    assert {mode for mode, known in verdict["modes"].items() if known["works"]} == works
+
+
+@pytest.mark.parametrize(
+    ("rule", "kind"), [("udp dport 4789 drop", "VXLAN (UDP 4789)"), ("ip protocol 4 drop", "IP protocol 4")]
+)
+def test_the_own_firewall_is_named(network: Network, rule: str, kind: str) -> None:
+    network.firewall(1, rule)
+    assert whats(network.probe()) == [f"{kind} arrives at node2, but its own firewall or rp_filter drops it"]
+
+
+def test_a_strict_rp_filter_is_told_from_the_network(network: Network) -> None:
+    network.nodes[2].run("sysctl -qw net.ipv4.conf.all.rp_filter=1")
+    (what,) = whats(network.probe(["None"]))
+    assert (
+        what == "packets whose source is a pod's address arrives at node3, but its own firewall or rp_filter drops it"
+    )
+
+
+def test_a_narrow_path_is_measured(network: Network) -> None:
+    # A switch that says nothing: what is larger is gone, without an ICMP message.
+    network.filtered("ip length > 1400 drop")
+    verdict = network.probe()
+    (what,) = whats(verdict)
+    assert "passes up to 1400 bytes only between all nodes; the interfaces say 1500" in what
+    assert verdict["recommended"] == {"encapsulation": "VXLANCrossSubnet", "mtu": 1350}
+
+
+def test_an_encapsulation_that_alone_is_narrow_is_measured(network: Network) -> None:
+    network.filtered("udp dport 4789 ip length > 1420 drop")
+    verdict = network.probe()
+    (what,) = whats(verdict)
+    assert what.startswith("VXLAN (UDP 4789) passes up to 1420 bytes only")
+    assert {mode: known["mtu"] for mode, known in verdict["modes"].items()}["IPIP"] == 1480
+    assert verdict["modes"]["VXLAN"]["mtu"] == 1370
+
+
+def test_bytes_that_are_changed_on_the_way_are_noticed(network: Network) -> None:
+    # The sum of the UDP header within a VXLAN: outer UDP, VXLAN and frame are 30 bytes, the inner IP header 20.
+    network.filtered("udp dport 4789 @th,448,16 set 0xdead accept")
+    assert "VXLAN (UDP 4789) arrives with other bytes than were sent between all nodes" in whats(network.probe())
+
+
+def test_ports_that_are_closed_are_named(network: Network) -> None:
+    network.firewall(0, "tcp dport 179 reject with tcp reset")
+    verdict = network.probe(["None"])
+    assert whats(verdict) == ["TCP 179 is refused to node1"]
+
+
+def test_a_host_takes_its_address_towards_the_others(network: Network) -> None:
+    towards = [address(peer) for peer in PEERS]
+    answers = network.call("listening", pod_address="10.244.0.0", address=None, towards=towards)
+    network.call("absent")
+    assert [answer["node"] for answer in answers] == [
+        {"address": f"{address(peer)}/24", "device": "eth0", "mtu": MTU} for peer in PEERS
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"address": "203.0.113.9"}, "203.0.113.9 is no IPv4 address of this host. It has 127.0.0.1, 192.0.2.11"),
+        ({"address": None, "towards": ["203.0.113.9"]}, "address: no other node can be reached by a route"),
+        ({"session": "short"}, "session: short is not 16 hexadecimal digits"),
+    ],
+)
+def test_bad_input_is_refused(network: Network, options: dict[str, t.Any], message: str) -> None:
+    answer = network.call("listening", pod_address="10.244.0.0", **options)[0]
+    assert answer["failed"]
+    assert message in answer["msg"]
+
+
+def test_what_arrived_cannot_be_had_without_listening(network: Network) -> None:
+    answer = network.call("absent")[0]
+    assert answer["failed"]
+    assert "nothing answers in it. Call the module with state=listening before" in answer["msg"]
+
+
+def test_a_listener_that_is_forgotten_ends_by_itself(network: Network) -> None:
+    network.call("listening", pod_address="10.244.0.0", seconds=0.5)
+    while [file for file in os.listdir("/run") if network.session in file]:
+        pass
+    assert network.call("absent")[0]["failed"]

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The search of the largest packet that passes."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_search import Search
+
+
+def run(search: Search, limit: int) -> list[int]:
+    """Search on a path that carries packets up to a limit; return what was sent."""
+    sent = []
+    while search.size is not None:
+        sent.append(search.size)
+        search.answer(search.size <= limit)
+    return sent
+
+
+@pytest.mark.parametrize("limit", [110, 111, 576, 1280, 1350, 1399, 1400, 1450, 1499, 1500])
+@pytest.mark.parametrize("guess", [None, 1400])
+def test_the_largest_size_is_found(limit: int, guess: int | None) -> None:
+    search = Search(110, 1500, guess)
+    run(search, limit)
+    assert search.found == limit
+
+
+def test_a_path_that_carries_all_takes_one_packet() -> None:
+    assert run(Search(110, 9000), 9000) == [9000]
+
+
+def test_a_good_guess_takes_one_packet_more_and_each_failing_size_two() -> None:
+    assert run(Search(110, 1500, 1400), 1400)[:3] == [1500, 1500, 1400]
+
+
+def test_one_lost_packet_changes_nothing() -> None:
+    search = Search(110, 1500)
+    search.answer(False)
+    assert search.size == 1500
+    search.answer(True)
+    assert (search.size, search.found) == (None, 1500)
+
+
+@pytest.mark.parametrize("most", [0, 110])
+def test_nothing_is_tried_above_what_the_device_takes(most: int) -> None:
+    assert run(Search(110, most), 9000) == []
+
+
+def test_a_search_that_is_broken_off_knows_what_passed() -> None:
+    search = Search(110, 1500)
+    search.answer(False)
+    search.answer(False)
+    assert search.size is not None
+    search.answer(True)
+    assert search.found == (110 + 1500) // 2

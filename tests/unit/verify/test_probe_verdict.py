@@ -1,0 +1,165 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a probe of all pairs says, for surroundings as users have them."""
+
+from __future__ import annotations
+
+import itertools
+import typing as t
+
+import pytest
+
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_packets import KINDS
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_verdict import Row, Wire, judge
+
+NODES = {"a1": "192.0.2.11/24", "a2": "192.0.2.12/24", "b1": "198.51.100.11/24", "b2": "198.51.100.12/24"}
+Passing = t.Callable[[str, str, str], bool]
+
+
+def wire(
+    passes: Passing = lambda source, target, kind: True,
+    *,
+    let_in: Passing = lambda source, target, kind: True,
+    damaged: Passing = lambda source, target, kind: False,
+    mtu: t.Callable[[str, str], int] = lambda source, target: 1500,
+    tcp: str = "open",
+    nodes: dict[str, str] = NODES,
+) -> Wire:
+    """Return what a probe finds where packets pass as functions of source, target and kind say."""
+    asked: dict[str, list[Row]] = {name: [] for name in nodes}
+    arrived: dict[str, list[Row]] = {name: [] for name in nodes}
+    for source, target in itertools.permutations(nodes, 2):
+        kinds = {}
+        for kind in KINDS:
+            if passes(source, target, kind):
+                row = {"node": nodes[source].partition("/")[0], "kind": kind, "wire": 2, "damaged": 0, "let_in": 0}
+                row |= {"damaged": int(damaged(source, target, kind)), "let_in": 2 * let_in(source, target, kind)}
+                arrived[target].append(row)
+            answered = passes(source, target, kind) and passes(target, source, kind)
+            size = mtu(source, target) if answered and kind != "pod" else None
+            kinds[kind] = {"answered": answered, "rtt_ms": 0.1, "largest": size}
+        asked[source].append({"target": target, "mtu": 1500, "packets": 14, "kinds": kinds, "tcp": {"179": tcp}})
+    return Wire(nodes, asked, arrived)
+
+
+def works(verdict: dict[str, t.Any]) -> set[str]:
+    """Return the modes that get through."""
+    return {mode for mode, known in verdict["modes"].items() if known["works"]}
+
+
+def same(source: str, target: str) -> bool:
+    """Tell whether two nodes are in one subnet."""
+    return source[0] == target[0]
+
+
+def test_clean_surroundings_have_no_findings() -> None:
+    verdict = judge(wire(), ["VXLANCrossSubnet"])
+    assert verdict["findings"] == []
+    assert verdict["ok"]
+    assert works(verdict) == {"IPIP", "IPIPCrossSubnet", "VXLAN", "VXLANCrossSubnet"}
+    assert verdict["recommended"] == {"encapsulation": "VXLANCrossSubnet", "mtu": 1450}
+    assert {mode: known["mtu"] for mode, known in verdict["modes"].items()} == {
+        "VXLANCrossSubnet": 1450, "VXLAN": 1450, "IPIPCrossSubnet": 1480, "IPIP": 1480, "None": 1500
+    }
+
+
+def test_one_subnet_needs_no_encapsulation() -> None:
+    nodes = {name: address for name, address in NODES.items() if name.startswith("a")}
+    assert "None" in works(judge(wire(nodes=nodes)))
+
+
+def test_azure_drops_protocol_4() -> None:
+    verdict = judge(wire(lambda source, target, kind: kind != "ipip"), ["IPIP"])
+    assert [finding["what"] for finding in verdict["findings"]] == ["IP protocol 4 is lost between all nodes"]
+    assert "Azure" in verdict["findings"][0]["remedy"]
+    assert works(verdict) == {"VXLAN", "VXLANCrossSubnet"}
+    assert not verdict["ok"]
+    assert verdict["failure"].startswith(
+        "IPIP does not get through: IP protocol 4: between all nodes. Recommended: VXLANC"
+    )
+
+
+def test_two_racks_drop_protocol_4_between_them() -> None:
+    verdict = judge(wire(lambda source, target, kind: kind != "ipip" or same(source, target)), ["IPIPCrossSubnet"])
+    (finding,) = verdict["findings"]
+    assert finding["what"] == "IP protocol 4 is lost between the subnets 192.0.2.0/24 and 198.51.100.0/24"
+    assert len(finding["pairs"]) == 8
+
+
+def test_aws_drops_sources_of_pods_within_a_subnet() -> None:
+    verdict = judge(wire(lambda source, target, kind: kind != "pod"), ["VXLANCrossSubnet"])
+    assert "source is a pod's address is lost between all nodes" in verdict["findings"][0]["what"]
+    assert "AWS" in verdict["findings"][0]["remedy"]
+    assert works(verdict) == {"IPIP", "VXLAN"}
+    assert verdict["recommended"]["encapsulation"] == "VXLAN"
+
+
+def test_a_filtered_probe_port_says_nothing_of_sources() -> None:
+    verdict = judge(wire(lambda source, target, kind: kind not in ("plain", "pod")), ["VXLAN"])
+    assert [finding["kind"] for finding in verdict["findings"]] == ["plain"]
+    assert verdict["ok"]
+
+
+def test_vmware_eats_vxlan() -> None:
+    verdict = judge(wire(lambda source, target, kind: kind != "vxlan"), ["VXLAN"])
+    assert "NSX" in verdict["findings"][0]["remedy"]
+    assert verdict["recommended"] == {"encapsulation": "IPIPCrossSubnet", "mtu": 1480}
+
+
+def test_a_path_is_narrower_than_the_interfaces_say() -> None:
+    verdict = judge(wire(mtu=lambda source, target: 1500 if same(source, target) else 1400), ["VXLAN"])
+    (finding,) = verdict["findings"]
+    assert "passes up to 1400 bytes only between the subnets" in finding["what"]
+    assert finding["what"].endswith("the interfaces say 1500")
+    assert verdict["modes"]["VXLAN"]["mtu"] == 1350
+    assert not verdict["ok"]
+
+
+@pytest.mark.parametrize(("mtu", "ok"), [(1350, True), (1351, False), (0, False)])
+def test_a_small_mtu_of_pods_fits_a_narrow_path(mtu: int, ok: bool) -> None:
+    assert judge(wire(mtu=lambda source, target: 1400), ["VXLAN"], mtu)["ok"] is ok
+
+
+def test_the_own_firewall_is_told_from_the_network() -> None:
+    verdict = judge(wire(let_in=lambda source, target, kind: not (target == "b1" and kind == "vxlan")), ["VXLAN"])
+    (finding,) = verdict["findings"]
+    assert finding["what"] == "VXLAN (UDP 4789) arrives at b1, but its own firewall or rp_filter drops it"
+    assert not verdict["ok"]
+
+
+def test_damage_is_not_loss() -> None:
+    verdict = judge(wire(damaged=lambda source, target, kind: kind == "vxlan" and source == "a1"), ["VXLAN"])
+    (finding,) = verdict["findings"]
+    assert finding["what"] == "VXLAN (UDP 4789) arrives with other bytes than were sent from a1"
+    assert "offload" in finding["remedy"]
+    assert "VXLAN" not in works(verdict)
+
+
+def test_one_direction_is_enough_for_a_finding() -> None:
+    verdict = judge(wire(lambda source, target, kind: (source, target, kind) != ("a1", "b2", "vxlan")), ["VXLAN"])
+    assert [finding["pairs"] for finding in verdict["findings"]] == [["a1 -> b2"]]
+
+
+@pytest.mark.parametrize(("state", "count"), [("open", 0), ("refused", 1), ("silent", 1)])
+def test_ports_of_tcp(state: str, count: int) -> None:
+    verdict = judge(wire(tcp=state), ["VXLAN"])
+    assert len(verdict["findings"]) == count
+    assert verdict["ok"], "VXLAN needs no BGP"
+
+
+def test_lines_have_the_table_the_errors_first_and_the_advice_last() -> None:
+    verdict = judge(wire(lambda source, target, kind: kind in ("plain", "vxlan")), ["IPIP"])
+    lines = verdict["lines"]
+    assert lines[2].split() == ["a1", ".", *["--v", "1500"] * 3]
+    assert [line.split(":")[0] for line in lines if line.startswith(("error", "information"))] == [
+        "error",
+        "information",
+    ]
+    assert lines[-1] == "Recommended: VXLAN with an MTU of 1450"
+
+
+def test_no_mode_gets_through() -> None:
+    verdict = judge(wire(lambda source, target, kind: False), ["VXLAN"])
+    assert verdict["recommended"] is None
+    assert verdict["lines"][-1] == "No mode gets through"
