@@ -12,7 +12,7 @@ export PATH := /usr/sbin:/sbin:$(PATH)
 
 LAB = tests/lab/lab.py
 SHAPE = --nodes '$(NODES)' --encapsulation '$(ENCAPSULATION)' --kind '$(KIND)' $(if $(SSH),--ssh) \
-	$(if $(SUBNETS),--subnets '$(SUBNETS)') $(if $(ROUTER),--router)
+	$(if $(SUBNETS),--subnets '$(SUBNETS)') $(if $(ROUTER),--router) $(if $(FABRIC),--fabric '$(FABRIC)')
 
 .PHONY: help lab lab-down test test-all bench root
 .DEFAULT_GOAL := help
@@ -25,6 +25,8 @@ help:
 	@echo '                        KIND=vm              virtual machines instead of namespaces, see docs/lab-vm.md'
 	@echo '                        SUBNETS=2            two subnets with any encapsulation'
 	@echo '                        ROUTER=1             the router between the subnets learns the pods by BGP'
+	@echo '                        FABRIC=azure         an underlay as of a cloud: aws, azure, firewalld, mtu1400, openstack,'
+	@echo '                                             strict-rp_filter, vmware; see docs/probe.md'
 	@echo 'sudo make lab-down    remove the lab and the packages that it installed'
 	@echo 'sudo make test        everything that continuous integration runs'
 	@echo 'sudo make test-all    that, and what takes too long for every change'

@@ -18,13 +18,27 @@ import traceback
 import typing as t
 from pathlib import Path
 
-from ansible_collections.podnet.calico.tests.benchmarks import bgp, bgp_farm, engine, figures, kernel, machine, modes
+from ansible_collections.podnet.calico.tests.benchmarks import (
+    bgp,
+    bgp_farm,
+    engine,
+    figures,
+    kernel,
+    machine,
+    modes,
+    probe,
+)
 from ansible_collections.podnet.calico.tests.benchmarks.case import Case, chosen
 from ansible_collections.podnet.calico.tests.benchmarks.measure import Bench, MeasuringFailed, with_run_in_memory
 
 RESULTS = Path(__file__).parent / "results.json"
 LOCK = "/run/podnet-bench.lock"
-GROUPS: dict[str, tuple[Case, ...]] = {"kernel": kernel.CASES, "bgp": bgp.CASES, "modes": modes.CASES}
+GROUPS: dict[str, tuple[Case, ...]] = {
+    "kernel": kernel.CASES,
+    "bgp": bgp.CASES,
+    "modes": modes.CASES,
+    "probe": probe.CASES,
+}
 QUICK = 20  # by how much a quick run divides the number of objects
 
 

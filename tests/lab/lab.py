@@ -13,6 +13,7 @@ import sys
 import time
 import typing as t
 
+import fabrics
 import lifecycle
 import nodes
 import report
@@ -65,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
         )
         command.add_argument("--subnets", default="", metavar="S", help="1 or 2, default what the encapsulation needs")
         command.add_argument("--router", action="store_true", help="the subnets' router learns nodes' blocks by BGP")
+        command.add_argument(
+            "--fabric", default="plain", metavar="F", help=f"what the underlay is like: {', '.join(fabrics.FABRICS)}"
+        )
         command.set_defaults(run=run)
     for name, run, text in (
         ("reboot", _reboot, "reboot nodes of kind vm, wait until they can be reached again"),
@@ -92,6 +96,7 @@ def _shape(options: argparse.Namespace) -> Shape:
         kind,
         parse_subnets(options.subnets),
         options.router,
+        fabrics.parse_fabric(options.fabric),
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import commands
 import fabric
+import fabrics
 import inventory
 import neighbours
 import nodes
@@ -91,6 +92,7 @@ def up(lab: Lab, shape: Shape, say: t.Callable[[str], None]) -> None:
     gone = dead(lab, old) if old else []
     if old and old.needs_same_nodes_as(shape) and not gone:
         say(f"{_count(shape.nodes)} already run{'s' if shape.nodes == 1 else ''}; they are kept as they are.")
+        fabrics.behave(lab, shape, old.fabric)
     else:
         if shape.kind == "vm":
             vm.check_memory(shape)
@@ -135,6 +137,7 @@ def _build(lab: Lab, shape: Shape, say: t.Callable[[str], None]) -> None:
             _start_namespaces(lab, shape)
         if shape.router:
             router.start(lab, shape, inventory.POD_CIDR)
+        fabrics.behave(lab, shape)
     except BaseException:
         down(lab)
         raise

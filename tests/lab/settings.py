@@ -57,7 +57,8 @@ class Shape:
     """What a user asks for: how many nodes of which kind, the encapsulation, and more that has a default.
 
     `ssh`: whether nodes of kind netns answer SSH, too; `wanted_subnets`: 1 or 2, None for what the encapsulation needs;
-    `router`: whether the router between the subnets learns the nodes' blocks by BGP.
+    `router`: whether the router between the subnets learns the nodes' blocks by BGP; `fabric`: what the underlay
+    behaves like, see fabrics.py.
     """
 
     nodes: int
@@ -66,6 +67,7 @@ class Shape:
     kind: str = "netns"
     wanted_subnets: int | None = None
     router: bool = False
+    fabric: str = "plain"
 
     @property
     def subnets(self) -> int:
@@ -73,9 +75,12 @@ class Shape:
         return self.wanted_subnets or (2 if self.encapsulation.endswith("CrossSubnet") else 1)
 
     def needs_same_nodes_as(self, other: Shape) -> bool:
-        """Tell whether both shapes only differ in what is written in the inventory."""
-        mine = dataclasses.replace(self, wanted_subnets=self.subnets, encapsulation="")
-        return mine == dataclasses.replace(other, wanted_subnets=other.subnets, encapsulation="")
+        """Tell whether both shapes only differ in what can be changed while the nodes run."""
+        mine, theirs = (
+            dataclasses.replace(shape, wanted_subnets=shape.subnets, encapsulation="", fabric="")
+            for shape in (self, other)
+        )
+        return mine == theirs
 
     @property
     def names(self) -> list[str]:
