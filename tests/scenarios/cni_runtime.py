@@ -35,6 +35,7 @@ class Container:
     name: str
     capabilities: Data = dataclasses.field(default_factory=dict)
     result: Data | None = None
+    plugins: str = str(PLUGINS)
 
     @property
     def network(self) -> Data:
@@ -72,6 +73,17 @@ class Container:
             self._execute("DEL", plugin, self.result)
         self.result = None
 
+    def status(self) -> None:
+        """Run STATUS of every plugin (CNI 1.1.0): each says that it is ready for ADD."""
+        for plugin in self.network["plugins"]:
+            self._execute("STATUS", plugin, None)
+
+    def collect(self, *valid: Container) -> None:
+        """Run GC of every plugin (CNI 1.1.0), with the containers that are still there."""
+        attachments = [{"containerID": each.name, "ifname": "eth0"} for each in valid]
+        for plugin in self.network["plugins"]:
+            self._execute("GC", {**plugin, "cni.dev/valid-attachments": attachments}, None)
+
     def _execute(self, command: str, plugin: Data, previous: Data | None) -> Data | None:
         """Run one plugin: parameters in the environment, its configuration on standard input, the result as JSON."""
         config = {key: value for key, value in plugin.items() if key != "capabilities"}
@@ -82,7 +94,7 @@ class Container:
         if previous is not None:
             config["prevResult"] = previous
         answer = subprocess.run(
-            self.stage.enter(self.node, "env", *self._parameters(command), f"{PLUGINS}/{plugin['type']}"),
+            self.stage.enter(self.node, "env", *self._parameters(command), f"{self.plugins}/{plugin['type']}"),
             input=json.dumps(config),
             capture_output=True,
             text=True,
@@ -101,5 +113,5 @@ class Container:
             f"CNI_CONTAINERID={self.name}",
             f"CNI_NETNS=/run/netns/{self.name}",
             "CNI_IFNAME=eth0",
-            f"CNI_PATH={PLUGINS}",
+            f"CNI_PATH={self.plugins}",
         ]

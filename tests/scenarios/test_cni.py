@@ -13,6 +13,8 @@ from cni_runtime import Container, PluginError
 from snapshot import differences, take
 from stage import Stage
 
+from ansible_collections.podnet.calico.tests.tools import cni_plugins
+
 # CHECK of bandwidth 1.1.1 (Debian 12) ends with a nil pointer when the runtime asked for no limit.
 UNABLE_TO_CHECK = ("bandwidth",)
 
@@ -112,3 +114,53 @@ def test_capabilities_of_the_runtime_reach_portmap_and_bandwidth(nodes: Stage, c
     container.delete()
     assert "8088" not in nodes.ask("node1", "iptables -t nat -S")
     assert nodes.ask("node1", "ip -o link show type ifb") == ""
+
+
+@pytest.fixture(scope="module")
+def newer() -> str:
+    """Return the directory with plugins that know CNI 1.1.0."""
+    cni_plugins.fetch()
+    try:
+        return str(cni_plugins.newer())
+    except cni_plugins.Unavailable as error:
+        pytest.skip(str(error))
+
+
+def test_status_check_and_gc_of_newer_plugins(nodes: Stage, newer: str) -> None:
+    here = ("-e", "cni_plugins_source=present", "-e", f"cni_bin_dir={newer}")
+    nodes.succeed("deploy", "-e", "cni_spec_version=1.1.0", *here)
+    one, other = (Container(nodes, "node1", name, plugins=newer) for name in ("new1", "new2"))
+    one.status()
+    for container in (one, other):
+        container.start()
+        container.add()
+        container.check()
+    assert one.network["cniVersion"] == "1.1.0"
+    other.delete()
+    one.collect(one)
+    one.check()
+    assert leases(nodes, "node1") == [address(one.result or {})]
+    one.delete()
+    for container in (one, other):
+        container.stop()
+    assert leases(nodes, "node1") == []
+
+
+def test_a_network_that_nodes_do_not_agree_on_is_refused(nodes: Stage) -> None:
+    def differ(group: dict[str, t.Any]) -> None:
+        group["hosts"]["node2"] = {**(group["hosts"]["node2"] or {}), "cni_spec_version": "0.4.0"}
+
+    played = nodes.play("deploy", "--check", inventory=nodes.changed_inventory(differ))
+    assert played.status == 2
+    assert 'The container runtimes\' networks differ: cniVersion: "0.4.0" on node2; "1.0.0" on node1' in played.output
+
+
+def test_networks_of_others_are_warned_of_and_a_bad_one_of_ours_is_refused_first(nodes: Stage) -> None:
+    nodes.ask("node1", "echo '{}' >/etc/cni/net.d/05-other.conflist")
+    played = nodes.succeed("deploy")
+    assert "05-other.conflist sorts before 10-podnet-calico.conflist" in " ".join(played.output.split())
+    before = take(nodes)
+    refused = nodes.play("deploy", "-e", "cni_chain=calico", "-e", '{"cni_calico": {"log_levl": "info"}}')
+    assert "Did you mean log_level?" in refused.output
+    assert differences(before, take(nodes)) == []
+    nodes.ask("node1", "rm /etc/cni/net.d/05-other.conflist")
