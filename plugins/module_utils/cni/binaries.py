@@ -37,10 +37,14 @@ class Wanted(t.NamedTuple):
 
 
 def inspect(wanted: Wanted) -> Outcome:
-    """Tell what is there: whether it is what the archive has (in_place), of which version, for which architecture."""
+    """Tell what is there: whether it is what the archive has (in_place), of which version, for which architecture.
+
+    Raises InvalidInput for a version of which no checksum is known.
+    """
     arch = archive.architecture()
     record = plugin_record.read(wanted.folder)
-    sha256 = archive.checksum(wanted.sha256, wanted.version, arch) if wanted.sha256 else ""
+    asked = bool(wanted.sha256 or wanted.version)
+    sha256 = archive.checksum(wanted.sha256, wanted.version, arch) if asked else ""
     there = bool(sha256) and plugin_plan.is_in_place(wanted.folder, record, sha256, wanted.version)
     return Outcome([], _facts(wanted.folder, record, arch, there))
 
