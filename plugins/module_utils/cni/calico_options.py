@@ -87,7 +87,13 @@ def plugin(
     """
     fields = Fields("CNI chain calico", OPTION, options, problems)
     _refuse_others(fields)
-    found: dict[str, t.Any] = {"nodename": node, "datastore_type": KUBERNETES, "log_level": "info"}
+    # Without the last one the plugin refuses to work before calico/node has written its nodename_file.
+    found: dict[str, t.Any] = {
+        "nodename": node,
+        "datastore_type": KUBERNETES,
+        "log_level": "info",
+        "nodename_file_optional": True,
+    }
     readers: list[tuple[t.Sequence[str], t.Callable[[str], t.Any]]] = [
         ((*_TEXTS, "nodename"), fields.text),
         (_PATHS, lambda key: _path(fields, key)),
