@@ -1,0 +1,66 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The steps of a preflight that need computing, as filters: the logic itself is in module_utils."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
+from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import Wanted
+from ansible_collections.podnet.calico.plugins.module_utils.preflight.judge import judge
+from ansible_collections.podnet.calico.plugins.module_utils.resources import options
+from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
+
+HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
+Pools = t.Sequence[t.Dict[str, t.Any]]
+Configuration = t.Mapping[str, t.Any]
+
+
+def _read(pools: Pools) -> tuple[IPPool, ...]:
+    try:
+        return tuple(IPPool.from_document(options.ippool(dict(pool))) for pool in pools)
+    except PodnetError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+def _services(configuration: Configuration) -> tuple[str, ...]:
+    """Return the ranges of a BGP configuration's services, which may be texts, or dictionaries with a cidr."""
+    found = [each for option in options.SERVICE_RANGES for each in configuration.get(option) or []]
+    return tuple(str(each["cidr"]) if isinstance(each, dict) else str(each) for each in found)
+
+
+def preflight_networks(pools: Pools, bgp_configuration: Configuration) -> list[str]:
+    """Return the ranges of pools and services."""
+    return [*(str(pool.cidr) for pool in _read(pools)), *_services(bgp_configuration)]
+
+
+def preflight_verdict(hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, **given: t.Any) -> dict[str, t.Any]:
+    """Return the verdict of preflight's judge on what calico_preflight_info registered as preflight_seen.
+
+    given: bgp_configuration, mtu (bytes), bgp ("auto" …), peers, chain (of role cni), probe (a verdict), ignore.
+    """
+    read = _read(pools)
+    facts = {host: hostvars[host]["preflight_seen"]["facts"] for host in hosts}
+    bgp = given.get("bgp", "auto")
+    routed = bool(given.get("peers")) or any(pool.vxlan_mode == "Never" for pool in read)
+    wanted = Wanted(
+        read,
+        _services(given.get("bgp_configuration") or {}),
+        int(given.get("mtu") or 0),
+        bgp == "enabled" or (bgp == "auto" and routed),
+        given.get("chain") == "calico",
+        tuple(address for each in facts.values() if (address := each["node"]["address"].partition("/")[0])),
+    )
+    return judge(facts, wanted, given.get("probe") or None, given.get("ignore") or ())
+
+
+class FilterModule:
+    """Provides the filters of podnet.calico for preflights."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by name."""
+        return {"preflight_networks": preflight_networks, "preflight_verdict": preflight_verdict}

@@ -1,0 +1,71 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All evidence of a host, in one dictionary; changes nothing."""
+
+from __future__ import annotations
+
+import glob
+import re
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.cni import folder
+from ansible_collections.podnet.calico.plugins.module_utils.preflight import (
+    firewall,
+    identity,
+    kernel_features,
+    managers,
+    network,
+    offloads,
+    switches,
+)
+
+FELIX = 80  # the protocol number that Calico's Felix gives its routes
+_FOREIGN_LINKS = re.compile(
+    r"cali[0-9a-f]{11}|vxlan\.calico|vxlan-v6\.calico|wireguard\.cali|wg-v6\.cali|flannel[.-].*|cni0|cilium_.*|lxc.*|weave"
+    r"|vethwe-.*|kube-bridge|antrea-gw0|kube-ipvs0"
+)
+_TRACES = (
+    "/var/lib/calico/nodename",
+    "/etc/cni/net.d/calico-kubeconfig",
+    "/run/flannel/subnet.env",
+    "/var/run/cilium/cilium.pid",
+    "/etc/cni/net.d/*.podnet-moved",
+)
+
+
+def gather(
+    address: str | None, towards: t.Iterable[str], networks: t.Iterable[str], cni: tuple[str, str]
+) -> dict[str, t.Any]:
+    """Return the facts of this host that judge reads.
+
+    address: the node's, from the inventory, if it says. towards: addresses or names of all nodes. networks: ranges
+    (CIDR) that nothing else may use. cni: folder of the container runtime's networks, and the name of ours.
+    Raises KernelError if the kernel cannot be read.
+    """
+    kernel = kernel_features.read()
+    seen = network.read(networks)
+    node = network.node(seen["addresses"], address, towards)
+    return {
+        **identity.identity(),
+        "kernel": kernel,
+        **seen,
+        "node": node,
+        "pod_gateway": network.reaches_pod_gateway(seen["routes"]),
+        "sysctl": switches.read(),
+        "firewall": firewall.read(kernel["features"]),
+        "units": managers.units(),
+        "managers": managers.read(),
+        "offloads": offloads.read(node["device"]) if node["device"] else {},
+        "cni": {
+            "rivals": [rival._asdict() for rival in folder.rivals(*cni)],
+            "links": sorted(row["name"] for row in seen["links"] if not row["ours"] and _is_foreign(row["name"])),
+            "routes": sum(row["protocol"] == FELIX for row in seen["routes"]),
+            "traces": sorted(path for pattern in _TRACES for path in glob.glob(pattern)),
+        },
+        "clock": identity.clock(),  # last: what comes before takes its time
+    }
+
+
+def _is_foreign(name: str) -> bool:
+    return _FOREIGN_LINKS.fullmatch(name) is not None

@@ -1,0 +1,122 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Links, addresses, routes and the node's own address, as the kernel has them; no library beside Python's own."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import route_wire, wire
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import Link, links
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_dump import everything
+
+LISTED = 200  # how many routes are returned at most
+_SECONDARY, _NO_PREFIX_ROUTE = 0x01, 0x200  # IFA_F_SECONDARY, IFA_F_NOPREFIXROUTE (linux/if_addr.h)
+_LABEL, _FLAGS = 3, 8  # IFA_LABEL, IFA_FLAGS
+_LOCAL = (2, 3)  # RTN_LOCAL, RTN_BROADCAST
+_POD_GATEWAY = ipaddress.ip_address("169.254.1.1")
+_DISCARD = 9  # a port to connect a UDP socket to, by which nothing is sent
+
+Row = t.Dict[str, t.Any]
+
+
+def read(networks: t.Iterable[str]) -> dict[str, list[Row]]:
+    """Return links, addresses, and those routes that are default or overlap one of some networks (CIDR)."""
+    wanted = [ipaddress.ip_network(text, strict=False) for text in networks]
+    with Netlink() as netlink:
+        found = {link.index: link for link in links(netlink)}
+        names = {index: link.name for index, link in found.items()}
+        addresses = [_address(body, names) for body in netlink.dump(wire.RTM_GETADDR, wire.IFADDR.pack(0, 0, 0, 0, 0))]
+        routes = list(_routes(netlink, names, wanted))
+    return {
+        "links": [_link(link) for link in found.values()],
+        "addresses": [row for row in addresses if row["device"]],
+        "routes": routes[:LISTED],
+    }
+
+
+def _link(link: Link) -> Row:
+    driver = os.path.basename(os.path.realpath(f"/sys/class/net/{link.name}/device/driver"))
+    return {
+        "name": link.name,
+        "kind": link.kind,
+        "up": link.up,
+        "mtu": link.mtu,
+        "ours": link.ours,
+        "driver": "" if driver == "driver" else driver,
+    }
+
+
+def _address(body: bytes, names: t.Mapping[int, str]) -> Row:
+    family, length, flags, scope, index = wire.IFADDR.unpack_from(body)
+    found = wire.attributes(body, wire.IFADDR.size)
+    flags = wire.as_number(found.get(_FLAGS), flags)
+    packed = found.get(wire.IFA_LOCAL) or found.get(wire.IFA_ADDRESS) or b""
+    return {
+        "address": f"{socket.inet_ntop(family, packed)}/{length}" if packed else "",
+        "device": names.get(index, "") if scope == 0 else "",  # link-local and loopback ones say nothing
+        "secondary": family == socket.AF_INET and bool(flags & _SECONDARY),
+        "noprefixroute": bool(flags & _NO_PREFIX_ROUTE),
+        "label": wire.as_text(found.get(_LABEL)),
+    }
+
+
+def _routes(netlink: Netlink, names: t.Mapping[int, str], wanted: t.Sequence[t.Any]) -> t.Iterator[Row]:
+    for route in map(route_wire.decode, everything(netlink)):
+        destination = ipaddress.ip_network(route_wire.destination(route))
+        if route.way.kind in _LOCAL or destination.is_multicast or destination.is_link_local:
+            continue
+        if not destination.prefixlen or any(
+            each.version == destination.version and each.overlaps(destination) for each in wanted
+        ):
+            yield {
+                "destination": str(destination),
+                "devices": [names.get(hop.device, str(hop.device)) for hop in route.way.hops],
+                "gateway": bool(route.way.hops and route.way.hops[0].gateway),
+                "protocol": route.protocol,
+                "table": route.way.table,
+                "unicast": route.way.kind == route_wire.TYPES["unicast"],
+            }
+
+
+def node(addresses: t.Sequence[Row], asked: str | None, towards: t.Iterable[str]) -> Row:
+    """Return address and device of the node, and the source address towards the others; empty for what is not known.
+
+    asked: what the inventory says the address is. towards: addresses or names of all nodes.
+    """
+    own = {row["address"].partition("/")[0]: row for row in addresses}
+    sources = (source for source, target in map(_source, towards) if source in own and target not in own)
+    source = next(sources, "")
+    row = own.get((asked or source).partition("/")[0], {})
+    return {
+        "asked": asked or "",
+        "address": row.get("address", ""),
+        "device": row.get("device", ""),
+        "towards": source,
+        "towards_device": own[source]["device"] if source else "",
+    }
+
+
+def _source(other: str) -> tuple[str, str]:
+    """Return the source address of what is sent to a host, and the host's address; empty where there is no way."""
+    family = socket.AF_INET6 if ":" in other else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as opened:
+        try:
+            opened.connect((other, _DISCARD))
+        except OSError:
+            return "", ""
+        return str(opened.getsockname()[0]), str(opened.getpeername()[0])
+
+
+def reaches_pod_gateway(routes: t.Iterable[Row]) -> bool:
+    """Tell whether a route covers 169.254.1.1, so that the host answers pods' requests for their gateway."""
+    return any(
+        row["unicast"] and _POD_GATEWAY in ipaddress.ip_network(row["destination"])
+        for row in routes
+        if "." in row["destination"]
+    )
