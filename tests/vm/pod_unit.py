@@ -22,7 +22,7 @@ ExecStart=/usr/local/sbin/{POD}
 [Install]
 WantedBy=multi-user.target
 """
-# What is kept of the pod before the reboot is given back first (DEL), and the same address is asked for (CNI_ARGS).
+# The same address is asked for (CNI_ARGS) as before the reboot, which has to leave no note of it (host-local).
 SCRIPT: t.Final = """#!/bin/sh
 set -e
 export CNI_CONTAINERID=@POD@ CNI_NETNS=/run/netns/@POD@ CNI_IFNAME=eth0 CNI_PATH=/usr/lib/cni
@@ -33,7 +33,6 @@ import json
 network = json.load(open("/etc/cni/net.d/10-podnet-calico.conflist"))
 print(json.dumps({**network["plugins"][0], "cniVersion": network["cniVersion"], "name": network["name"]}))
 ')
-echo "$config" | CNI_COMMAND=DEL /usr/lib/cni/ptp
 echo "$config" | CNI_COMMAND=ADD /usr/lib/cni/ptp
 """
 
