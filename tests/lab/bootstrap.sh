@@ -187,6 +187,7 @@ case "${1:-} ${2:-}" in
             # What cannot be fetched leaves its reason, which the tests that skip give.
             "$checkout/.venv/bin/python" "$here/../tools/bird_versions.py" >>"$log" 2>&1 || true
             "$checkout/.venv/bin/python" "$here/../tools/cni_plugins.py" >>"$log" 2>&1 || true
+            "$checkout/.venv/bin/python" "$here/../tools/container_runtimes.py" >>"$log" 2>&1 || true
         fi
         ;;
     'remove ') remove_packages ;;
