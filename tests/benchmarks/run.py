@@ -21,6 +21,7 @@ from pathlib import Path
 from ansible_collections.podnet.calico.tests.benchmarks import (
     bgp,
     bgp_farm,
+    cni,
     engine,
     figures,
     kernel,
@@ -38,6 +39,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "bgp": bgp.CASES,
     "modes": modes.CASES,
     "probe": probe.CASES,
+    "cni": cni.CASES,
 }
 QUICK = 20  # by how much a quick run divides the number of objects
 

@@ -28,7 +28,7 @@ def test_every_id_is_of_one_case_and_of_its_group() -> None:
 
 @pytest.mark.parametrize(("name", "goal"), [pair for pair in GOALS if pair[1]], ids=lambda word: word)
 def test_every_goal_can_be_judged(name: str, goal: str) -> None:
-    assert figures.meets(0.0, goal), name
+    assert figures.meets(0.0, goal) in (True, False), name
 
 
 def test_cases_are_chosen_by_group_and_by_id() -> None:
