@@ -130,8 +130,8 @@ def _page(rows: t.Sequence[Row], names: t.Sequence[str], probe: t.Mapping[str, t
         if row["severity"] == NOTE:
             continue
         lines += _folded(f"{row['severity'].upper()}  {scope(row['hosts'], names)}: {row['what']}", "")
-        lines += _folded(f"seen: {_evidence(row)}", "  ") + _folded(f"why:  {row['why']}", "  ")
-        lines += _folded(f"do:   {row['remedy']}{_offer(row)}", "  ")
+        lines += _folded(f"seen: {_evidence(row)}", "  ", 6) + _folded(f"why:  {row['why']}", "  ", 6)
+        lines += _folded(f"do:   {row['remedy']}{_offer(row)}", "  ", 6)
     notes = [row for row in rows if row["severity"] == NOTE]
     lines += ["To know:"] if notes else []
     for row in notes:
@@ -172,9 +172,9 @@ def scope(hosts: t.Sequence[str], names: t.Sequence[str]) -> str:
     return f"{', '.join(hosts[:_NAMED])}{more} (of {len(names)})"
 
 
-def _folded(text: str, indent: str) -> list[str]:
+def _folded(text: str, indent: str, hang: int = 2) -> list[str]:
     return textwrap.wrap(
-        text, _WIDTH, initial_indent=indent, subsequent_indent=f"{indent}      ", break_on_hyphens=False
+        text, _WIDTH, initial_indent=indent, subsequent_indent=indent + " " * hang, break_on_hyphens=False
     )
 
 
