@@ -1,7 +1,7 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Real containers of Podman on machines: under IPIP, which nodes of kind netns have not, and after a reboot. One lab."""
+"""Real containers of Podman on machines: under IPIP, which nodes of kind netns have not, and after a boot. One lab."""
 
 from __future__ import annotations
 
