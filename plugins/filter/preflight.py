@@ -44,7 +44,8 @@ def preflight_verdict(hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, 
     given: bgp_configuration, mtu (bytes), bgp ("auto" …), peers, chain (of role cni), probe (a verdict), ignore.
     """
     read = _read(pools)
-    facts = {host: hostvars[host]["preflight_seen"]["facts"] for host in hosts}
+    seen = {host: hostvars[host].get("preflight_seen", {}).get("facts") for host in hosts}
+    facts = {host: found for host, found in seen.items() if found}
     bgp = given.get("bgp", "auto")
     routed = bool(given.get("peers")) or any(pool.vxlan_mode == "Never" for pool in read)
     wanted = Wanted(
@@ -55,7 +56,8 @@ def preflight_verdict(hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, 
         given.get("chain") == "calico",
         tuple(address for each in facts.values() if (address := each["node"]["address"].partition("/")[0])),
     )
-    return judge(facts, wanted, given.get("probe") or None, given.get("ignore") or ())
+    unseen = [host for host in hosts if host not in facts]
+    return judge(facts, wanted, given.get("probe") or None, given.get("ignore") or (), unseen)
 
 
 class FilterModule:

@@ -23,6 +23,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding im
     Finding,
     Wanted,
 )
+from ansible_collections.podnet.calico.plugins.module_utils.preflight.switches import effective
 from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import natural
 
 AREAS = {
@@ -52,10 +53,12 @@ def judge(
     wanted: Wanted,
     probe: t.Mapping[str, t.Any] | None = None,
     ignore: t.Collection[str] = (),
+    unseen: t.Sequence[str] = (),
 ) -> Row:
     """Return findings with their hosts, whether nothing is an error, the page as lines, and what to mend by host.
 
     probe: the verdict of a probe, None for none. ignore: kinds of findings that are accepted, and become notes.
+    unseen: hosts that could not be looked at.
     """
     names = sorted(hosts, key=natural)
     found = _Joined(ignore)
@@ -67,8 +70,8 @@ def judge(
     for join in rules_cluster.RULES:
         for affected, finding in join(everyone, wanted):
             found.add(finding, affected)
-    for finding in _of_probe(probe):
-        found.add(finding, names)
+    for affected, finding in _of_probe(probe, everyone):
+        found.add(finding, affected)
     rows = found.rows()
     rows.sort(key=lambda row: (SEVERITIES.index(row["severity"]), list(AREAS).index(row["tag"])))
     counts = {severity: sum(row["severity"] == severity for row in rows) for severity in SEVERITIES}
@@ -76,7 +79,7 @@ def judge(
         "ok": not counts[ERROR],
         "findings": rows,
         "counts": counts,
-        "lines": _page(rows, names, probe),
+        "lines": _page(rows, names, probe, unseen),
         "failure": _failure(rows, names),
         "fixes": {name: _fixes(hosts[name], rows, name) for name in names},
     }
@@ -102,45 +105,72 @@ class _Joined:
         return [{**each._asdict(), "evidence": seen, "hosts": list(seen)} for each, seen in self._found.values()]
 
 
-def _of_probe(probe: t.Mapping[str, t.Any] | None) -> t.Iterator[Finding]:
-    """Yield the findings of a probe; those that concern other modes than the wanted ones are notes."""
+def _of_probe(
+    probe: t.Mapping[str, t.Any] | None, hosts: t.Mapping[str, Facts]
+) -> t.Iterator[tuple[list[str], Finding]]:
+    """Yield the findings of a probe with their hosts; those that concern other modes than the wanted ones are notes."""
     if not probe:
         return
     if probe.get("broken"):
         why = "nothing is known of what the network between the hosts lets pass"
-        yield Finding(
-            "probe-failed", WARNING, "probe", "the probe could not be run", str(probe["broken"]), why, "See its message"
+        yield (
+            list(hosts),
+            Finding(
+                "probe-failed", WARNING, "probe", "the probe could not be run", str(probe["broken"]), why, "Mend that"
+            ),
         )
     for each in probe.get("findings", []):
-        pairs = each["pairs"]
-        yield Finding(
-            f"probe-{each['kind']}",
-            ERROR if each["severity"] == ERROR else NOTE,
-            "probe",
-            each["what"],
-            f"{len(pairs)} pairs: {', '.join(pairs[:3])}{' …' if len(pairs) > 3 else ''}",
-            "a pool has a mode that needs it" if each["severity"] == ERROR else "no pool has a mode that needs it",
-            each["remedy"],
-        )
+        pairs = [tuple(pair.split(" -> ")) for pair in each["pairs"]]
+        named = [name for name in hosts if any(name in pair for pair in pairs)] or list(hosts)
+        severity, remedy = ERROR if each["severity"] == ERROR else NOTE, each["remedy"]
+        why = "a pool has a mode that needs it" if severity == ERROR else "no pool has a mode that needs it"
+        if severity == ERROR and _is_for_want_of_routes(each, {pair[-1] for pair in pairs}, hosts):
+            severity, why = WARNING, "rp_filter may do so as long as there are no routes to pods, and stop with them"
+            remedy = "Deploy and verify; if it stays so, look at the firewall"
+        shown = f"{len(pairs)} pairs: {', '.join(each['pairs'][:3])}{' …' if len(pairs) > 3 else ''}"
+        yield named, Finding(f"probe-{each['kind']}", severity, "probe", each["what"], shown, why, remedy)
 
 
-def _page(rows: t.Sequence[Row], names: t.Sequence[str], probe: t.Mapping[str, t.Any] | None) -> list[str]:
+def _is_for_want_of_routes(
+    finding: t.Mapping[str, t.Any], targets: t.Collection[str], hosts: t.Mapping[str, Facts]
+) -> bool:
+    """Tell whether hosts drop packets from pods only since they have no route to them yet, which rp_filter asks for."""
+    if finding["kind"] != "pod" or "own firewall or rp_filter" not in finding["what"]:
+        return False
+    return all(name in hosts and _filters_strangers(hosts[name]) for name in targets)
+
+
+def _filters_strangers(facts: Facts) -> bool:
+    """Tell whether rp_filter drops what the node's device takes in from an address without a route of its own."""
+    device = facts["node"]["device"]
+    defaults = [row for row in facts["routes"] if row["destination"] == "0.0.0.0/0"]
+    level = effective(facts["sysctl"]["rp_filter"], device)
+    return (level == 2 and not defaults) or (level == 1 and not any(device in row["devices"] for row in defaults))
+
+
+def _page(
+    rows: t.Sequence[Row],
+    names: t.Sequence[str],
+    probe: t.Mapping[str, t.Any] | None,
+    unseen: t.Sequence[str],
+) -> list[str]:
     lines: list[str] = []
     for row in rows:
         if row["severity"] == NOTE:
             continue
-        lines += _folded(f"{row['severity'].upper()}  {scope(row['hosts'], names)}: {row['what']}", "")
+        lines += _folded(f"{row['severity'].upper()}  {_subject(row, names)}", "")
         lines += _folded(f"seen: {_evidence(row)}", "  ", 6) + _folded(f"why:  {row['why']}", "  ", 6)
         lines += _folded(f"do:   {row['remedy']}{_offer(row)}", "  ", 6)
     notes = [row for row in rows if row["severity"] == NOTE]
     lines += ["To know:"] if notes else []
     for row in notes:
-        lines += _folded(f"{scope(row['hosts'], names)}: {row['what']}. {row['remedy']}", "  ")
+        lines += _folded(f"{_subject(row, names)}. {row['remedy']}", "  ")
     bad = {row["tag"] for row in rows if row["severity"] != NOTE}
     well = [words for area, words in AREAS.items() if area not in bad and (area != "probe" or probe)]
     lines += _folded(f"All well: {', '.join(well)}", "") if well else []
     if probe and probe.get("recommended"):
         lines.append("Recommended: {encapsulation} with an MTU of {mtu}".format(**probe["recommended"]))
+    lines += _folded(f"Not looked at: {', '.join(unseen)}", "") if unseen else []
     count = {severity: sum(row["severity"] == severity for row in rows) for severity in (ERROR, WARNING)}
     hosts = f"{len(names)} host{'' if len(names) == 1 else 's'}"
     if not any(count.values()):
@@ -160,8 +190,13 @@ def _offer(row: Row) -> str:
 
 
 def _failure(rows: t.Sequence[Row], names: t.Sequence[str]) -> str:
-    errors = [f"{scope(row['hosts'], names)}: {row['what']}" for row in rows if row["severity"] == ERROR]
-    return "; ".join(errors)
+    return "; ".join(_subject(row, names) for row in rows if row["severity"] == ERROR)
+
+
+def _subject(row: Row, names: t.Sequence[str]) -> str:
+    """Return hosts and what is not well; a probe names the hosts itself."""
+    says_so = row["tag"] == "probe" and row["kind"] != "probe-failed"
+    return str(row["what"]) if says_so else f"{scope(row['hosts'], names)}: {row['what']}"
 
 
 def scope(hosts: t.Sequence[str], names: t.Sequence[str]) -> str:

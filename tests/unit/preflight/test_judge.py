@@ -399,6 +399,10 @@ def test_hosts_in_words(names: list[str], text: str) -> None:
     assert scope(names, [f"node{n}" for n in range(1, 13)]) == text
 
 
+def test_hosts_that_could_not_be_looked_at_are_named() -> None:
+    assert "Not looked at: node4" in judge(hosts(), wanted(), unseen=["node4"])["lines"]
+
+
 def test_what_is_ignored_is_a_note() -> None:
     found = hosts()
     feature("vxlan", "missing")(found["node1"])
@@ -410,13 +414,34 @@ def test_what_is_ignored_is_a_note() -> None:
 def test_the_probe_is_part_of_the_page() -> None:
     lost = {"kind": "ipip", "what": "IP protocol 4 is lost between all nodes", "pairs": ["node1 -> node2"]}
     probe = {"findings": [{**lost, "remedy": "Let it pass", "severity": "error"}], "recommended": None}
-    assert judge(hosts(), wanted("IPIP"), probe)["failure"] == "all 3 hosts: IP protocol 4 is lost between all nodes"
+    assert judge(hosts(), wanted("IPIP"), probe)["failure"] == "IP protocol 4 is lost between all nodes"
     probe["findings"][0]["severity"] = "information"
     verdict = judge(hosts(), wanted("VXLAN"), {**probe, "recommended": {"encapsulation": "VXLAN", "mtu": 1450}})
     assert verdict["ok"]
     assert "Recommended: VXLAN with an MTU of 1450" in verdict["lines"]
     broken = judge(hosts(), wanted(), {"broken": "no route", "findings": []})
     assert broken["counts"] == {"error": 0, "warning": 1, "note": 0}
+
+
+@pytest.mark.parametrize(
+    ("level", "routes", "severity"),
+    [
+        (2, [], "warning"),
+        (1, [route("0.0.0.0/0", "eth1")], "warning"),
+        (2, [route("0.0.0.0/0")], "error"),
+        (1, [route("0.0.0.0/0")], "error"),
+        (0, [], "error"),
+    ],
+)
+def test_rp_filter_may_drop_pods_packets_until_there_are_routes(level: int, routes: list[Facts], severity: str) -> None:
+    found = hosts()
+    found["node2"]["sysctl"]["rp_filter"].update(all=level, eth0=0)
+    found["node2"].update(routes=routes)
+    what = "packets whose source is a pod's address arrives at node2, but its own firewall or rp_filter drops it"
+    dropped = {"kind": "pod", "what": what, "pairs": ["node1 -> node2"], "remedy": "", "severity": "error"}
+    findings = judge(found, wanted("None"), {"findings": [dropped]})["findings"]
+    (row,) = [row for row in findings if row["kind"] == "probe-pod"]
+    assert (row["severity"], row["hosts"]) == (severity, ["node1", "node2"])
 
 
 def test_what_can_be_mended_is_told_to_the_module() -> None:
