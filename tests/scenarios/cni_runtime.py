@@ -100,7 +100,9 @@ class Container:
             text=True,
             check=False,
         )
-        said = json.loads(answer.stdout) if answer.stdout.strip() else None
+        # Of the other commands a success says nothing that counts; CHECK of Calico's plugin says "OK".
+        counts = command == "ADD" or answer.returncode != 0
+        said = json.loads(answer.stdout) if answer.stdout.strip() and counts else None
         if answer.returncode:
             error = said or {"code": 0, "msg": answer.stderr}
             message = " ".join(filter(None, [error["msg"], error.get("details")]))
