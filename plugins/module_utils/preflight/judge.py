@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.marks import ROUTE_PROTOCOL
 from ansible_collections.podnet.calico.plugins.module_utils.preflight import (
     rules_address,
     rules_cluster,
@@ -70,7 +71,7 @@ def judge(
     for join in rules_cluster.RULES:
         for affected, finding in join(everyone, wanted):
             found.add(finding, affected)
-    for affected, finding in _of_probe(probe, everyone):
+    for affected, finding in _of_probe(probe, everyone, wanted):
         found.add(finding, affected)
     rows = found.rows()
     rows.sort(key=lambda row: (SEVERITIES.index(row["severity"]), list(AREAS).index(row["tag"])))
@@ -106,7 +107,7 @@ class _Joined:
 
 
 def _of_probe(
-    probe: t.Mapping[str, t.Any] | None, hosts: t.Mapping[str, Facts]
+    probe: t.Mapping[str, t.Any] | None, hosts: t.Mapping[str, Facts], wanted: Wanted
 ) -> t.Iterator[tuple[list[str], Finding]]:
     """Yield the findings of a probe with their hosts; those that concern other modes than the wanted ones are notes."""
     if not probe:
@@ -127,8 +128,26 @@ def _of_probe(
         if severity == ERROR and _is_for_want_of_routes(each, {pair[-1] for pair in pairs}, hosts):
             severity, why = WARNING, "rp_filter may do so as long as there are no routes to pods, and stop with them"
             remedy = "Deploy and verify; if it stays so, look at the firewall"
+        if severity == ERROR and _is_masqueraded(each, {pair[0] for pair in pairs}, hosts, wanted):
+            severity, why = NOTE, "the outgoing NAT of the deployment gives them the node's address, as it should"
+            remedy = "There is a deployment already, whose outgoing NAT takes them: podnet.calico.verify tells more"
         shown = f"{len(pairs)} pairs: {', '.join(each['pairs'][:3])}{' …' if len(pairs) > 3 else ''}"
         yield named, Finding(f"probe-{each['kind']}", severity, "probe", each["what"], shown, why, remedy)
+
+
+def _is_masqueraded(
+    finding: t.Mapping[str, t.Any], sources: t.Collection[str], hosts: t.Mapping[str, Facts], wanted: Wanted
+) -> bool:
+    """Tell whether packets from pods do not arrive as such since nodes that are deployed masquerade them."""
+    if finding["kind"] != "pod" or "is lost" not in finding["what"] or not wanted.masquerades:
+        return False
+    return all(name in hosts and _is_deployed(hosts[name]) for name in sources)
+
+
+def _is_deployed(facts: Facts) -> bool:
+    return any(row["ours"] for row in facts["links"]) or any(
+        row["protocol"] == ROUTE_PROTOCOL for row in facts["routes"]
+    )
 
 
 def _is_for_want_of_routes(

@@ -444,6 +444,15 @@ def test_rp_filter_may_drop_pods_packets_until_there_are_routes(level: int, rout
     assert (row["severity"], row["hosts"]) == (severity, ["node1", "node2"])
 
 
+def test_a_deployment_masquerades_what_the_probe_sends_as_a_pod() -> None:
+    lost = {"kind": "pod", "what": "packets whose source is a pod's address is lost between all nodes"}
+    probe = {"findings": [{**lost, "pairs": ["node1 -> node2"], "remedy": "", "severity": "error"}]}
+    found = hosts()
+    assert not judge(found, wanted("None"), probe)["ok"]
+    found["node1"]["routes"].append(route("10.244.1.0/26", protocol=98))
+    assert judge(found, wanted("None"), probe)["ok"]
+
+
 def test_what_can_be_mended_is_told_to_the_module() -> None:
     found = hosts()
     broken = found["node2"]
