@@ -39,7 +39,7 @@ def stage_with_nodes(stage: Stage) -> Stage:
     return stage
 
 
-@pytest.fixture(scope="module", params=["containerd", "containerd2"])
+@pytest.fixture(scope="module", params=["containerd", pytest.param("containerd2", marks=pytest.mark.nightly)])
 def engines(stage_with_nodes: Stage, request: pytest.FixtureRequest) -> t.Iterator[list[Containerd]]:
     """Have containerd of Debian 12 (1.6), then a newer one (2), in both nodes, and the network deployed for it."""
     stage = stage_with_nodes

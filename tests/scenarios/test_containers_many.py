@@ -15,7 +15,7 @@ from snapshot import take
 from stage import Stage
 
 MANY = 200
-CHANGES = 6
+CHANGES = 2  # beside those by the role; the benchmarks make twenty
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,6 @@ def test_no_container_fails_while_plugins_are_changed(podman: Podman, versions: 
         deploy(stage, newer)
         for number in range(CHANGES):
             assert (newer, older)[number % 2 == 0].put(stage, podman.node)["changed"]
-        deploy(stage, older)
     assert turnover.failures == []
     assert turnover.done > CHANGES
     assert podman.names() == []
