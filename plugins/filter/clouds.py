@@ -1,0 +1,77 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the platforms of hosts mean, as filters: the logic itself is in module_utils."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.podnet.calico.plugins.module_utils.cloud import platforms
+from ansible_collections.podnet.calico.plugins.module_utils.cloud.judge import judge
+from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
+from ansible_collections.podnet.calico.plugins.module_utils.resources import options
+from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
+
+HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
+Pools = t.Sequence[t.Dict[str, t.Any]]
+
+
+def cloud_modes(pools: Pools) -> list[str]:
+    """Return the encapsulations of the IPv4 pools."""
+    return sorted({pool.encapsulation for pool in _read(pools)})
+
+
+def cloud_verdict(
+    hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, ignore: t.Sequence[str] = (), manage: bool = False
+) -> dict[str, t.Any]:
+    """Return the verdict of judge.judge. manage: whether the conditions of Amazon EC2 are about to be made true."""
+    found = {host: hostvars[host]["cloud_found"] for host in hosts}
+    read = _read(pools)
+    managed = (platforms.AWS,) if manage else ()
+    try:
+        return judge(found, cloud_modes(pools), [str(pool.cidr) for pool in read], ignore, managed)
+    except PodnetError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+def cloud_aws_instances(hostvars: HostVars, hosts: t.Sequence[str]) -> list[dict[str, t.Any]]:
+    """Return region and instances of the hosts on Amazon EC2, each with id and addresses, one entry for each region."""
+    regions: dict[str, list[dict[str, t.Any]]] = {}
+    for host in hosts:
+        found = hostvars[host]["cloud_found"]
+        if found["platform"] != platforms.AWS:
+            continue
+        told, known = hostvars[host].get("cloud_place", {}), found["metadata"] or {}
+        instance = told.get("instance") or known.get("instance")
+        if not instance:
+            raise AnsibleFilterError(
+                f"{host}: its instance of Amazon EC2 is not known, and its metadata service does not answer. "
+                "Set cloud_aws_instance (the inventory plugin amazon.aws.aws_ec2 does so by itself)"
+            )
+        region = told.get("region") or known.get("region") or ""
+        address = told.get("address")
+        regions.setdefault(region, []).append({"id": instance, "addresses": [address] if address else []})
+    return [{"region": region, "instances": each} for region, each in sorted(regions.items())]
+
+
+def _read(pools: Pools) -> list[IPPool]:
+    try:
+        found = [IPPool.from_document(options.ippool(dict(pool))) for pool in pools]
+    except PodnetError as error:
+        raise AnsibleFilterError(str(error)) from error
+    return [pool for pool in found if pool.cidr.version == 4]
+
+
+class FilterModule:
+    """Provides the filters of podnet.calico for clouds."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        """Return the filters by name."""
+        return {
+            "cloud_aws_instances": cloud_aws_instances,
+            "cloud_modes": cloud_modes,
+            "cloud_verdict": cloud_verdict,
+        }
