@@ -25,7 +25,7 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["test"]
 
 # What `test` runs, the quickest first, and beside them what mostly waits for machines that boot.
-PARTS = ("lint", "units", "kernel", "bgp", "lab", "molecule", "scenarios", "sanity")
+PARTS = ("lint", "units", "cloud", "kernel", "bgp", "lab", "molecule", "scenarios", "sanity")
 BESIDE = "vm"
 BESIDE_LOG = ROOT / ".cache" / "vm.log"
 # What `test_all` runs beside these.
@@ -39,6 +39,7 @@ NIGHTLY_SCENARIOS = "nightly-"
 NOT_FOR_ANSIBLE_TEST = (
     "tests/benchmarks/",
     "tests/bgp/",
+    "tests/cloud/",
     "tests/kernel/",
     "tests/lab/",
     "tests/scenarios/",
@@ -88,6 +89,12 @@ def lint(session: nox.Session) -> None:
 def units(session: nox.Session) -> None:
     """Tables of cases without root: models, datastore, planner, rendering."""
     _pytest(session, "tests/unit")
+
+
+@nox.session
+def cloud(session: nox.Session) -> None:
+    """The modules and the role for clouds against an imitation of Amazon EC2 on loopback."""
+    _pytest(session, "tests/cloud")
 
 
 @nox.session
