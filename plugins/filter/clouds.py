@@ -20,7 +20,7 @@ Pools = t.Sequence[t.Dict[str, t.Any]]
 
 
 def cloud_modes(pools: Pools) -> list[str]:
-    """Return the encapsulations of the IPv4 pools."""
+    """Return the encapsulations of the pools."""
     return sorted({pool.encapsulation for pool in _read(pools)})
 
 
@@ -59,10 +59,9 @@ def cloud_aws_instances(hostvars: HostVars, hosts: t.Sequence[str]) -> list[dict
 
 def _read(pools: Pools) -> list[IPPool]:
     try:
-        found = [IPPool.from_document(options.ippool(dict(pool))) for pool in pools]
+        return [IPPool.from_document(options.ippool(dict(pool))) for pool in pools]
     except PodnetError as error:
         raise AnsibleFilterError(str(error)) from error
-    return [pool for pool in found if pool.cidr.version == 4]
 
 
 class FilterModule:

@@ -43,7 +43,7 @@ def of_platform(platform: str, facts: t.Sequence[Facts], kinds: t.Collection[str
 
 
 def of_host(platform: str, facts: Facts | None, kinds: t.Collection[str], pools: t.Sequence[str]) -> list[str]:
-    """Return the commands that one node needs for packets with pods' addresses; pools: the IPv4 ranges of pods."""
+    """Return the commands that one node needs for packets with pods' addresses; pools: the ranges of pods."""
     known = facts or {}
     if "direct" not in kinds or platform not in _DIRECT:
         return []

@@ -25,7 +25,7 @@ def judge(
 ) -> Row:
     """Return findings, whether what is wanted can work, all as lines, and why not as a failure.
 
-    hosts: what detect.detect returned, by host. wanted: modes. pools: the IPv4 ranges of pods. ignore: what is a
+    hosts: what detect.detect returned, by host. wanted: modes. pools: the ranges of pods. ignore: what is a
     warning though it does not work, as "platform/mode". managed: platforms whose conditions are about to be made true.
     """
     refused = _unknown(ignore)
