@@ -106,9 +106,11 @@ def network(new_namespace: t.Callable[[str], Namespace], servers: list[Modules])
     return Network(new_namespace, servers)
 
 
-def settings(node: Namespace) -> str:
-    """Return links, addresses and routes; neighbours come and go with traffic."""
-    return node.state().rpartition("\n")[0]
+def settings(node: Namespace) -> list[t.Any]:
+    """Return links, addresses and routes; neighbours, and what IPv6 does by itself, come and go."""
+    links = [(link["ifname"], link["mtu"]) for link in node.show("link")]
+    addresses = [row["local"] for link in node.show("-4 addr") for row in link["addr_info"]]
+    return [links, addresses, node.routes("")]
 
 
 def whats(verdict: dict[str, t.Any]) -> list[str]:
@@ -166,12 +168,39 @@ def test_the_own_firewall_is_named(network: Network, rule: str, kind: str) -> No
     assert whats(network.probe()) == [f"{kind} arrives at node2, but its own firewall or rp_filter drops it"]
 
 
-def test_a_strict_rp_filter_is_told_from_the_network(network: Network) -> None:
+def test_firewalls_that_let_answers_in_hide_no_vxlan(network: Network) -> None:
+    """What both send by themselves is no answer to the other: as real VXLANs, probes have source ports of their own."""
+    for peer in PEERS:
+        network.firewall(peer, "ct state established accept; udp dport 4789 drop")
+    kind = "VXLAN (UDP 4789)"
+    assert whats(network.probe()) == [
+        f"{kind} arrives at {name(p)}, but its own firewall or rp_filter drops it" for p in PEERS
+    ]
+
+
+def test_ipip_that_a_firewall_lets_in_after_the_node_has_sent_some_is_no_working_ipip(network: Network) -> None:
+    """Protocol 4 has no ports, so conntrack takes what comes in for answers once the node has sent: calico#1357."""
+    network.firewall(1, "ct state established accept; ip protocol 4 drop")
+    verdict = network.probe(["IPIP"])
+    (what,) = whats(verdict)
+    assert what.startswith("IP protocol 4 arrives at node2, but its own firewall or rp_filter drops it")
+    assert not verdict["ok"]
+
+
+def test_outgoing_nat_of_a_deployment_is_no_loss(network: Network) -> None:
+    for node in network.nodes:
+        node.run("iptables -t nat -A POSTROUTING -s 10.244.0.0/16 ! -d 10.244.0.0/16 -j MASQUERADE")
+    assert whats(network.probe(["None"])) == []
+
+
+def test_rp_filter_before_there_are_routes_is_told_from_the_network_and_no_error(network: Network) -> None:
     network.nodes[2].run("sysctl -qw net.ipv4.conf.all.rp_filter=1")
-    (what,) = whats(network.probe(["None"]))
-    assert (
-        what == "packets whose source is a pod's address arrives at node3, but its own firewall or rp_filter drops it"
-    )
+    verdict = network.probe(["None"])
+    (finding,) = verdict["findings"]
+    what = "packets whose source is a pod's address arrives at node3, but its own firewall or rp_filter drops it"
+    assert (finding["what"], finding["severity"]) == (what, "information")
+    assert verdict["ok"]
+    assert verdict["recommended"]["encapsulation"] == "VXLANCrossSubnet"
 
 
 def test_a_narrow_path_is_measured(network: Network) -> None:

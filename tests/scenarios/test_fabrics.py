@@ -16,7 +16,7 @@ RECOMMENDED = {
     "azure": ("VXLANCrossSubnet", 1450),
     "mtu1400": ("VXLANCrossSubnet", 1350),
     "openstack": ("VXLAN", 1450),
-    "strict-rp_filter": ("VXLAN", 1450),
+    "strict-rp_filter": ("VXLANCrossSubnet", 1450),
 }
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import textwrap
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.marks import ROUTE_PROTOCOL
 from ansible_collections.podnet.calico.plugins.module_utils.preflight import (
     rules_address,
     rules_cluster,
@@ -24,7 +23,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding im
     Finding,
     Wanted,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.preflight.switches import effective
 from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import natural
 
 AREAS = {
@@ -71,7 +69,7 @@ def judge(
     for join in rules_cluster.RULES:
         for affected, finding in join(everyone, wanted):
             found.add(finding, affected)
-    for affected, finding in _of_probe(probe, everyone, wanted):
+    for affected, finding in _of_probe(probe, everyone):
         found.add(finding, affected)
     rows = found.rows()
     rows.sort(key=lambda row: (SEVERITIES.index(row["severity"]), list(AREAS).index(row["tag"])))
@@ -107,7 +105,7 @@ class _Joined:
 
 
 def _of_probe(
-    probe: t.Mapping[str, t.Any] | None, hosts: t.Mapping[str, Facts], wanted: Wanted
+    probe: t.Mapping[str, t.Any] | None, hosts: t.Mapping[str, Facts]
 ) -> t.Iterator[tuple[list[str], Finding]]:
     """Yield the findings of a probe with their hosts; those that concern other modes than the wanted ones are notes."""
     if not probe:
@@ -123,48 +121,14 @@ def _of_probe(
     for each in probe.get("findings", []):
         pairs = [tuple(pair.split(" -> ")) for pair in each["pairs"]]
         named = [name for name in hosts if any(name in pair for pair in pairs)] or list(hosts)
-        severity, remedy = ERROR if each["severity"] == ERROR else NOTE, each["remedy"]
-        why = "a pool has a mode that needs it" if severity == ERROR else "no pool has a mode that needs it"
-        if severity == ERROR and _is_for_want_of_routes(each, {pair[-1] for pair in pairs}, hosts):
-            severity, why = WARNING, "rp_filter may do so as long as there are no routes to pods, and stop with them"
-            remedy = "Deploy and verify; if it stays so, look at the firewall"
-        if severity == ERROR and _is_masqueraded(each, {pair[0] for pair in pairs}, hosts, wanted):
-            severity, why = NOTE, "the outgoing NAT of the deployment gives them the node's address, as it should"
-            remedy = "There is a deployment already, whose outgoing NAT takes them: podnet.calico.verify tells more"
+        severity = ERROR if each["severity"] == ERROR else NOTE
+        why = (
+            "a pool has a mode that needs it"
+            if severity == ERROR
+            else "no pool has a mode that needs it, or it does no harm"
+        )
         shown = f"{len(pairs)} pairs: {', '.join(each['pairs'][:3])}{' …' if len(pairs) > 3 else ''}"
-        yield named, Finding(f"probe-{each['kind']}", severity, "probe", each["what"], shown, why, remedy)
-
-
-def _is_masqueraded(
-    finding: t.Mapping[str, t.Any], sources: t.Collection[str], hosts: t.Mapping[str, Facts], wanted: Wanted
-) -> bool:
-    """Tell whether packets from pods do not arrive as such since nodes that are deployed masquerade them."""
-    if finding["kind"] != "pod" or "is lost" not in finding["what"] or not wanted.masquerades:
-        return False
-    return all(name in hosts and _is_deployed(hosts[name]) for name in sources)
-
-
-def _is_deployed(facts: Facts) -> bool:
-    return any(row["ours"] for row in facts["links"]) or any(
-        row["protocol"] == ROUTE_PROTOCOL for row in facts["routes"]
-    )
-
-
-def _is_for_want_of_routes(
-    finding: t.Mapping[str, t.Any], targets: t.Collection[str], hosts: t.Mapping[str, Facts]
-) -> bool:
-    """Tell whether hosts drop packets from pods only since they have no route to them yet, which rp_filter asks for."""
-    if finding["kind"] != "pod" or "own firewall or rp_filter" not in finding["what"]:
-        return False
-    return all(name in hosts and _filters_strangers(hosts[name]) for name in targets)
-
-
-def _filters_strangers(facts: Facts) -> bool:
-    """Tell whether rp_filter drops what the node's device takes in from an address without a route of its own."""
-    device = facts["node"]["device"]
-    defaults = [row for row in facts["routes"] if row["destination"] == "0.0.0.0/0"]
-    level = effective(facts["sysctl"]["rp_filter"], device)
-    return (level == 2 and not defaults) or (level == 1 and not any(device in row["devices"] for row in defaults))
+        yield named, Finding(f"probe-{each['kind']}", severity, "probe", each["what"], shown, why, each["remedy"])
 
 
 def _page(

@@ -34,7 +34,7 @@ class Answerer:
     def __init__(self, session: bytes, node: str, pod: str, ports: t.Iterable[int]) -> None:
         self._session, self._node, self._pod = session, node, pod
         self._wire, self._let_in = probe_sockets.wire(), probe_sockets.let_in()
-        self._sender = probe_sockets.sender()
+        self._sender = probe_sockets.Sender()
         self._listeners = [opened for port in ports for opened in _listen(node, port)]
         # Somebody has to be there, or the kernel tells the sender that nobody is.
         self._bound = [opened for port in (probe_packets.PORT, VXLAN_PORT) for opened in _bind(node, port)]
@@ -44,7 +44,7 @@ class Answerer:
     @property
     def sockets(self) -> list[socket.socket]:
         """Return all sockets."""
-        return [self._sender, self._wire, *self._let_in, *self._listeners, *self._bound]
+        return [*self._sender.sockets, self._wire, *self._let_in, *self._listeners, *self._bound]
 
     def run(self, deadline: float, ended: t.Callable[[], bool]) -> None:
         """Answer until a time (time.monotonic) or an end."""
@@ -69,7 +69,7 @@ class Answerer:
             if from_wire:
                 answer = probe._replace(node=self._node, size=probe_packets.SMALLEST, answer=True, intact=True)
                 with contextlib.suppress(OSError):  # the sender sees that no answer comes
-                    self._sender.sendto(probe_packets.build(answer, probe.node, self._pod), (probe.node, 0))
+                    self._sender.send(probe.kind, probe_packets.build(answer, probe.node, self._pod), probe.node)
 
     def _note(self, probe: probe_packets.Probe, from_wire: bool) -> None:
         row = self._arrived.setdefault((probe.node, probe.kind), dict.fromkeys(("wire", "let_in", "damaged"), 0))

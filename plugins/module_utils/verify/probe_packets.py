@@ -17,7 +17,8 @@ import zlib
 from ansible_collections.podnet.calico.plugins.module_utils.verify import icmp
 
 KINDS = ("plain", "pod", "ipip", "vxlan")
-PORT = 34789  # UDP, of plain and pod packets and within the others; unassigned (IANA)
+PORT = 34789  # UDP, to which plain and pod packets go and those within the others; unassigned (IANA)
+_FIRST_SOURCE, _SOURCES = 0xC000, 0x4000  # dynamic ports (RFC 6335)
 VNI = 0xFFFFFE  # a VXLAN of the cluster has another one, so the kernel drops what it sees of ours
 # What every packet carries beside its payload, in bytes: IP and UDP, and what an encapsulation puts around them.
 HEADERS = {"plain": 28, "pod": 28, "ipip": 48, "vxlan": 78}
@@ -58,12 +59,14 @@ def build(probe: Probe, target: str, pod: str) -> bytes:
     """
     payload = _payload(probe, probe.size - HEADERS[probe.kind])
     source = probe.node if probe.kind == "plain" else pod
-    packet = _ip(source, target, socket.IPPROTO_UDP, _udp(source, target, PORT, payload))
+    # A port of its own for each, as a VXLAN has it: what two nodes send to each other are no answers for a firewall.
+    ports = _FIRST_SOURCE + (2 * probe.number + probe.answer) % _SOURCES, PORT
+    packet = _ip(source, target, socket.IPPROTO_UDP, _udp(source, target, ports, payload))
     if probe.kind == "ipip":
         return _ip(probe.node, target, socket.IPPROTO_IPIP, packet)
     if probe.kind == "vxlan":
         carried = _VXLAN.pack(0x08000000, VNI << 8) + _FRAME + packet
-        return _ip(probe.node, target, socket.IPPROTO_UDP, _udp("", "", icmp.VXLAN_PORT, carried))
+        return _ip(probe.node, target, socket.IPPROTO_UDP, _udp("", "", (ports[0], icmp.VXLAN_PORT), carried))
     return packet
 
 
@@ -115,13 +118,13 @@ def _ip(source: str, target: str, protocol: int, payload: bytes) -> bytes:
     return head[:10] + struct.pack("!H", icmp.checksum(head)) + head[12:] + payload
 
 
-def _udp(source: str, target: str, port: int, payload: bytes) -> bytes:
+def _udp(source: str, target: str, ports: tuple[int, int], payload: bytes) -> bytes:
     """Return a UDP datagram (RFC 768); without a source it has no checksum, as that of a VXLAN."""
     length = _UDP.size + len(payload)
     if not source:
-        return _UDP.pack(port, port, length, 0) + payload
-    code = icmp.checksum(_pseudo(source, target, length) + _UDP.pack(port, port, length, 0) + payload)
-    return _UDP.pack(port, port, length, code or 0xFFFF) + payload
+        return _UDP.pack(*ports, length, 0) + payload
+    code = icmp.checksum(_pseudo(source, target, length) + _UDP.pack(*ports, length, 0) + payload)
+    return _UDP.pack(*ports, length, code or 0xFFFF) + payload
 
 
 def _pseudo(source: str, target: str, length: int) -> bytes:

@@ -12,6 +12,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Invali
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import links, wire
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 
+_RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5  # linux/rtnetlink.h
+_MAC_BYTES = 6
 _DISCARD = 9  # a port to connect a UDP socket to, by which nothing is sent
 
 
@@ -21,6 +23,13 @@ class Place(t.NamedTuple):
     address: str
     device: str
     mtu: int
+
+
+class NextHop(t.NamedTuple):
+    """Where a packet to a host goes first: the name of a device, and a MAC as six bytes."""
+
+    device: str
+    mac: bytes
 
 
 def own_place(address: str | None, towards: t.Iterable[str]) -> Place:
@@ -45,6 +54,26 @@ def own_place(address: str | None, towards: t.Iterable[str]) -> Place:
 def mtu_towards(target: str) -> int:
     """Return the MTU in bytes of the device that sends to an address; raises InvalidInput without a route."""
     return own_place(None, [target]).mtu
+
+
+def next_hop(target: str) -> NextHop | None:
+    """Return the next hop to an IPv4 address as far as the kernel has resolved it; None else."""
+    packed = wire.packed_address(target)
+    with Netlink() as netlink:
+        head = wire.RTMSG.pack(socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, 0)
+        body = netlink.get(wire.RTM_GETROUTE, head + wire.attribute(_RTA_DST, packed))
+        if body is None:
+            return None
+        found = wire.attributes(body, wire.RTMSG.size)
+        device, hop = wire.as_number(found.get(_RTA_OIF)), found.get(_RTA_GATEWAY, packed)
+        neighbours = netlink.dump(wire.RTM_GETNEIGH, wire.NEIGHBOUR.pack(socket.AF_INET, 0, 0, 0, 0))
+    for body in neighbours:
+        __, index, __, __, __ = wire.NEIGHBOUR.unpack_from(body)
+        entry = wire.attributes(body, wire.NEIGHBOUR.size)
+        mac = entry.get(wire.NDA_LLADDR, b"")
+        if index == device and entry.get(wire.NDA_DST) == hop and len(mac) == _MAC_BYTES:
+            return NextHop(socket.if_indextoname(index), mac)
+    return None
 
 
 def _source(other: str) -> tuple[str, str]:

@@ -58,22 +58,27 @@ class Asker:
 
     def __init__(self, session: bytes, node: str, pod: str, timeout: float) -> None:
         self._session, self._node, self._pod, self._timeout = session, node, pod, timeout
-        self._wire, self._sender = probe_sockets.wire(), probe_sockets.sender()
+        self._wire, self._sender = probe_sockets.wire(), probe_sockets.Sender()
         self._number = 0
 
     def ask(self, targets: t.Sequence[Target], ports: t.Sequence[int]) -> None:
         """Fill in what gets through to the targets, how large it may be, and which TCP ports answer."""
         by_address = {target.address: target for target in targets}
-        left = [(address, kind) for address in by_address for kind in probe_packets.KINDS]
-        for __ in range(ATTEMPTS):
-            times = self._round(dict.fromkeys(left, probe_packets.SMALLEST), by_address)
-            for (address, kind), seconds in times.items():
-                by_address[address].rtt[kind] = seconds
-            left = [question for question in left if question not in times]
+        # What looks like a pod's comes second: by then the kernel knows the MACs of the next hops.
+        self._first(by_address, [kind for kind in probe_packets.KINDS if kind != "pod"])
+        self._first(by_address, ["pod"])
         # What is the largest plain packet is tried first with the others, and mostly is the largest of theirs.
         self._measure(by_address, ("plain",))
         self._measure(by_address, ("ipip", "vxlan"))
         _connect(by_address, ports, self._node, self._timeout * ATTEMPTS)
+
+    def _first(self, targets: t.Mapping[str, Target], kinds: t.Sequence[str]) -> None:
+        left = [(address, kind) for address in targets for kind in kinds]
+        for __ in range(ATTEMPTS):
+            times = self._round(dict.fromkeys(left, probe_packets.SMALLEST), targets)
+            for (address, kind), seconds in times.items():
+                targets[address].rtt[kind] = seconds
+            left = [question for question in left if question not in times]
 
     def _measure(self, targets: t.Mapping[str, Target], kinds: t.Sequence[str]) -> None:
         searches = {
@@ -103,7 +108,7 @@ class Asker:
             targets[address].packets += 1
             sent[self._number] = question, time.monotonic()
             try:
-                self._sender.sendto(probe_packets.build(probe, address, self._pod), (address, 0))
+                self._sender.send(kind, probe_packets.build(probe, address, self._pod), address)
             except OSError as error:
                 # The device takes no packet of this size, there is no route, or the own firewall refuses.
                 if error.errno not in (

@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.verify import probe_packets
 from ansible_collections.podnet.calico.plugins.module_utils.verify.icmp import VXLAN_PORT
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_place import NextHop, next_hop
 
 _ETH_P_IP = 0x0800
 _SO_ATTACH_FILTER = 26  # asm-generic/socket.h
@@ -53,12 +54,38 @@ def let_in() -> list[socket.socket]:
     return [_filtered(socket.AF_INET, socket.SOCK_RAW, kind) for kind in (socket.IPPROTO_IPIP, socket.IPPROTO_UDP)]
 
 
-def sender() -> socket.socket:
-    """Return a socket that sends whole IP packets, with any source."""
-    try:
-        return socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-    except OSError as error:
-        raise KernelError(f"send packets: {error.strerror}", remedy="Run as root") from error
+class Sender:
+    """Sends whole IP packets, with any source."""
+
+    def __init__(self) -> None:
+        try:
+            self._routed = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+            self._framed = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+        except OSError as error:
+            raise KernelError(f"send packets: {error.strerror}", remedy="Run as root") from error
+        self._hops: dict[str, NextHop | None] = {}
+
+    def send(self, kind: str, data: bytes, target: str) -> None:
+        """Send a packet to the address of a node; raises OSError.
+
+        What looks like a pod's leaves past the own firewall and NAT, which treat packets of the host otherwise than
+        those that it passes on; where the next hop has no MAC, as in a tunnel, it leaves like the others.
+        """
+        hop = self._hop(target) if kind == "pod" else None
+        if hop is None:
+            self._routed.sendto(data, (target, 0))
+        else:
+            self._framed.sendto(data, (hop.device, _ETH_P_IP, 0, 0, hop.mac))
+
+    def _hop(self, target: str) -> NextHop | None:
+        if self._hops.get(target) is None:
+            self._hops[target] = next_hop(target)
+        return self._hops[target]
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """Return the sockets."""
+        return [self._routed, self._framed]
 
 
 def packets(opened: socket.socket) -> t.Iterator[probe_packets.Probe]:

@@ -80,8 +80,16 @@ class Wire:
         return int(row[where]) if row else 0
 
     def passes(self, pair: Pair, kind: str) -> bool:
-        """Tell whether packets of a kind arrive and are let in and whole."""
-        return self.count(pair, kind, "let_in") > 0 and not self.count(pair, kind, "damaged")
+        """Tell whether packets of a kind arrive and are let in and whole.
+
+        Packets to pods are passed on and not let in, and once there is a pod network the way back to them is known.
+        """
+        arrived = self.count(pair, kind, "wire") > 0 and not self.count(pair, kind, "damaged")
+        return arrived and (kind == "pod" or self.kept_out(pair, kind) == 0)
+
+    def kept_out(self, pair: Pair, kind: str) -> int:
+        """Return how many packets arrived and were not let in."""
+        return self.count(pair, kind, "wire") - self.count(pair, kind, "let_in")
 
     def largest(self, pair: Pair, kind: str) -> int | None:
         """Return the largest packet on the underlay in bytes; None where nothing was answered."""
@@ -102,7 +110,8 @@ def judge(wire: Wire, wanted: t.Sequence[str] = (), mtu: int = 0) -> dict[str, t
     fits = bool(mtu) and all(mtu <= (modes[mode]["mtu"] or 0) for mode in wanted)
     findings = [*_lost(wire), *_narrow(wire), *_closed(wire)]
     for finding in findings:
-        error = finding["kind"] in needed or (finding["kind"] == "mtu" and not fits)
+        harmless = finding.pop("harmless")
+        error = (finding["kind"] in needed or (finding["kind"] == "mtu" and not fits)) and not harmless
         finding["severity"] = "error" if error else "information"
     broken = [
         f"{mode} does not get through: {'; '.join(modes[mode]['because'])}"
@@ -177,13 +186,22 @@ def _lost(wire: Wire) -> t.Iterator[Row]:
             yield _finding(
                 kind, what, damaged, "Look at the checksum offload of network cards and hypervisors on the way"
             )
-        kept = {
-            pair[1] for pair in wire.pairs if wire.count(pair, kind, "wire") and not wire.count(pair, kind, "let_in")
-        }
-        for node in sorted(kept, key=natural):
-            pairs = [pair for pair in wire.pairs if pair[1] == node]
-            what = f"{words} arrives at {node}, but its own firewall or rp_filter drops it"
-            yield _finding(kind, what, pairs, f"Let it in on {node} from the addresses of the other nodes")
+        yield from _kept_out(wire, kind)
+
+
+def _kept_out(wire: Wire, kind: str) -> t.Iterator[Row]:
+    """Yield the nodes that drop what has arrived at them."""
+    for node in wire.names:
+        pairs = [pair for pair in wire.pairs if pair[1] == node and wire.kept_out(pair, kind)]
+        if not pairs or (kind == "pod" and any(wire.kept_out(pair, "plain") for pair in pairs)):
+            continue
+        what = f"{WORDS[kind]} arrives at {node}, but its own firewall or rp_filter drops it"
+        if any(wire.count(pair, kind, "let_in") for pair in pairs):
+            what += f" until {node} has sent some itself"
+        remedy = f"Let it in on {node} from the addresses of the other nodes"
+        if kind == "pod":
+            remedy = "So rp_filter does while it knows no way back to pods, which there is after the deployment"
+        yield _finding(kind, what, pairs, remedy, harmless=kind == "pod")
 
 
 def _narrow(wire: Wire) -> t.Iterator[Row]:
@@ -211,8 +229,9 @@ def _closed(wire: Wire) -> t.Iterator[Row]:
         yield _finding("tcp", what, pairs, f"Let TCP {port} pass between the nodes")
 
 
-def _finding(kind: str, what: str, pairs: t.Sequence[Pair], remedy: str) -> Row:
-    return {"kind": kind, "what": what, "pairs": [" -> ".join(pair) for pair in pairs], "remedy": remedy}
+def _finding(kind: str, what: str, pairs: t.Sequence[Pair], remedy: str, *, harmless: bool = False) -> Row:
+    named = [" -> ".join(pair) for pair in pairs]
+    return {"kind": kind, "what": what, "pairs": named, "remedy": remedy, "harmless": harmless}
 
 
 def scope(wire: Wire, pairs: t.Sequence[Pair]) -> str:

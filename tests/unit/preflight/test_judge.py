@@ -423,36 +423,6 @@ def test_the_probe_is_part_of_the_page() -> None:
     assert broken["counts"] == {"error": 0, "warning": 1, "note": 0}
 
 
-@pytest.mark.parametrize(
-    ("level", "routes", "severity"),
-    [
-        (2, [], "warning"),
-        (1, [route("0.0.0.0/0", "eth1")], "warning"),
-        (2, [route("0.0.0.0/0")], "error"),
-        (1, [route("0.0.0.0/0")], "error"),
-        (0, [], "error"),
-    ],
-)
-def test_rp_filter_may_drop_pods_packets_until_there_are_routes(level: int, routes: list[Facts], severity: str) -> None:
-    found = hosts()
-    found["node2"]["sysctl"]["rp_filter"].update(all=level, eth0=0)
-    found["node2"].update(routes=routes)
-    what = "packets whose source is a pod's address arrives at node2, but its own firewall or rp_filter drops it"
-    dropped = {"kind": "pod", "what": what, "pairs": ["node1 -> node2"], "remedy": "", "severity": "error"}
-    findings = judge(found, wanted("None"), {"findings": [dropped]})["findings"]
-    (row,) = [row for row in findings if row["kind"] == "probe-pod"]
-    assert (row["severity"], row["hosts"]) == (severity, ["node1", "node2"])
-
-
-def test_a_deployment_masquerades_what_the_probe_sends_as_a_pod() -> None:
-    lost = {"kind": "pod", "what": "packets whose source is a pod's address is lost between all nodes"}
-    probe = {"findings": [{**lost, "pairs": ["node1 -> node2"], "remedy": "", "severity": "error"}]}
-    found = hosts()
-    assert not judge(found, wanted("None"), probe)["ok"]
-    found["node1"]["routes"].append(route("10.244.1.0/26", protocol=98))
-    assert judge(found, wanted("None"), probe)["ok"]
-
-
 def test_what_can_be_mended_is_told_to_the_module() -> None:
     found = hosts()
     broken = found["node2"]
