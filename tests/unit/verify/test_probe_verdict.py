@@ -60,7 +60,11 @@ def test_clean_surroundings_have_no_findings() -> None:
     assert works(verdict) == {"IPIP", "IPIPCrossSubnet", "VXLAN", "VXLANCrossSubnet"}
     assert verdict["recommended"] == {"encapsulation": "VXLANCrossSubnet", "mtu": 1450}
     assert {mode: known["mtu"] for mode, known in verdict["modes"].items()} == {
-        "VXLANCrossSubnet": 1450, "VXLAN": 1450, "IPIPCrossSubnet": 1480, "IPIP": 1480, "None": 1500
+        "VXLANCrossSubnet": 1450,
+        "VXLAN": 1450,
+        "IPIPCrossSubnet": 1480,
+        "IPIP": 1480,
+        "None": 1500,
     }
 
 
