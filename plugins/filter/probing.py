@@ -37,21 +37,33 @@ def probe_source(pools: Pools) -> str:
 
 def probe_nodes(hostvars: HostVars, hosts: t.Sequence[str], own: str) -> list[dict[str, str]]:
     """Return name and address of the hosts that listen, but one."""
-    return [{"name": host, "address": _place(hostvars[host]).partition("/")[0]} for host in hosts if host != own]
+    places = {host: _place(hostvars[host]) for host in hosts if host != own}
+    return [{"name": host, "address": place.partition("/")[0]} for host, place in places.items() if place]
 
 
 def _place(variables: t.Mapping[str, t.Any]) -> str:
-    return str(variables["probe_listening"]["node"]["address"])
+    """Return the address of a host, with prefix length, empty where it does not listen."""
+    return str((variables.get("probe_listening") or {}).get("node", {}).get("address", ""))
 
 
-def probe_verdict(hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, mtu: int = 0) -> dict[str, t.Any]:
+def _is_seen(variables: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether all three calls of a probe have their result."""
+    asked, arrived = variables.get("probe_asked") or {}, variables.get("probe_arrived") or {}
+    return bool(_place(variables)) and "results" in asked and "arrivals" in arrived
+
+
+def probe_verdict(
+    hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, mtu: int = 0, bgp: str = "auto"
+) -> dict[str, t.Any]:
     """Return the verdict of probe_verdict.judge. mtu: what pods get, in bytes, 0 for what the interfaces leave them."""
+    seen = [host for host in hosts if _is_seen(hostvars[host])]
     wire = Wire(
-        {host: _place(hostvars[host]) for host in hosts},
-        {host: hostvars[host]["probe_asked"]["results"] for host in hosts},
-        {host: hostvars[host]["probe_arrived"]["arrivals"] for host in hosts},
+        {host: _place(hostvars[host]) for host in seen},
+        {host: [row for row in hostvars[host]["probe_asked"]["results"] if row["target"] in seen] for host in seen},
+        {host: hostvars[host]["probe_arrived"]["arrivals"] for host in seen},
     )
-    return judge(wire, sorted({pool.encapsulation for pool in _read(pools) if pool.cidr.version == 4}), int(mtu))
+    modes = sorted({pool.encapsulation for pool in _read(pools) if pool.cidr.version == 4})
+    return judge(wire, modes, int(mtu), bgp=bgp, unseen=[host for host in hosts if host not in seen])
 
 
 class FilterModule:

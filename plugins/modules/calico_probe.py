@@ -114,7 +114,9 @@ node:
   type: dict
   sample: {address: 192.0.2.11/24, device: eth0, mtu: 1500}
 results:
-  description: One result for each other node. Sizes are those of IP packets on the underlay, in bytes.
+  description:
+    - One result for each other node. C(largest) is the size of an IP packet on the underlay, in bytes; C(at_least) says
+      that larger ones may pass, of which no more were tried.
   returned: O(state=asking)
   type: list
   elements: dict
@@ -124,10 +126,10 @@ results:
       mtu: 1500
       packets: 14
       kinds:
-        plain: {answered: true, rtt_ms: 0.4, largest: 1500}
-        pod: {answered: true, rtt_ms: 0.4, largest: null}
-        ipip: {answered: false, rtt_ms: null, largest: null}
-        vxlan: {answered: true, rtt_ms: 0.5, largest: 1500}
+        plain: {answered: true, rtt_ms: 0.4, largest: 1500, at_least: false}
+        pod: {answered: true, rtt_ms: 0.4, largest: null, at_least: false}
+        ipip: {answered: false, rtt_ms: null, largest: null, at_least: false}
+        vxlan: {answered: true, rtt_ms: 0.5, largest: 1500, at_least: false}
       tcp: {"179": open}
 arrivals:
   description:
@@ -164,7 +166,7 @@ def work(module: AnsibleModule) -> Outcome:
     if params["state"] == "listening":
         probe_answers.start(session, own, pod, params["tcp_ports"], params["seconds"])
         return Outcome([], {"node": place._asdict()})
-    targets = [Target(**node, mtu=mtu_towards(node["address"])) for node in params["nodes"]]
+    targets = [Target(**node, mtu=mtu_towards(node["address"], place)) for node in params["nodes"]]
     Asker(bytes.fromhex(session), own, pod, params["timeout"]).ask(targets, params["tcp_ports"])
     return Outcome([], {"results": [target.result() for target in targets]})
 

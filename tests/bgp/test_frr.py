@@ -239,7 +239,7 @@ def test_a_direct_pool_works_across_the_router(scene: Scene, version: int) -> No
     wait_for(lambda: {ours, theirs} <= set(scene.tor.host.routes("proto bgp", version)), "the router's routes")
     pods = [ipaddress.ip_network(own(scene.plans[node.name], version))[5] for node in (first, third)]
     for node, pod in zip((first, third), pods):
-        node.host.ip(f"addr add {pod} dev lo")
+        node.host.ip(f"addr add {pod} dev lo{' nodad' if version == 6 else ''}")
     done = first.host.run(f"ping -{version} -c 3 -i 0.2 -W 2 -I {pods[0]} {pods[1]}", check=False)
     assert "3 received" in done.stdout, done.stdout + done.stderr
 

@@ -72,7 +72,7 @@ class Namespace:
 
     def state(self) -> str:
         """Return all that a module may change here, to compare before and after."""
-        commands = ("link", "addr", "-4 route show table all", "-6 route show table all", "neigh")
+        commands = ("link", "addr", "-4 route show table all", "-6 route show table all", "neigh show nud permanent")
         return "\n".join(json.dumps(_lasting(self.show(command)), sort_keys=True) for command in commands)
 
 

@@ -178,15 +178,6 @@ def test_firewalls_that_let_answers_in_hide_no_vxlan(network: Network) -> None:
     ]
 
 
-def test_ipip_that_a_firewall_lets_in_after_the_node_has_sent_some_is_no_working_ipip(network: Network) -> None:
-    """Protocol 4 has no ports, so conntrack takes what comes in for answers once the node has sent: calico#1357."""
-    network.firewall(1, "ct state established accept; ip protocol 4 drop")
-    verdict = network.probe(["IPIP"])
-    (what,) = whats(verdict)
-    assert what.startswith("IP protocol 4 arrives at node2, but its own firewall or rp_filter drops it")
-    assert not verdict["ok"]
-
-
 def test_outgoing_nat_of_a_deployment_is_no_loss(network: Network) -> None:
     for node in network.nodes:
         node.run("iptables -t nat -A POSTROUTING -s 10.244.0.0/16 ! -d 10.244.0.0/16 -j MASQUERADE")

@@ -58,7 +58,4 @@ def of_networks(plan: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> 
             yield finding(STALE, "network", path, "", "there", remedy="Remove the file")
         elif other in rivals and network.is_written(described):
             yield finding(FOREIGN, "network", path, f"nothing before {folder.OURS}", "there")
-    outcome = network.ensure(
-        described, place, credentials=options["kubeconfig"], exclusive=False, at_most=False, check_mode=True
-    )
-    yield from map(of_change, outcome.changes)
+    yield from map(of_change, network.differences(described, place, credentials=options["kubeconfig"]))

@@ -14,7 +14,7 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.errors import DaemonError, InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.verify import probe_packets, probe_sockets
 from ansible_collections.podnet.calico.plugins.module_utils.verify.icmp import VXLAN_PORT
 
@@ -105,10 +105,19 @@ def _bind(address: str, port: int) -> list[socket.socket]:
 
 
 def start(session: str, node: str, pod: str, ports: t.Iterable[int], seconds: float) -> None:
-    """Answer in the background, for some seconds or until collect is called; raises KernelError without the rights."""
+    """Answer in the background, for some seconds or until collect is called.
+
+    Raises KernelError without the rights, DaemonError if the process does not come up.
+    """
     answerer = Answerer(bytes.fromhex(session), node, pod, ports)
-    deadline = time.monotonic() + seconds
-    if os.fork():
+    deadline, name = time.monotonic() + seconds, f"{session}-{node}"
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        if not _await(lambda: os.path.exists(_path(name, "pid"))):
+            raise DaemonError(
+                f"listen on {node}: the process that answers has ended", remedy=f"See that {_FOLDER} can be written to"
+            )
         return
     status = 1
     try:  # whatever happens, the child must not come back to the module
@@ -116,7 +125,7 @@ def start(session: str, node: str, pod: str, ports: t.Iterable[int], seconds: fl
         _let_go(answerer.sockets)
         if os.fork():
             os._exit(0)
-        _stay(answerer, f"{session}-{node}", deadline)
+        _stay(answerer, name, deadline)
         status = 0
     finally:
         os._exit(status)
@@ -148,22 +157,30 @@ def _stay(answerer: Answerer, name: str, deadline: float) -> None:
 def collect(session: str, node: str) -> list[dict[str, t.Any]]:
     """End the answers of a session and return what arrived; raises InvalidInput if nothing answers in this session."""
     name = f"{session}-{node}"
+    result = _path(name, "json")
     try:
         with open(_path(name, "pid")) as file:
             os.kill(int(file.read()), signal.SIGTERM)
-    except (FileNotFoundError, ProcessLookupError) as error:
+        _await(lambda: not os.path.exists(_path(name, "pid")))
+        with open(result) as file:
+            arrived: list[dict[str, t.Any]] = json.load(file)
+    except (OSError, ValueError) as error:
         raise InvalidInput(
             f"collect what arrived in session {session}: nothing answers in it",
             remedy="Call the module with state=listening before, with more seconds if the probe took longer",
         ) from error
-    result = _path(name, "json")
-    deadline = time.monotonic() + _PATIENCE
-    while os.path.exists(_path(name, "pid")) and time.monotonic() < deadline:
-        time.sleep(_POLL)
-    with open(result) as file:
-        arrived: list[dict[str, t.Any]] = json.load(file)
     os.unlink(result)
     return arrived
+
+
+def _await(condition: t.Callable[[], bool]) -> bool:
+    """Wait for a condition, for some seconds; tell whether it holds."""
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL)
+    return True
 
 
 def _path(name: str, suffix: str) -> str:

@@ -51,9 +51,12 @@ def own_place(address: str | None, towards: t.Iterable[str]) -> Place:
     raise InvalidInput("address: no other node can be reached by a route", remedy="Give address, or mend the routes")
 
 
-def mtu_towards(target: str) -> int:
-    """Return the MTU in bytes of the device that sends to an address; raises InvalidInput without a route."""
-    return own_place(None, [target]).mtu
+def mtu_towards(target: str, own: Place) -> int:
+    """Return the MTU in bytes of the device that sends to an address, of the own one where there is no route."""
+    try:
+        return own_place(None, [target]).mtu
+    except InvalidInput:
+        return own.mtu
 
 
 def next_hop(target: str) -> NextHop | None:

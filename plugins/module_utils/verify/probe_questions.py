@@ -25,7 +25,8 @@ Question = t.Tuple[str, str]  # a target's address, a kind of packet
 class Target:
     """A node that is asked: name, IPv4 address, MTU of the device that leads to it; and what came of it.
 
-    rtt: seconds by kind that was answered. largest: bytes of the IP packet on the underlay. tcp: state by port.
+    rtt: seconds by kind that was answered. largest: bytes of the IP packet on the underlay. unfinished: kinds of which
+    larger packets may pass, since no more were sent. tcp: state by port.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Target:
     packets: int = 0
     rtt: dict[str, float] = dataclasses.field(default_factory=dict)
     largest: dict[str, int] = dataclasses.field(default_factory=dict)
+    unfinished: set[str] = dataclasses.field(default_factory=set)
     tcp: dict[int, str] = dataclasses.field(default_factory=dict)
 
     def result(self) -> dict[str, t.Any]:
@@ -43,6 +45,7 @@ class Target:
                 "answered": kind in self.rtt,
                 "rtt_ms": round(self.rtt[kind] * 1000, 3) if kind in self.rtt else None,
                 "largest": self.largest.get(kind),
+                "at_least": kind in self.unfinished,
             }
             for kind in probe_packets.KINDS
         }
@@ -67,7 +70,7 @@ class Asker:
         # What looks like a pod's comes second: by then the kernel knows the MACs of the next hops.
         self._first(by_address, [kind for kind in probe_packets.KINDS if kind != "pod"])
         self._first(by_address, ["pod"])
-        # What is the largest plain packet is tried first with the others, and mostly is the largest of theirs.
+        # No packet is larger than the largest plain one, which mostly is the largest of the others, too.
         self._measure(by_address, ("plain",))
         self._measure(by_address, ("ipip", "vxlan"))
         _connect(by_address, ports, self._node, self._timeout * ATTEMPTS)
@@ -82,7 +85,7 @@ class Asker:
 
     def _measure(self, targets: t.Mapping[str, Target], kinds: t.Sequence[str]) -> None:
         searches = {
-            (address, kind): Search(probe_packets.SMALLEST, target.mtu, target.largest.get("plain"))
+            (address, kind): Search(probe_packets.SMALLEST, target.largest.get("plain", target.mtu))
             for address, target in targets.items()
             for kind in kinds
             if kind in target.rtt
@@ -97,6 +100,8 @@ class Asker:
             live = {question: size for question, size in sizes.items() if size is not None}
         for (address, kind), search in searches.items():
             targets[address].largest[kind] = search.found
+            if search.size is not None:
+                targets[address].unfinished.add(kind)
 
     def _round(self, questions: t.Mapping[Question, int], targets: t.Mapping[str, Target]) -> dict[Question, float]:
         """Send one packet of a size (bytes) for each question; return the seconds until the answers that came."""
@@ -109,16 +114,7 @@ class Asker:
             sent[self._number] = question, time.monotonic()
             try:
                 self._sender.send(kind, probe_packets.build(probe, address, self._pod), address)
-            except OSError as error:
-                # The device takes no packet of this size, there is no route, or the own firewall refuses.
-                if error.errno not in (
-                    errno.EMSGSIZE,
-                    errno.ENETUNREACH,
-                    errno.EHOSTUNREACH,
-                    errno.EPERM,
-                    errno.EINVAL,
-                ):
-                    raise
+            except OSError:  # no route, the own firewall, the device's MTU, a full queue: it is lost on its first step
                 del sent[self._number]
         return self._answers(sent, targets)
 

@@ -11,13 +11,13 @@ _TRIES = 2  # of a size, so that one packet that is lost on the way does not mak
 class Search:
     """Finds the largest size (bytes) that passes between one that does and an upper bound.
 
-    passes: a size that passes. most: none above it can. guess: what to try after `most`, if it lies between.
+    passes: a size that passes. most: none above it can. size: what to try next, None at the end; until then found is
+    the largest size of which it is known.
     """
 
-    def __init__(self, passes: int, most: int, guess: int | None = None) -> None:
+    def __init__(self, passes: int, most: int) -> None:
         self.found = passes
         self._least_failing = max(passes, most) + 1
-        self._guess = guess if guess is not None and passes < guess < most else None
         self._failures = 0
         self.size: int | None = None
         self._aim(most)
@@ -33,8 +33,7 @@ class Search:
             self._least_failing = self.size
         else:
             self.found = self.size
-        guess, self._guess = self._guess, None
-        self._aim((self.found + self._least_failing) // 2 if guess is None else guess)
+        self._aim((self.found + self._least_failing) // 2)
 
     def _aim(self, size: int) -> None:
         self._failures = 0

@@ -38,6 +38,7 @@ _MODES = {
     "IPIP": (20, "ipip", "ipip"),
     "None": (0, "pod", "pod"),
 }
+_BY_BIRD = {"IPIPCrossSubnet", "IPIP", "None"}
 _LISTED = 4
 
 
@@ -97,16 +98,28 @@ class Wire:
         return size
 
 
-def judge(wire: Wire, wanted: t.Sequence[str] = (), mtu: int = 0) -> dict[str, t.Any]:
+def judge(
+    wire: Wire,
+    wanted: t.Sequence[str] = (),
+    mtu: int = 0,
+    *,
+    bgp: str = "auto",
+    unseen: t.Sequence[str] = (),
+) -> dict[str, t.Any]:
     """Return findings, what is known of each mode, the recommended one, whether what is wanted works, and all as lines.
 
     wanted: modes in use or planned, whose obstacles are errors; those of other modes are for information. mtu: what
-    pods get, in bytes, if that is not what the interfaces leave them.
+    pods get, in bytes, if that is not what the interfaces leave them. bgp: "auto", "enabled" or "disabled", as
+    calico_bgp. unseen: nodes that could not be probed.
     """
     modes = {mode: _mode(wire, mode) for mode in _MODES}
-    works = [mode for mode in _MODES if modes[mode]["works"]]
+    works = [mode for mode in _MODES if modes[mode]["works"] and not modes[mode]["doubt"]]
     recommended = {"encapsulation": works[0], "mtu": modes[works[0]]["mtu"]} if works else None
     needed = {kind for mode in wanted for kind in _MODES[mode][1:]}
+    if "pod" in needed:
+        needed.add("plain")  # without which nothing is known of the other
+    if bgp == "enabled" or (bgp == "auto" and _BY_BIRD & set(wanted)):
+        needed.add("tcp")
     fits = bool(mtu) and all(mtu <= (modes[mode]["mtu"] or 0) for mode in wanted)
     findings = [*_lost(wire), *_narrow(wire), *_closed(wire)]
     for finding in findings:
@@ -118,7 +131,9 @@ def judge(wire: Wire, wanted: t.Sequence[str] = (), mtu: int = 0) -> dict[str, t
         for mode in wanted
         if not modes[mode]["works"]
     ]
-    broken += [finding["what"] for finding in findings if finding["kind"] == "mtu" and finding["severity"] == "error"]
+    whole = ("mtu", "tcp")  # that concern no mode by itself
+    broken += [each["what"] for each in findings if each["kind"] in whole and each["severity"] == "error"]
+    broken += [f"{', '.join(unseen)} could not be probed"] if unseen else []
     advice = (
         f"Recommended: {recommended['encapsulation']} with an MTU of {recommended['mtu']}"
         if recommended
@@ -140,9 +155,8 @@ def _said(findings: t.Sequence[Row], modes: t.Mapping[str, Row]) -> t.Iterator[s
     for finding in sorted(findings, key=lambda finding: bool(finding["severity"] != "error")):
         yield f"{finding['severity']}: {finding['what']}. {finding['remedy']}"
     for mode, known in modes.items():
-        yield f"{mode}: " + (
-            f"gets through, MTU {known['mtu']}" if known["works"] else f"no: {'; '.join(known['because'])}"
-        )
+        well = f"gets through, MTU {known['mtu']}" + (f"; {known['doubt']}" if known["doubt"] else "")
+        yield f"{mode}: " + (well if known["works"] else f"no: {'; '.join(known['because'])}")
 
 
 def _of_pair(wire: Wire, pair: Pair) -> int:
@@ -163,12 +177,12 @@ def _mode(wire: Wire, mode: str) -> dict[str, t.Any]:
         f"{WORDS[kind]}: {scope(wire, [pair for pair, name in blocked if name == kind])}"
         for kind in dict.fromkeys(kind for __, kind in blocked)
     ]
-    if mode == "None" and between:
-        because.append("between subnets it needs routers that know the blocks of pods, which a probe cannot tell")
+    doubt = "between subnets it needs routers that know the blocks of pods, which a probe cannot tell"
     return {
         "works": not because and bool(wire.pairs),
         "mtu": min(sizes) - overhead if sizes else None,
         "because": because,
+        "doubt": doubt if mode == "None" and between else "",
     }
 
 
@@ -207,13 +221,16 @@ def _kept_out(wire: Wire, kind: str) -> t.Iterator[Row]:
 def _narrow(wire: Wire) -> t.Iterator[Row]:
     """Yield paths that carry less than the devices at both ends say."""
     for kind in ("plain", "ipip", "vxlan"):
-        found: dict[tuple[int, int], list[Pair]] = {}
+        found: dict[tuple[int, int, bool], list[Pair]] = {}
         for pair in wire.pairs:
             size, mtu = wire.largest(pair, kind), wire.rows[pair]["mtu"]
             if size is not None and size < mtu and (kind == "plain" or size != wire.largest(pair, "plain")):
-                found.setdefault((size, mtu), []).append(pair)
-        for (size, mtu), pairs in sorted(found.items()):
-            what = f"{WORDS[kind]} passes up to {size} bytes only {scope(wire, pairs)}; the interfaces say {mtu}"
+                found.setdefault((size, mtu, wire.rows[pair]["kinds"][kind]["at_least"]), []).append(pair)
+        for (size, mtu, at_least), pairs in sorted(found.items()):
+            little = " or little more" if at_least else ""
+            what = (
+                f"{WORDS[kind]} passes up to {size} bytes{little} only {scope(wire, pairs)}; the interfaces say {mtu}"
+            )
             yield _finding("mtu", what, pairs, "Set calico_mtu to what is recommended, or mend the path")
 
 

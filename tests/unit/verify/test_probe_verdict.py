@@ -38,14 +38,14 @@ def wire(
                 arrived[target].append(row)
             answered = passes(source, target, kind) and passes(target, source, kind)
             size = mtu(source, target) if answered and kind != "pod" else None
-            kinds[kind] = {"answered": answered, "rtt_ms": 0.1, "largest": size}
+            kinds[kind] = {"answered": answered, "rtt_ms": 0.1, "largest": size, "at_least": False}
         asked[source].append({"target": target, "mtu": 1500, "packets": 14, "kinds": kinds, "tcp": {"179": tcp}})
     return Wire(nodes, asked, arrived)
 
 
 def works(verdict: dict[str, t.Any]) -> set[str]:
-    """Return the modes that get through."""
-    return {mode for mode, known in verdict["modes"].items() if known["works"]}
+    """Return the modes that get through for certain."""
+    return {mode for mode, known in verdict["modes"].items() if known["works"] and not known["doubt"]}
 
 
 def same(source: str, target: str) -> bool:
@@ -143,6 +143,55 @@ def test_damage_is_not_loss() -> None:
 def test_one_direction_is_enough_for_a_finding() -> None:
     verdict = judge(wire(lambda source, target, kind: (source, target, kind) != ("a1", "b2", "vxlan")), ["VXLAN"])
     assert [finding["pairs"] for finding in verdict["findings"]] == [["a1 -> b2"]]
+
+
+def test_routers_between_subnets_are_a_doubt_and_no_alarm() -> None:
+    verdict = judge(wire(), ["None"])
+    assert verdict["ok"]
+    assert verdict["findings"] == []
+    assert "which a probe cannot tell" in verdict["modes"]["None"]["doubt"]
+    assert not judge(wire(lambda source, target, kind: kind != "pod"), ["None"])["ok"]
+
+
+def test_nodes_that_are_cut_off_are_errors_also_where_nothing_is_known_of_pods() -> None:
+    verdict = judge(wire(lambda source, target, kind: "b2" not in (source, target)), ["None"])
+    assert [finding["severity"] for finding in verdict["findings"] if finding["kind"] == "plain"] == ["error"]
+    assert not verdict["ok"]
+
+
+def test_ipip_that_comes_in_as_an_answer_only_is_no_working_ipip() -> None:
+    """Protocol 4 has no ports: conntrack takes what comes in for answers once the node has sent (calico#1357)."""
+    asked = {"a1": wire().rows[("a1", "a2")], "a2": wire().rows[("a2", "a1")]}
+    rows = [{"kind": kind, "wire": 2, "let_in": 1 if kind == "ipip" else 2, "damaged": 0} for kind in KINDS]
+    arrived = {
+        "a1": [{"node": "192.0.2.12", **row} for row in rows],
+        "a2": [{"node": "192.0.2.11", **row} for row in rows],
+    }
+    nodes = {name: NODES[name] for name in arrived}
+    verdict = judge(Wire(nodes, {name: [row] for name, row in asked.items()}, arrived), ["IPIP"])
+    assert verdict["findings"][0]["what"].endswith("drops it until a1 has sent some itself")
+    assert not verdict["ok"]
+
+
+def test_nodes_that_were_not_probed_are_named() -> None:
+    verdict = judge(wire(), ["VXLAN"], unseen=["c1", "c2"])
+    assert verdict["failure"].startswith("c1, c2 could not be probed")
+
+
+def test_a_search_that_ended_early_says_so() -> None:
+    found = wire(mtu=lambda source, target: 1400)
+    for row in found.rows.values():
+        row["kinds"]["vxlan"].update(largest=1340, at_least=True)
+    whats = [finding["what"] for finding in judge(found, ["VXLAN"])["findings"]]
+    assert "VXLAN (UDP 4789) passes up to 1340 bytes or little more only" in whats[1]
+
+
+@pytest.mark.parametrize(
+    ("modes", "bgp", "ok"),
+    [(["IPIP"], "auto", False), (["IPIP"], "disabled", True), (["VXLAN"], "auto", True), (["VXLAN"], "enabled", False)],
+)
+def test_the_port_of_bgp_is_needed_where_bird_routes(modes: list[str], bgp: str, ok: bool) -> None:
+    assert judge(wire(tcp="silent"), modes, bgp=bgp)["ok"] is ok
 
 
 @pytest.mark.parametrize(("state", "count"), [("open", 0), ("refused", 1), ("silent", 1)])
