@@ -151,6 +151,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.changes import Outco
 from ansible_collections.podnet.calico.plugins.module_utils.cni import conflist
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import snapshot
+from ansible_collections.podnet.calico.plugins.module_utils.discreet import DiscreetModule
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import Finding, facts
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit_datastore import of_datastore
@@ -178,10 +179,13 @@ def look(params: t.Mapping[str, t.Any]) -> t.Iterator[Finding]:
         yield from of_datastore(stored, params["nodes"], seen, params["resources"], time.time_ns())
 
 
+def secrets(params: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """Yield the secrets in the description of the container runtime's network."""
+    return conflist.secrets(params.get("cni"))
+
+
 def work(module: AnsibleModule) -> Outcome:
     """Report."""
-    described = module.params["cni"]
-    module.no_log_values.update(conflist.secrets([described["extra_plugins"], described["list_options"]]))
     return Outcome([], facts(list(look(module.params))))
 
 
@@ -201,7 +205,8 @@ def main() -> None:
         **argspec.datastore(),
     }
     one = [("plan", "nodes")]
-    run(AnsibleModule(argument_spec=spec, required_one_of=one, supports_check_mode=True), work)
+    options = {"required_one_of": one, "supports_check_mode": True}
+    run(DiscreetModule(secrets=secrets, argument_spec=spec, **options), work)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,9 @@ description:
     C(/run/podnet-calico/cni), so that a reboot leaves no address in use. The chain V(calico) is Calico's own plugin
     with C(calico-ipam), which asks the datastore. C(portmap) and C(bandwidth) follow in both, then O(extra_plugins).
   - Network files of others that a runtime takes instead of ours are warned of, or moved aside with O(exclusive).
-  - A list of the chain V(calico), and one with a secret of O(extra_plugins) in it, can be read by root alone.
+  - A list of the chain V(calico), and one with a secret of O(extra_plugins) in it, can be read by root alone. A secret
+    is what stands below a key that is named like one, such as C(token) or C(api_key), but for paths of files.
+  - Another O(name) is refused while containers have addresses under the one in the list that is there.
 extends_documentation_fragment:
   - podnet.calico.attributes
 options:
@@ -52,9 +54,17 @@ options:
     type: int
     default: 1500
   at_most:
-    description: Change only a list that is there, and its MTU to no larger one.
+    description:
+      - Lower the MTU of a list that is there to O(mtu), if it is larger, and change nothing else. Only O(config_dir)
+        and O(mtu) count then.
     type: bool
     default: false
+  bin_dir:
+    description:
+      - Directory of the plugins. A list is refused if one of its plugins is not there, does not run, or does not know
+        O(spec_version). Without it, that is not looked at.
+    type: path
+    default: ""
   node:
     description: Name of the node, for the chain V(calico). The default is the host's name.
     type: str
@@ -105,8 +115,8 @@ options:
     default: false
   state:
     description:
-      - V(absent) removes what this module has written and what C(host-local) has noted, and puts back what was moved
-        aside.
+      - V(absent) removes what this module has written and what C(host-local) has noted, under O(name) and the name in
+        the list that is there, and puts back what was moved aside.
     type: str
     choices: [present, absent]
     default: present
@@ -178,6 +188,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.cni import conflist, network, spec
+from ansible_collections.podnet.calico.plugins.module_utils.discreet import DiscreetModule
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 KUBECONFIG = {
@@ -204,17 +215,23 @@ def wanted(params: t.Mapping[str, t.Any]) -> conflist.Network:
     )
 
 
+def secrets(params: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """Yield the secrets in the options."""
+    return conflist.secrets([params.get(key) for key in ("extra_plugins", "list_options", "calico", "kubeconfig")])
+
+
 def work(module: AnsibleModule) -> Outcome:
     """Bring the list in line with the options, or remove it."""
     params = module.params
-    module.no_log_values.update(conflist.secrets([params["extra_plugins"], params["list_options"]]))
     if params["state"] == "absent":
         outcome = network.remove(params["name"], params["config_dir"], check_mode=module.check_mode)
         for path in outcome.facts["kept"]:
             module.warn(f"{path} is not put back: its name is taken by another file. Remove the one that is not needed")
         return outcome
+    if params["at_most"]:
+        return network.shrink(params["mtu"], params["config_dir"], check_mode=module.check_mode)
     given = {key: value for key, value in (params["kubeconfig"] or {}).items() if value is not None}
-    options = {key: params[key] for key in ("exclusive", "at_most")}
+    options = {key: params[key] for key in ("exclusive", "bin_dir")}
     outcome = network.ensure(
         wanted(params), params["config_dir"], credentials=given, **options, check_mode=module.check_mode
     )
@@ -233,6 +250,7 @@ def main() -> None:
         "ranges": {"type": "list", "elements": "str", "default": []},
         "mtu": {"type": "int", "default": 1500},
         "at_most": {"type": "bool", "default": False},
+        "bin_dir": {"type": "path", "default": ""},
         "node": {"type": "str"},
         "calico": {"type": "dict", "default": {}},
         "kubeconfig": {"type": "dict", "options": KUBECONFIG},
@@ -241,7 +259,7 @@ def main() -> None:
         "exclusive": {"type": "bool", "default": False},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
-    run(AnsibleModule(argument_spec=spec_of_module, supports_check_mode=True), work)
+    run(DiscreetModule(secrets=secrets, argument_spec=spec_of_module, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

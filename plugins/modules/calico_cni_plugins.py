@@ -43,7 +43,9 @@ options:
     type: str
     default: ""
   bin_dir:
-    description: Directory of the plugins; made if it is missing.
+    description:
+      - Directory of the plugins; made if it is missing. Empty is the default; where it is only looked whether plugins
+        are there, it is where the host has them or its package puts them.
     type: path
     default: /opt/cni/bin
   required:
@@ -126,23 +128,36 @@ foreign:
   sample: []
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
-from ansible_collections.podnet.calico.plugins.module_utils.cni import binaries
+from ansible_collections.podnet.calico.plugins.module_utils.cni import archive, binaries
+from ansible_collections.podnet.calico.plugins.module_utils.discreet import DiscreetModule
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.host import plugins_folder
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
+
+BIN_DIR = "/opt/cni/bin"
+
+
+def secrets(params: t.Mapping[str, t.Any]) -> t.Iterator[str]:
+    """Yield the password in the address."""
+    return archive.secrets(str(params.get("url") or ""))
 
 
 def work(module: AnsibleModule) -> Outcome:
     """Bring the directory in line with the options."""
     params = module.params
+    path, url = params["archive"] or "", params["url"] or ""
+    looks = params["state"] == "present" and not path and not url
+    bin_dir = params["bin_dir"] or (plugins_folder() if looks else BIN_DIR)
     if params["state"] == "absent":
-        return binaries.remove(params["bin_dir"], check_mode=module.check_mode)
+        return binaries.remove(bin_dir, check_mode=module.check_mode)
     names = ("version", "sha256", "required", "spec_version", "take_over")
-    wanted = binaries.Wanted(params["bin_dir"], **{name: params[name] for name in names})
+    wanted = binaries.Wanted(bin_dir, **{name: params[name] for name in names})
     if params["state"] == "inspected":
         return binaries.inspect(wanted)
-    path, url = params["archive"] or "", params["url"] or ""
     return binaries.ensure(wanted, path, url, temporary=module.tmpdir, check_mode=module.check_mode)
 
 
@@ -153,14 +168,14 @@ def main() -> None:
         "url": {"type": "str"},
         "sha256": {"type": "raw"},
         "version": {"type": "str", "default": ""},
-        "bin_dir": {"type": "path", "default": "/opt/cni/bin"},
+        "bin_dir": {"type": "path", "default": BIN_DIR},
         "required": {"type": "list", "elements": "str", "default": []},
         "spec_version": {"type": "str", "default": ""},
         "take_over": {"type": "bool", "default": False},
         "state": {"type": "str", "choices": ["present", "absent", "inspected"], "default": "present"},
     }
-    module = AnsibleModule(argument_spec=spec, mutually_exclusive=[("archive", "url")], supports_check_mode=True)
-    run(module, work)
+    options = {"mutually_exclusive": [("archive", "url")], "supports_check_mode": True}
+    run(DiscreetModule(secrets=secrets, argument_spec=spec, **options), work)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ extends_documentation_fragment:
   - podnet.calico.attributes
 options:
   runtime:
-    description: The container runtime. Needed for O(state=present).
+    description: The container runtime. Needed for O(state=present), and to say whose unit O(service) is.
     type: str
     choices: [containerd, crio, podman]
   config_dir:
@@ -43,7 +43,9 @@ options:
     type: str
     default: ""
   state:
-    description: V(absent) removes our files of all runtimes.
+    description:
+      - V(absent) removes our files of all runtimes. Where a runtime does not start again without its file, that is put
+        back.
     type: str
     choices: [present, absent]
     default: present
@@ -100,7 +102,7 @@ def work(module: AnsibleModule) -> Outcome:
     """Have the runtime use our network, or forget it."""
     params = module.params
     if params["state"] == "absent":
-        return runtime.remove(service=params["service"], check_mode=module.check_mode)
+        return runtime.remove(name=params["runtime"] or "", service=params["service"], check_mode=module.check_mode)
     options = {key: params[key] for key in ("config_dir", "bin_dir", "network", "service")}
     return runtime.ensure(params["runtime"], **options, check_mode=module.check_mode)
 

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import socket
 import stat
 import subprocess
+import tempfile
 import typing as t
+from pathlib import Path
 
 import pytest
 
-if t.TYPE_CHECKING:
-    from pathlib import Path
+from ansible_collections.podnet.calico.tests.tools import cni_plugins
 
+if t.TYPE_CHECKING:
     from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
-    from ansible_collections.podnet.calico.tests.kernel.net import Result
+    from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result
 
 OURS, ACCESS = "10-podnet-calico.conflist", "podnet-calico-kubeconfig"
 OTHER = '{"cniVersion": "1.0.0", "name": "other", "plugins": [{"type": "bridge"}]}\n'
@@ -61,9 +65,9 @@ def test_a_list_that_comes_changes_and_goes(describe: t.Callable[..., Result], p
     assert mode(place / OURS) == 0o644
     assert os.listdir(place) == [OURS]
     shrunk = describe(mtu=1400, at_most=True)
-    assert (done(shrunk), shrunk["agreement"]["mtu"]) == ([f"replace network {OURS}"], 1400)
+    assert (done(shrunk), content(place)["plugins"][0]["mtu"]) == ([f"replace network {OURS}"], 1400)
     assert '-      "mtu": 1450' not in str(shrunk["diff"]), "before and after are whole texts"
-    assert describe(mtu=1450, at_most=True)["agreement"]["mtu"] == 1400
+    assert describe(mtu=1450, at_most=True)["changed"] is False
     (place / OURS).chmod(0o600)
     assert done(describe(mtu=1400)) == [f"replace mode {OURS}"]
     assert describe(mtu=1450, ranges=[])["changed"] is False
@@ -137,6 +141,143 @@ def test_secrets_of_further_plugins_are_for_root_and_in_no_result(
         assert "hunter" not in str(result)
         assert content(place)["plugins"][-1]["password"] == password
         assert mode(place / OURS) == 0o600
+
+
+@pytest.fixture
+def log() -> t.Iterator[tuple[Path, t.Callable[[], str]]]:
+    """Return a /dev with a system log, and a function that returns what was logged."""
+    folder = Path(tempfile.mkdtemp(prefix="podnet-"))
+    for name, minor in {"null": 3, "urandom": 9}.items():
+        os.mknod(folder / name, 0o666 | stat.S_IFCHR, os.makedev(1, minor))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(folder / "log"))
+        listener.setblocking(False)
+
+        def logged() -> str:
+            found = []
+            while True:
+                try:
+                    found.append(listener.recv(1 << 20).decode())
+                except BlockingIOError:
+                    return "\n".join(found)
+
+        yield folder, logged
+    shutil.rmtree(folder)
+
+
+KEY = "-----BEGIN PRIVATE KEY-----\nunbelievable\n-----END PRIVATE KEY-----\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("calico_cni_config", {"extra_plugins": [{"type": "guard", "auth": {"tokens": ["unbelievable"]}}]}),
+        ("calico_cni_config", {"extra_plugins": [{"type": "guard", "private": KEY}]}),
+        ("calico_cni_config", {"extra_plugins": [{"type": "guard", "private": KEY}], "mtu": "no number"}),
+        ("calico_cni_config", {"chain": "calico", "calico": {"k8s_auth_token": "unbelievable"}}),
+        ("calico_cni_config", {"chain": "calico", "kubeconfig": {"server": "http://x", "client_key": KEY}}),
+        ("calico_cni_plugins", {"url": "http://user:unbelievable@127.0.0.1:1/x.tgz", "sha256": "0" * 64}),
+        ("calico_cni_plugins", {"url": "http://user:unbelievable@127.0.0.1:1/x.tgz", "take_over": "perhaps"}),
+        ("calico_audit", {"cni": {"extra_plugins": [{"type": "guard", "private": KEY}]}, "nodes": []}),
+    ],
+)
+def test_secrets_are_in_no_result_and_not_logged(
+    modules: Modules,
+    host: Namespace,
+    place: Path,
+    log: tuple[Path, t.Callable[[], str]],
+    name: str,
+    options: dict[str, t.Any],
+) -> None:
+    folder, logged = log
+    own = {"config_dir": str(place), "ranges": RANGES} if name == "calico_cni_config" else {}
+    result = modules.run(host.path, name, {**own, **options}, binds={"/dev": str(folder)})
+    said = logged()
+    assert "unbelievable" not in str(result)
+    assert "unbelievable" not in said
+    if not {"mtu", "take_over"} & {*options}:  # else it is refused before
+        assert "Invoked with" in said
+
+
+def test_at_most_changes_the_mtu_alone(describe: t.Callable[..., Result], place: Path) -> None:
+    describe(list_options={"disableCheck": True}, extra_plugins=[{"type": "guard", "password": "hunter2"}])
+    before = content(place)
+    (place / "05-other.conflist").write_text(OTHER)
+    access = {"server": "https://192.0.2.1:6443", "token": "unused"}
+    others = {"name": "other", "chain": "calico", "kubeconfig": access, "exclusive": True, "ranges": ["10.9.0.0/26"]}
+    assert describe(mtu=9000, at_most=True, **others)["changed"] is False
+    shrunk = describe(mtu=1400, at_most=True, **others)
+    assert done(shrunk) == [f"replace network {OURS}"]
+    assert "hunter2" not in str(shrunk)
+    before["plugins"][0]["mtu"] = 1400
+    assert content(place) == before
+    assert mode(place / OURS) == 0o600
+    assert sorted(os.listdir(place)) == ["05-other.conflist", OURS]
+
+
+def test_a_name_stays_while_containers_have_addresses(
+    modules: Modules, host: Namespace, tmp_path: Path, place: Path
+) -> None:
+    binds = {"/run": str(tmp_path / "run")}
+    old, new = (tmp_path / "run/podnet-calico/cni" / name for name in ("podnet-calico", "other"))
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+
+    def run(*, check: bool = False, **options: t.Any) -> Result:
+        return modules.run(host.path, "calico_cni_config", {**given(place), **options}, check=check, binds=binds)
+
+    assert run()["changed"]
+    assert run(name="other")["changed"], "there are no containers"
+    assert run()["changed"]
+    for name in ("10.244.0.2", "10.244.0.3", "last_reserved_ip.0", "lock"):
+        (old / name).write_text("0123456789abcdef\r\neth0")
+    assert not run()["changed"]
+    for check, ranges in ((True, RANGES), (False, RANGES), (True, [])):
+        refused = run(check=check, name="other", ranges=ranges)
+        assert "rename the network podnet-calico to other: 2 addresses are in use by containers" in refused["msg"]
+        assert "Remove these containers first, or keep the name" in refused["msg"]
+    assert content(place)["name"] == "podnet-calico"
+    gone = run(name="other", state="absent")
+    assert [each["name"] for each in gone["changes"]] == [str(place / OURS), *_seen(new, old)]
+    assert os.listdir(tmp_path / "run") == []
+    assert run(name="other", state="absent")["changed"] is False
+
+
+def _seen(*folders: Path) -> list[str]:
+    return [f"/run/podnet-calico/cni/{folder.name}" for folder in folders]
+
+
+@pytest.mark.parametrize("options", [{}, {"at_most": True}, {"state": "absent"}])
+def test_a_folder_that_is_a_file(run_module: RunModule, place: Path, options: dict[str, t.Any]) -> None:
+    place.parent.mkdir(parents=True)
+    place.write_text("")
+    refused = run_module("calico_cni_config", {**given(place), **options})
+    assert f"use {place} as the folder of the container runtime's networks: it, or what it is in, is a file" in str(
+        refused["msg"]
+    )
+    assert "Correct config_dir (cni_config_dir)" in refused["msg"]
+    assert place.read_text() == ""
+
+
+def test_plugins_have_to_be_in_their_folder(
+    describe: t.Callable[..., Result], run_module: RunModule, tmp_path: Path, place: Path
+) -> None:
+    installed = str(cni_plugins.INSTALLED)
+    some = tmp_path / "bin"
+    some.mkdir()
+    for name in ("ptp", "host-local", "portmap"):
+        shutil.copy(cni_plugins.INSTALLED / name, some / name)
+    for options, message in (
+        ({"bin_dir": str(some)}, f"use the plugins in {some}: bandwidth, loopback are missing. Install a package"),
+        ({"bin_dir": installed, "extra_plugins": [{"type": "guard"}]}, f"use the plugins in {installed}: guard is"),
+        ({"bin_dir": installed, "spec_version": "1.1.0"}, "it does not know version 1.1.0 of the CNI specification"),
+    ):
+        for check in (True, False):
+            assert message in run_module("calico_cni_config", {**given(place), **options}, check=check)["msg"]
+    assert not place.exists()
+    assert run_module("calico_cni_config", {**given(place), "bin_dir": str(some), "ranges": []})["changed"] is False
+    assert describe(bin_dir=installed)["changed"]
+    assert describe(bin_dir=str(some), mtu=1400, at_most=True)["changed"]
 
 
 @pytest.mark.parametrize(

@@ -299,6 +299,15 @@ def test_an_archive_that_is_cut_off(refuse: Run, tmp_path: Path, older: Release)
     assert "it is cut off or no archive" in refuse(older.options(archive=str(path), sha256=own))
 
 
+def test_plugins_are_found_where_the_host_has_them(run: Run, modules: Modules, tmp_path: Path) -> None:
+    options = {"bin_dir": "", "required": CHAIN, "spec_version": "1.0.0"}
+    assert run(options)["bin_dir"] == str(cni_plugins.INSTALLED)
+    (tmp_path / "ptp").write_text("")
+    refused = modules.run(None, "calico_cni_plugins", options, binds={str(cni_plugins.INSTALLED): str(tmp_path)})
+    assert f"in {cni_plugins.INSTALLED}: bandwidth, host-local, portmap are missing" in refused["msg"]
+    assert run({"bin_dir": "", "state": "absent"}, check=True)["bin_dir"] == "/opt/cni/bin"
+
+
 def test_plugins_of_others(refuse: Run, converge: Run, bin_dir: Path, older: Release, newer: Release) -> None:
     bin_dir.mkdir(parents=True)
     for name in ("ptp", "portmap"):

@@ -9,6 +9,7 @@ tests/tools/container_runtimes.py has fetched them.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -30,10 +31,11 @@ import container_runtimes
 CRIO = "/etc/crio/crio.conf.d/50-podnet-calico.conf"
 PODMAN = "/etc/containers/containers.conf.d/50-podnet-calico.conf"
 SYSTEMCTL = f'#!/bin/sh\nexec /usr/bin/python3 {TESTS}/lab/systemctl/systemctl.py "$@"\n'
-# Refuses to start with a file that is written in `refused`.
+# Refuses to start with a file that is written in `refused`, and without one that is written in `needs`.
 DAEMON = """#!/bin/sh
 [ "$1" = --version ] && echo crio version 1.30.0 && exit
 [ -e "$(cat /etc/refused 2>/dev/null)" ] && echo "wrong settings" && exit 1
+[ -e /etc/needs ] && [ ! -e "$(cat /etc/needs)" ] && echo "needs a file" && exit 1
 exec sleep 100000
 """
 UNIT = "[Service]\nExecStart=/usr/local/sbin/crio\n"
@@ -77,9 +79,10 @@ class Host:
         assert self._run(params, False)["changes"] == []
         return [f"{each['action']} {each['name']}" for each in done["changes"]]
 
-    def absent(self) -> list[str]:
+    def absent(self, **options: t.Any) -> list[str]:
         """Remove what is ours; return the changes."""
-        predicted, done = self._run({"state": "absent"}, True), self._run({"state": "absent"}, False)
+        params = {"state": "absent", **options}
+        predicted, done = self._run(params, True), self._run(params, False)
         assert not done.get("failed"), done
         assert done["diff"] == predicted["diff"]
         return [f"{each['action']} {each['name']}" for each in done["changes"]]
@@ -94,9 +97,9 @@ class Host:
         assert self._files() == before
         return str(answers[0]["msg"])
 
-    def fails(self, runtime: str) -> str:
+    def fails(self, runtime: str, **options: t.Any) -> str:
         """Run the module, which fails; return what it says."""
-        answer: Result = self._run({"runtime": runtime, **FOLDERS}, False)
+        answer: Result = self._run({"runtime": runtime, **FOLDERS, **options}, False)
         assert answer.get("failed"), answer
         return str(answer["msg"])
 
@@ -109,18 +112,16 @@ class Host:
         command = f"{binds} && systemctl {' '.join(words)}"
         subprocess.run(["unshare", "--mount", "sh", "-c", command], check=True)
 
-    def process(self) -> int:
+    def process(self, unit: str = "crio") -> int:
         """Return the process of CRI-O, 0 if it was never started."""
-        record = self.path / "run" / "lab" / "units" / "crio.service.pid"
+        record = self.path / "run" / "lab" / "units" / f"{unit}.service.pid"
         return int(record.read_text().split()[0]) if record.exists() else 0
 
     def end(self) -> None:
-        """Kill CRI-O."""
-        if process := self.process():
-            try:
+        """Kill CRI-O, of either unit."""
+        for process in filter(None, map(self.process, ("crio", "my-crio"))):
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
-            except ProcessLookupError:
-                return
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +197,35 @@ def test_crio_that_was_not_told_by_a_run_that_was_killed(crio: Host) -> None:
         {"action": "replace", "kind": "service", "name": "crio.service"}
     ]
     assert crio.process() != before
+
+
+def test_crio_with_a_unit_of_another_name(node: Host) -> None:
+    node.program("crio", DAEMON)
+    node.write("/etc/systemd/system/my-crio.service", UNIT)
+    node.systemctl("start", "my-crio")
+    assert node.run("crio", service="my-crio") == [f"create {CRIO}", "replace my-crio.service"]
+    told = node.process("my-crio")
+    node.write(PODMAN, node.file(CRIO).read_text())  # which has no part in that unit
+    assert node.absent(runtime="crio", service="my-crio") == [
+        f"delete {CRIO}",
+        "replace my-crio.service",
+        f"delete {PODMAN}",
+    ]
+    assert node.process("my-crio") not in (0, told)
+
+
+def test_crio_that_does_not_start_again_without_our_file(crio: Host) -> None:
+    crio.run("crio")
+    text = crio.file(CRIO).read_text()
+    crio.write("/etc/needs", CRIO)
+    for __ in range(2):  # the second run tries again
+        said = crio.fails("crio", state="absent")
+        assert "needs a file" in said
+        assert f"{CRIO} is as before" in said
+        assert crio.file(CRIO).read_text() == text
+        crio.systemctl("is-active", "crio")
+    crio.file("/etc/needs").unlink()
+    assert crio.absent(runtime="crio") == [f"delete {CRIO}", "replace crio.service"]
 
 
 def test_crio_with_another_network(crio: Host) -> None:

@@ -91,6 +91,14 @@ def shown(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
+def secrets(url: str) -> t.Iterator[str]:
+    """Yield the password in a URL, as it is written and as it is meant; or what stands alone in a user's place."""
+    userinfo = re.match(r"[^/?#]*//([^/?#]*)@", url)
+    user, __, password = userinfo[1].partition(":") if userinfo else ("", "", "")
+    for text in filter(None, [password or user]):
+        yield from {text, urllib.parse.unquote(text)}
+
+
 def digest(path: str) -> str:
     """Return the sha256 of a file's content as hexadecimal digits."""
     found = hashlib.sha256()

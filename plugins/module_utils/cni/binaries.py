@@ -18,7 +18,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.cni import (
     plugin_record,
     plugin_version,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 
 
 class Wanted(t.NamedTuple):
@@ -85,14 +84,8 @@ def remove(folder: str, *, check_mode: bool) -> Outcome:
 
 def _somebody_elses(wanted: Wanted) -> Outcome:
     """Refuse plugins of somebody else that are missing, do not run or do not know the version."""
-    there = [name for name in wanted.required if os.path.isfile(os.path.join(wanted.folder, name))]
-    missing = sorted({*wanted.required} - {*there})
-    if missing:
-        raise InvalidInput(
-            f"use the plugins in {wanted.folder}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
-            remedy="Install them there, or have the role install them: set cni_plugins_source to package or archive",
-        )
-    plugin_version.refuse_unfit(wanted.folder, there, wanted.required, wanted.spec_version)
+    remedy = "Install them there, or have the role install them: set cni_plugins_source to package or archive"
+    plugin_version.refuse_folder(wanted.folder, wanted.required, wanted.spec_version, remedy=remedy)
     record = plugin_record.read(wanted.folder)
     return Outcome([], _facts(wanted.folder, record, archive.architecture(), False))
 

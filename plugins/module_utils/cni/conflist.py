@@ -23,7 +23,7 @@ CHAINS = ("ptp", "calico")
 # Where host-local notes addresses that are in use: gone with a boot, like the containers that have them.
 LEASES = "/run/podnet-calico/cni"
 
-_SECRET = re.compile(r"(?i)token|passw|secret|credential|private|(?:client|auth|api)_?key")
+_SECRET = re.compile(r"(?i)token|passw|secret|credential|private|psk|(?:client|auth|api|access|encryption)[-_]?key")
 _NAMES_A_FILE = re.compile(r"(?i)(?:file|path|dir)$")
 
 
@@ -135,27 +135,35 @@ def has_secrets(value: t.Any) -> bool:
 
 
 def secrets(value: t.Any) -> t.Iterator[str]:
-    """Yield the secrets in plugins of the user."""
+    """Yield the secrets in options of the user: texts and numbers below a key that is named like one."""
+    return _secrets(value, below=False)
+
+
+def _secrets(value: t.Any, *, below: bool) -> t.Iterator[str]:
     if isinstance(value, t.Mapping):
         for key, item in value.items():
-            if _is_secret(key, item):
-                yield str(item)
-            else:
-                yield from secrets(item)
+            yield from _secrets(item, below=below or _names_a_secret(key))
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from secrets(item)
+            yield from _secrets(item, below=below)
+    elif below and _can_be_secret(value):
+        yield str(value)
 
 
-def _is_secret(key: t.Any, value: t.Any) -> bool:
-    named = bool(_SECRET.search(str(key))) and not _NAMES_A_FILE.search(str(key))
-    return named and isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
+def _names_a_secret(key: t.Any) -> bool:
+    return bool(_SECRET.search(str(key))) and not _NAMES_A_FILE.search(str(key))
 
 
-def _hidden(value: t.Any) -> t.Any:
+def _can_be_secret(value: t.Any) -> bool:
+    return isinstance(value, (str, int, float)) and not isinstance(value, bool) and value != ""
+
+
+def _hidden(value: t.Any, *, below: bool = False) -> t.Any:
     if isinstance(value, t.Mapping):
-        return {key: "(hidden)" if _is_secret(key, item) else _hidden(item) for key, item in value.items()}
-    return [_hidden(item) for item in value] if isinstance(value, (list, tuple)) else value
+        return {key: _hidden(item, below=below or _names_a_secret(key)) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_hidden(item, below=below) for item in value]
+    return "(hidden)" if below and _can_be_secret(value) else value
 
 
 class Agreement(t.NamedTuple):
@@ -219,9 +227,22 @@ def _named(hosts: t.Sequence[str]) -> str:
     return ", ".join(hosts) if len(hosts) < 6 else f"{', '.join(hosts[:4])} and {len(hosts) - 4} more"
 
 
-def mtu_of(network: t.Any) -> int | None:
-    """Return the MTU of pods in a configuration list; None for none, and for what is no such list."""
-    try:
-        return next((int(plugin["mtu"]) for plugin in network["plugins"] if plugin.get("mtu")), None)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
+def lowered(network: t.Any, mtu: int) -> t.Any:
+    """Return a configuration list whose plugins give links no larger MTU (bytes), and which is the same in all else."""
+    if not isinstance(network, t.Mapping) or not isinstance(network.get("plugins"), list):
+        return network
+    return {**network, "plugins": [_lowered(plugin, mtu) for plugin in network["plugins"]]}
+
+
+def _lowered(plugin: t.Any, mtu: int) -> t.Any:
+    present = plugin.get("mtu") if isinstance(plugin, t.Mapping) else None
+    return {**plugin, "mtu": mtu} if isinstance(present, int) and present > mtu else plugin
+
+
+def programs(network: t.Mapping[str, t.Any]) -> list[str]:
+    """Return the programs that a runtime calls for a list: its plugins, theirs for addresses, and loopback."""
+    plugins = network["plugins"]
+    ipam = [
+        plugin["ipam"]["type"] for plugin in plugins if isinstance(plugin.get("ipam"), t.Mapping) and plugin["ipam"]
+    ]
+    return list(dict.fromkeys([*(str(plugin["type"]) for plugin in plugins), *map(str, ipam), "loopback"]))

@@ -10,6 +10,7 @@ import os
 import stat
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.cni import spec
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict
 
 OURS = "10-podnet-calico.conflist"
@@ -27,12 +28,23 @@ class Rival(t.NamedTuple):
 
 def others(folder: str) -> list[str]:
     """Return the names of all files but ours that a runtime takes for networks, in its order."""
+    named = [name for name in _names(folder) if name != OURS and name.endswith(_READ_BY_RUNTIMES)]
+    return [name for name in named if not os.path.isdir(os.path.join(folder, name))]
+
+
+def _names(folder: str) -> list[str]:
+    """Return the names of all files in order; raises Conflict for a folder that is none."""
     try:
-        names = sorted(os.listdir(folder))
+        return sorted(os.listdir(folder))
     except FileNotFoundError:
         return []
-    named = [name for name in names if name != OURS and name.endswith(_READ_BY_RUNTIMES)]
-    return [name for name in named if not os.path.isdir(os.path.join(folder, name))]
+    except NotADirectoryError as error:
+        raise _no_folder(folder) from error
+
+
+def _no_folder(folder: str) -> Conflict:
+    message = f"use {folder} as the folder of the container runtime's networks: it, or what it is in, is a file"
+    return Conflict(message, remedy="Correct config_dir (cni_config_dir), or move that file away")
 
 
 def rivals(folder: str, network: str) -> list[Rival]:
@@ -74,6 +86,8 @@ def ours(folder: str) -> Present:
         status = os.lstat(path)
     except FileNotFoundError:
         return Present("", None, "")
+    except NotADirectoryError as error:
+        raise _no_folder(folder) from error
     if not stat.S_ISREG(status.st_mode):
         raise Conflict(f"read {path}: it is not a regular file", remedy="Move it away")
     content, problem = _network(path)
@@ -81,6 +95,13 @@ def ours(folder: str) -> Present:
         raise Conflict(f"read {path}: it {problem}", remedy="Remove it, and run this again: it is written anew")
     with open(path, encoding="utf-8") as file:
         return Present(file.read(), content, f"{stat.S_IMODE(status.st_mode):04o}")
+
+
+def named(folder: str) -> str:
+    """Return the name of the network in our list; empty where there is none, or none that can be one."""
+    content, __ = _network(os.path.join(folder, OURS))
+    name = content.get("name") if isinstance(content, dict) else None
+    return str(name) if spec.is_name(name) else ""
 
 
 def refuse_to_move(folder: str, names: t.Iterable[str]) -> None:
@@ -93,7 +114,4 @@ def refuse_to_move(folder: str, names: t.Iterable[str]) -> None:
 
 def moved(folder: str) -> list[str]:
     """Return the names that files had before they were moved aside."""
-    try:
-        return sorted(name[: -len(MOVED)] for name in os.listdir(folder) if name.endswith(MOVED))
-    except FileNotFoundError:
-        return []
+    return [name[: -len(MOVED)] for name in _names(folder) if name.endswith(MOVED)]

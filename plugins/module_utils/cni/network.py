@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import stat
@@ -17,11 +18,18 @@ from ansible_collections.podnet.calico.plugins.module_utils.cni import (
     conflist,
     folder,
     kubeconfig,
+    networks,
+    plugin_version,
     spec,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, raise_all
 
 Step = t.Tuple[Change, t.Callable[[], None]]
+
+_PLUGINS_REMEDY = (
+    "Install a package that has them (cni_package), take a release archive (cni_plugins_source: archive), "
+    "or name the folder where they are (cni_bin_dir)"
+)
 
 
 def ensure(
@@ -30,18 +38,33 @@ def ensure(
     *,
     credentials: t.Mapping[str, t.Any],
     exclusive: bool,
-    at_most: bool,
+    bin_dir: str = "",
     check_mode: bool,
 ) -> Outcome:
     """Bring our list, and the file with credentials where there are some, in line with what is wanted.
 
     credentials: of kubeconfig.render, empty for none. exclusive: move files of others that are in the way aside.
-    at_most: change only a list that is there, and its MTU to no larger one. Without ranges the list of the chain ptp is
-    left as it is. Raises InvalidInput and Conflict before anything is changed; Conflict for a disk that is full.
+    bin_dir: where the plugins have to be; empty where that is not looked at. Without ranges the list of the chain ptp
+    is left as it is. Raises InvalidInput and Conflict before anything is changed, also where containers have addresses
+    under another name of the network; and Conflict for a disk that is full.
     """
+    _refuse_to_rename(wanted.name, config_dir)
+    steps, facts, programs = _plan(wanted, config_dir, credentials, exclusive=exclusive)
+    if bin_dir and programs:
+        plugin_version.refuse_folder(bin_dir, programs, wanted.version, remedy=_PLUGINS_REMEDY)
+    return _apply(config_dir, steps, facts, check_mode)
+
+
+def differences(wanted: conflist.Network, config_dir: str, *, credentials: t.Mapping[str, t.Any]) -> list[Change]:
+    """Return what ensure would change; raises InvalidInput and Conflict as it does, but for another name."""
+    return [change for change, __ in _plan(wanted, config_dir, credentials, exclusive=False)[0]]
+
+
+def _plan(
+    wanted: conflist.Network, config_dir: str, credentials: t.Mapping[str, t.Any], *, exclusive: bool
+) -> tuple[list[Step], dict[str, t.Any], list[str]]:
+    """Return the changes, the facts, and the programs that the list calls; none of them where no list is written."""
     present = folder.ours(config_dir)
-    there = conflist.mtu_of(present.data) if at_most else None
-    wanted = wanted._replace(mtu=min(wanted.mtu, there or wanted.mtu))
     list_file = os.path.join(config_dir, folder.OURS)
     access_file = os.path.join(config_dir, kubeconfig.NAME)
     access = kubeconfig.render(credentials) if credentials else ""
@@ -49,8 +72,8 @@ def ensure(
     _check_files(made, access_file if access else "")
     rivals = folder.rivals(config_dir, wanted.name)
     facts = {"file": list_file, "agreement": conflist.agreement(made)._asdict(), "rivals": _texts(config_dir, rivals)}
-    if not is_written(wanted) or (at_most and not present.text):
-        return Outcome([], {**facts, "agreement": None})
+    if not is_written(wanted):
+        return [], {**facts, "agreement": None}, []
     mode = "0600" if wanted.chain == "calico" or conflist.has_secrets(made) else "0644"
     away = [rival.file for rival in rivals] if exclusive else []
     folder.refuse_to_move(config_dir, away)
@@ -63,7 +86,29 @@ def ensure(
     ]
     if exclusive:
         facts["rivals"] = []
-    return _apply(config_dir, steps, facts, check_mode)
+    return steps, facts, conflist.programs(made)
+
+
+def shrink(mtu: int, config_dir: str, *, check_mode: bool) -> Outcome:
+    """Lower the MTU (bytes) of the list that is there, if it is larger; all else stays as it is."""
+    present = folder.ours(config_dir)
+    path = os.path.join(config_dir, folder.OURS)
+    lowered = conflist.lowered(present.data, mtu)
+    steps = [] if lowered == present.data else list(_list(path, present, conflist.render(lowered), present.mode))
+    return _apply(config_dir, steps, {"file": path, "agreement": None, "rivals": []}, check_mode)
+
+
+def _refuse_to_rename(name: str, config_dir: str) -> None:
+    """Raise Conflict where containers have addresses under another name, which would be given out again under a new."""
+    old = folder.named(config_dir)
+    count = len(networks.leases(conflist.LEASES, old)) if old and old != name else 0
+    if count:
+        addresses = "1 address is" if count == 1 else f"{count} addresses are"
+        raise Conflict(
+            f"rename the network {old} to {name}: {addresses} in use by containers under the old name, as "
+            f"{os.path.join(conflist.LEASES, old)} says, and would be given out again under the new one",
+            remedy=f"Remove these containers first, or keep the name (cni_network_name: {old})",
+        )
 
 
 def is_written(wanted: conflist.Network) -> bool:
@@ -72,7 +117,10 @@ def is_written(wanted: conflist.Network) -> bool:
 
 
 def remove(name: str, config_dir: str, *, check_mode: bool) -> Outcome:
-    """Remove our list, credentials and notes of addresses in use, and put back what was moved aside."""
+    """Remove our list, credentials and notes of addresses in use, and put back what was moved aside.
+
+    name: of the network. What is noted under the name in the list goes as well.
+    """
     spec.check_name(name)
     steps: list[Step] = []
     for file in (folder.OURS, kubeconfig.NAME):
@@ -87,9 +135,10 @@ def remove(name: str, config_dir: str, *, check_mode: bool) -> Outcome:
             kept.append(os.path.join(config_dir, other + folder.MOVED))
         else:
             steps.append(_move(config_dir, other + folder.MOVED, other))
-    leases = os.path.join(conflist.LEASES, name)
-    if os.path.isdir(leases):
-        steps.append((Change("folder", leases, before="there"), lambda: _remove_leases(leases)))
+    for each in sorted({name, folder.named(config_dir)} - {""}):
+        leases = os.path.join(conflist.LEASES, each)
+        if os.path.isdir(leases):
+            steps.append((Change("folder", leases, before="there"), functools.partial(_remove_leases, leases)))
     return _apply(config_dir, steps, {"kept": kept}, check_mode)
 
 

@@ -50,10 +50,13 @@ def _subnets(value: t.Any) -> t.Iterator[str]:
             yield from _subnets(item)
 
 
-def leases(folder: str) -> dict[str, str]:
-    """Return what host-local has noted, by address: "container" and the first twelve letters of its ID."""
+def leases(folder: str, network: str = "") -> dict[str, str]:
+    """Return what host-local has noted, by address: "container" and the first twelve letters of its ID.
+
+    network: its name; empty for all.
+    """
     found = {}
-    for path in glob.glob(os.path.join(glob.escape(folder), "*", "*")):
+    for path in glob.glob(os.path.join(glob.escape(folder), glob.escape(network) or "*", "*")):
         name = os.path.basename(path)
         if name[0].isdigit() or ":" in name:  # beside leases there are a lock and the last address of each range
             try:

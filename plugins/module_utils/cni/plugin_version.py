@@ -65,6 +65,18 @@ def refuse_unfit(folder: str, names: t.Iterable[str], required: t.Sequence[str],
             )
 
 
+def refuse_folder(folder: str, required: t.Sequence[str], spec_version: str, *, remedy: str) -> None:
+    """Raise InvalidInput unless a folder has the required plugins, they run, and know a version of the specification.
+
+    remedy: what to do where some are missing.
+    """
+    missing = sorted(name for name in {*required} if not os.path.isfile(os.path.join(folder, name)))
+    if missing:
+        are = "is" if len(missing) == 1 else "are"
+        raise InvalidInput(f"use the plugins in {folder}: {', '.join(missing)} {are} missing", remedy=remedy)
+    refuse_unfit(folder, {*required}, required, spec_version)
+
+
 def _broken(path: str, reason: str) -> InvalidInput:
     return InvalidInput(
         f"run the plugin {os.path.basename(path)}: {reason}", remedy="Take plugins that are made for this host"

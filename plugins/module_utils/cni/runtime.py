@@ -67,22 +67,26 @@ def ensure(
     return Outcome(changes, {"runtime": facts})
 
 
-def remove(*, service: str = "", check_mode: bool = False) -> Outcome:
-    """Remove the files of ours of every runtime; a runtime that runs and had read one is restarted."""
+def remove(*, name: str = "", service: str = "", check_mode: bool = False) -> Outcome:
+    """Remove the files of ours of every runtime; a runtime that runs and had read one is restarted.
+
+    name, service: the runtime whose unit is not the usual one, and that unit. Raises DaemonError for a runtime that
+    does not start again; its file is as before then, and those that come after it are as they were.
+    """
     changes = []
-    for known in RUNTIMES.values():
+    for each, known in RUNTIMES.items():
         present = owned_file.read(known.file) if known.file else ""
         if not present:
             continue
         changes.append(Change("file", known.file, before=present))
-        unit = _unit(service or known.unit)
+        unit = _unit((service if each == name else "") or known.unit)
         restart = services.active(unit)
         if restart:
             changes.append(Change("service", unit, "running", "restarted"))
         if not check_mode:
             owned_file.remove(known.file)
             if restart:
-                services.act("restart", unit)
+                _restart(unit, known.file, present)
     return Outcome(changes)
 
 
@@ -132,13 +136,18 @@ def _write(known: Runtime, unit: str, text: str, *, check_mode: bool) -> list[Ch
     if present != text:
         owned_file.write(known.file, text)
     if restart:
-        try:
-            services.act("restart", unit)
-        except DaemonError as error:
-            _put_back(known.file, present)
-            _try_restart(unit)
-            raise DaemonError(f"{error.message}; {known.file} is as before", remedy=error.remedy) from error
+        _restart(unit, known.file, present)
     return changes
+
+
+def _restart(unit: str, path: str, before: str) -> None:
+    """Restart a unit, or put the text of its file back, have it start with that, and raise DaemonError."""
+    try:
+        services.act("restart", unit)
+    except DaemonError as error:
+        _put_back(path, before)
+        _try_restart(unit)
+        raise DaemonError(f"{error.message}; {path} is as before", remedy=error.remedy) from error
 
 
 def _put_back(path: str, text: str) -> None:

@@ -98,8 +98,13 @@ def check_name(name: str) -> None:
     raise_all(found.found)
 
 
+def is_name(name: t.Any) -> bool:
+    """Tell whether something can be the name of a network."""
+    return isinstance(name, str) and bool(_NAME.fullmatch(name))
+
+
 def _name(found: _Problems, name: t.Any) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not is_name(name):
         found.add("name", name, "is no name of a network", "Use letters, digits, and . _ - but for the first")
 
 

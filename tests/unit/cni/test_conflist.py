@@ -16,7 +16,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import 
     build,
     disagreements,
     has_secrets,
-    mtu_of,
+    lowered,
+    programs,
     render,
     secrets,
     shown,
@@ -129,7 +130,39 @@ def test_what_nodes_differ_in_is_named(networks: tuple[Network, ...], lines: lis
 
 
 @pytest.mark.parametrize(
-    ("value", "mtu"), [({"plugins": [{"mtu": 1400}]}, 1400), ({"plugins": [{}]}, None), (None, None), ([], None)]
+    ("options", "found"),
+    [
+        (
+            {"psk": "a", "apiKey": "b", "access-key": "c", "encryption_key": "d", "clientKey": 5},
+            ["a", "b", "c", "d", "5"],
+        ),
+        ({"secrets": [{"value": "a", "more": ["b", 7]}, "c"]}, ["a", "b", "7", "c"]),
+        ({"credentials": {"user": "u", "flag": True, "none": None, "empty": ""}}, ["u"]),
+        ({"etcd_key_file": "/k", "tokenPath": "/t", "secret_dir": "/s", "key": "k", "monkey": "m"}, []),
+    ],
 )
-def test_the_mtu_of_a_list(value: t.Any, mtu: int | None) -> None:
-    assert mtu_of(value) == mtu
+def test_what_is_a_secret(options: dict[str, t.Any], found: list[str]) -> None:
+    assert list(secrets(options)) == found
+    assert has_secrets(options) == bool(found)
+    hidden = json.loads(shown(json.dumps(options)))
+    assert list(secrets(hidden)) == ["(hidden)"] * len(found)
+    assert bool(found) or hidden == options
+
+
+def test_no_larger_mtu_and_all_else_the_same() -> None:
+    network = build(PTP._replace(extra=({"type": "tuning", "mtu": 1300}, {"type": "vlan", "mtu": 1420})))
+    mtus = [plugin.get("mtu") for plugin in lowered(network, 1400)["plugins"]]
+    assert mtus == [1400, None, None, 1300, 1400]
+    assert lowered(network, 1430) == network
+    assert lowered(lowered(network, 1400), 9000) == lowered(network, 1400)
+    assert list(lowered(network, 1400)) == list(network)
+    odd: list[t.Any] = [None, [], {"plugins": {}}, {"plugins": [7, {"mtu": "1500"}]}]
+    assert [lowered(each, 1400) for each in odd] == odd
+
+
+def test_programs_that_a_runtime_calls() -> None:
+    extra = ({"type": "tuning"}, {"type": "macvlan", "ipam": {"type": "dhcp"}}, {"type": "vlan", "ipam": {}})
+    assert programs(build(PTP._replace(extra=extra))) == [
+        *("ptp", "portmap", "bandwidth", "tuning", "macvlan", "vlan", "host-local", "dhcp", "loopback")
+    ]
+    assert programs(build(CALICO))[-3:] == ["bandwidth", "calico-ipam", "loopback"]

@@ -67,3 +67,22 @@ def test_a_place_that_is_taken(tmp_path: Path) -> None:
     assert folder.moved(str(tmp_path)) == ["05-a.conf"]
     with pytest.raises(Conflict, match=r"05-a.conf.podnet-moved is there already"):
         folder.refuse_to_move(str(tmp_path), ["05-a.conf"])
+
+
+@pytest.mark.parametrize("below", ["", "net.d"])
+def test_a_folder_that_is_a_file(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").write_text("")
+    place = str(tmp_path / "file" / below)
+    for look in (folder.ours, folder.others, folder.moved, lambda path: folder.rivals(path, "podnet")):
+        with pytest.raises(Conflict, match=r"is a file\. Correct config_dir"):
+            look(place)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [('{"name": "old"}', "old"), ('{"name": "../up"}', ""), ('{"name": 5}', ""), ("[]", ""), ("{", ""), ("", "")],
+)
+def test_the_name_of_our_network(tmp_path: Path, text: str, name: str) -> None:
+    (tmp_path / folder.OURS).write_text(text)
+    assert folder.named(str(tmp_path)) == name
+    assert folder.named(str(tmp_path / "none")) == ""

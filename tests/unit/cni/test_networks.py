@@ -39,3 +39,4 @@ def test_leases_by_address(tmp_path: Path) -> None:
         (folder / name).write_text(text)
     assert leases(str(tmp_path)) == {"10.244.0.2": "container 0123456789ab", "fd00::2": "container fedcba"}
     assert leases(str(tmp_path / "none")) == {}
+    assert [len(leases(str(tmp_path), name)) for name in ("podnet-calico", "podnet", "*")] == [2, 0, 0]

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When the playbook deploy looks at the container runtime's part before it touches anything: never by default."""
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import jinja2
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+DEFAULTS = yaml.safe_load((ROOT / "roles/cni/defaults/main.yml").read_text(encoding="utf-8"))
+
+
+def true(condition: str, variables: dict[str, t.Any]) -> bool:
+    return bool(jinja2.Environment(autoescape=True).compile_expression(condition)(**variables))
+
+
+def of_the_playbook() -> str:
+    play = yaml.safe_load((ROOT / "playbooks/deploy.yml").read_text(encoding="utf-8"))[0]
+    return str(play["pre_tasks"][0]["when"])
+
+
+def of_the_list() -> str:
+    return str(yaml.safe_load((ROOT / "roles/cni/tasks/check.yml").read_text(encoding="utf-8"))[0]["when"])
+
+
+OF_THE_LIST: list[dict[str, t.Any]] = [
+    {"cni_chain": "calico"},
+    {"cni_extra_plugins": [{"type": "tuning"}]},
+    {"cni_list_options": {"disableCheck": True}},
+    {"cni_network_name": "other"},
+    {"cni_spec_version": "1.1.0"},
+]
+
+
+@pytest.mark.parametrize("given", OF_THE_LIST, ids=str)
+def test_what_is_not_the_default_is_looked_at(given: dict[str, t.Any]) -> None:
+    assert true(of_the_playbook(), given)
+    assert true(of_the_list(), {**DEFAULTS, **given})
+
+
+@pytest.mark.parametrize("given", [{"cni_plugins_source": "present"}, {"cni_runtime": "crio"}], ids=str)
+def test_plugins_and_runtime_are_looked_at(given: dict[str, t.Any]) -> None:
+    assert true(of_the_playbook(), given)
+    assert not true(of_the_list(), {**DEFAULTS, **given})
+
+
+def test_defaults_need_no_look() -> None:
+    assert not true(of_the_playbook(), {})
+    assert not true(of_the_playbook(), DEFAULTS)
+    assert not true(of_the_list(), DEFAULTS)
