@@ -15,7 +15,9 @@ import time
 import typing as t
 from pathlib import Path
 
+from ansible_collections.podnet.calico.plugins.module_utils.preflight.judge import judge
 from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result
+from ansible_collections.podnet.calico.tests.unit.preflight.healthy import wanted
 
 HOST, NODE, STRANGER = "192.0.2.11", "192.0.2.12", "192.0.2.13"
 POD, OTHER_POD = "10.244.0.5", "10.244.1.5"
@@ -81,8 +83,17 @@ class Site:
 
     def module(self, params: Result, *, check: bool = False) -> Result:
         """Run calico_firewall."""
+        return self._module("calico_firewall", params, check)
+
+    def dropped(self) -> set[str]:
+        """Return what a preflight finds of chains that drop what the nodes and pods send."""
+        answer = self._module("calico_preflight_info", {"address": HOST, "towards": [HOST, NODE], "networks": []})
+        found = judge({"node1": answer["facts"]}, wanted())["findings"]
+        return {row["kind"] for row in found if row["kind"].endswith("-dropped")}
+
+    def _module(self, name: str, params: Result, check: bool = False) -> Result:
         binds = {seen: str(real) for seen, real in self._folders.items()}
-        return self._modules.run(self.host.path, "calico_firewall", params, check=check, binds=binds)
+        return self._modules.run(self.host.path, name, params, check=check, binds=binds)
 
     def converge(self, params: Result) -> Result:
         """Run it as it has to be: check mode predicts it and changes nothing, a second run has nothing to do."""

@@ -84,12 +84,14 @@ def test_chains_of_others_are_left_alone_unless_asked(site: Site) -> None:
 def test_nftables(site: Site) -> None:
     site.run("nft", "-f", "-", text=NFTABLES)
     before = site.rules()
+    assert site.dropped() == {"input-dropped", "forward-dropped", "output-dropped"}
     assert (site.let_in(), site.forwarded()) == (SHUT, {"to a pod": [], "from a pod": []})
     done = site.converge(INSERT)
     assert (done["backend"], done["closed"]) == ("chains", [])
     unit = "podnet-calico-firewall.service"
     assert files(site) == ["podnet-calico", unit, unit]  # and the link by which it starts at boot
     assert (site.let_in(), site.forwarded()) == (LET_IN, FORWARDED)
+    assert site.dropped() == set()
     site.run("nft", "-f", "-", text=NFTABLES)
     assert site.let_in() == SHUT
     site.run("/etc/podnet-calico/firewall")
@@ -125,6 +127,7 @@ def test_iptables(site: Site) -> None:
     assert (site.let_in(), site.forwarded()) == (SHUT, {"to a pod": [], "from a pod": []})
     site.converge(INSERT)
     assert (site.let_in(), site.forwarded()) == (LET_IN, FORWARDED)
+    assert site.dropped() == set()
     site.run("iptables-nft", "-F")
     assert site.let_in() == SHUT
     site.run("/etc/podnet-calico/firewall")
@@ -138,10 +141,12 @@ def test_firewalld(with_firewalls: Site) -> None:
     site = with_firewalls
     site.start_firewalld()
     before = site.rules()
+    assert site.dropped() == {"input-dropped", "forward-dropped"}
     assert (site.let_in(), site.forwarded()["to a pod"]) == (SHUT, [])
     done = site.converge(PRESENT)
     assert (done["backend"], done["closed"]) == ("firewalld", [])
     assert (site.let_in(), site.forwarded()) == (LET_IN, FORWARDED)
+    assert site.dropped() == set()
     for way in ("--reload", "--complete-reload"):
         site.run("firewall-cmd", way)
         assert (site.let_in(), site.forwarded()) == (LET_IN, FORWARDED)
@@ -167,10 +172,12 @@ def test_ufw(with_firewalls: Site) -> None:
     site.run("ufw", "--force", "enable")
     paths = [site.etc / "ufw" / name for name in ("before.rules", "before6.rules")]
     texts = [path.read_text() for path in paths]
+    assert site.dropped() == {"input-dropped", "forward-dropped"}
     assert (site.let_in(), site.forwarded()["to a pod"]) == (SHUT, [])
     done = site.converge({**PRESENT, "nodes": [NODE, "2001:db8::12"]})
     assert (done["backend"], done["closed"]) == ("ufw", [])
     assert (site.let_in(), site.forwarded()) == (LET_IN, FORWARDED)
+    assert site.dropped() == set()
     for verbs in (("reload",), ("disable", "enable")):
         for verb in verbs:
             site.run("ufw", "--force", verb)
