@@ -13,7 +13,7 @@ author:
   - podnet.calico contributors (!UNKNOWN)
 description:
   - Lets in what the plan of a node needs, from the addresses of the other nodes only, and lets through what pods send
-    and what belongs to it. Nothing else is opened, and nothing of others is changed.
+    and what belongs to it. Nothing else is opened, and no rule of others is changed.
   - With firewalld it is two policies and sets of addresses in C(/etc/firewalld), which hold whatever the zones are; it
     is reloaded when they change. With ufw it is a marked block in C(/etc/ufw/before.rules) and C(before6.rules).
   - Without either, a packet that one base chain drops is dropped, whatever a table of our own accepts. With O(insert)
