@@ -14,7 +14,11 @@ from ansible_collections.podnet.calico.tests.kernel.firewalled import NODE, OTHE
 from ansible_collections.podnet.calico.tests.kernel.net import PYTHONS, Modules, Namespace, Result, debian_site
 from ansible_collections.podnet.calico.tests.tools import firewalls
 
-PRESENT: Result = {"open": ["ip protocol 4", "udp 4789", "tcp 179"], "nodes": [NODE], "pods": ["10.244.0.0/16"]}
+PRESENT: Result = {
+    "open": ["ip protocol 4", "udp 4789", "tcp 179"],
+    "nodes": [NODE, "2001:db8::12", "2001:db8::13", "2001:db8::14"],
+    "pods": ["10.244.0.0/16", "fd00::/48"],
+}
 INSERT: Result = {**PRESENT, "insert": True}
 ABSENT: Result = {"state": "absent"}
 LET_IN = {"ip protocol 4": [NODE], "udp 4789": [NODE], "udp 4790": [], "tcp 179": [NODE], "tcp 23": []}
@@ -120,8 +124,9 @@ def test_nftables_that_change_and_rules_that_somebody_spoiled(site: Site) -> Non
 
 
 def test_iptables(site: Site) -> None:
-    for chain in ("INPUT", "FORWARD"):
-        site.run("iptables-nft", "-P", chain, "DROP")
+    for tool in ("iptables-nft", "ip6tables-nft"):
+        for chain in ("INPUT", "FORWARD"):
+            site.run(tool, "-P", chain, "DROP")
     site.run("iptables-nft", "-A", "INPUT", "-m", "conntrack", "--ctstate", "ESTABLISHED", "-j", "ACCEPT")
     before = site.run("iptables-nft", "-S")
     assert (site.let_in(), site.forwarded()) == (SHUT, {"to a pod": [], "from a pod": []})
@@ -133,8 +138,10 @@ def test_iptables(site: Site) -> None:
     site.run("/etc/podnet-calico/firewall")
     assert site.let_in() == LET_IN
     site.run("iptables-nft", "-A", "INPUT", "-m", "conntrack", "--ctstate", "ESTABLISHED", "-j", "ACCEPT")
+    assert "-s 2001:db8::12/127 -p udp -m udp --dport 4789" in site.run("ip6tables-nft", "-S")
     site.converge(ABSENT)
     assert (site.run("iptables-nft", "-S"), files(site)) == (before, [])
+    assert "PODNET" not in site.run("ip6tables-nft", "-S")
 
 
 def test_firewalld(with_firewalls: Site) -> None:
@@ -174,7 +181,7 @@ def test_ufw(with_firewalls: Site) -> None:
     texts = [path.read_text() for path in paths]
     assert site.dropped() == {"input-dropped", "forward-dropped"}
     assert (site.let_in(), site.forwarded()["to a pod"]) == (SHUT, [])
-    done = site.converge({**PRESENT, "nodes": [NODE, "2001:db8::12"]})
+    done = site.converge(PRESENT)
     assert (done["backend"], done["closed"]) == ("ufw", [])
     assert (site.let_in(), site.forwarded()) == (LET_IN, FORWARDED)
     assert site.dropped() == set()
