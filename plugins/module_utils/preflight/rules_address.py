@@ -40,7 +40,7 @@ def node(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
             else "Set calico_node_address, or mend the routes to the others",
         )
         return
-    row = next(each for each in facts["addresses"] if each["address"] == found["address"])
+    (row, *_again) = [each for each in facts["addresses"] if each["address"] == found["address"]]
     yield from _virtual(facts, row)
     yield from _device(facts, row)
     if found["towards"] and found["towards_device"] != found["device"]:

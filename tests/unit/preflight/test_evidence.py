@@ -179,50 +179,50 @@ COMMIT
 COMMIT
 """
 FIREWALLD = """table inet firewalld {
-	chain filter_INPUT {
-		type filter hook input priority filter + 10; policy accept;
-		ct state { established, related } accept
-		iifname "lo" accept
-		jump filter_INPUT_ZONES
-		ct state invalid drop
-		reject with icmpx admin-prohibited
-	}
-	chain filter_INPUT_ZONES {
-		tcp dport 22 accept
-	}
-	chain filter_OUTPUT {
-		type filter hook output priority filter + 10; policy accept;
-		ip6 daddr ::/96 reject with icmpv6 addr-unreachable
-	}
-	chain nat_POSTROUTING {
-		type nat hook postrouting priority srcnat + 10; policy accept;
-		masquerade
-	}
+    chain filter_INPUT {
+        type filter hook input priority filter + 10; policy accept;
+        ct state { established, related } accept
+        iifname "lo" accept
+        jump filter_INPUT_ZONES
+        ct state invalid drop
+        reject with icmpx admin-prohibited
+    }
+    chain filter_INPUT_ZONES {
+        tcp dport 22 accept
+    }
+    chain filter_OUTPUT {
+        type filter hook output priority filter + 10; policy accept;
+        ip6 daddr ::/96 reject with icmpv6 addr-unreachable
+    }
+    chain nat_POSTROUTING {
+        type nat hook postrouting priority srcnat + 10; policy accept;
+        masquerade
+    }
 }
-"""
+""".replace("    ", "\t")
 PLAIN = """table inet filter {
-	set nodes {
-		type ipv4_addr
-		elements = { 192.0.2.11, 192.0.2.12 }
-	}
-	chain input {
-		type filter hook input priority filter; policy accept;
-		tcp dport 22 accept
-		counter packets 3 bytes 180 jump last
-	}
-	chain forward {
-		type filter hook forward priority filter; policy drop;
-	}
-	chain output {
-		type filter hook output priority filter; policy accept;
-		accept
-		drop
-	}
-	chain last {
-		counter packets 0 bytes 0 drop comment "all of it"
-	}
+    set nodes {
+        type ipv4_addr
+        elements = { 192.0.2.11, 192.0.2.12 }
+    }
+    chain input {
+        type filter hook input priority filter; policy accept;
+        tcp dport 22 accept
+        counter packets 3 bytes 180 jump last
+    }
+    chain forward {
+        type filter hook forward priority filter; policy drop;
+    }
+    chain output {
+        type filter hook output priority filter; policy accept;
+        accept
+        drop
+    }
+    chain last {
+        counter packets 0 bytes 0 drop comment "all of it"
+    }
 }
-"""
+""".replace("    ", "\t")
 
 
 def test_iptables_with_docker() -> None:

@@ -24,9 +24,10 @@ def wire(
     damaged: Passing = lambda source, target, kind: False,
     mtu: t.Callable[[str, str], int] = lambda source, target: 1500,
     tcp: str = "open",
-    nodes: dict[str, str] = NODES,
+    nodes: dict[str, str] | None = None,
 ) -> Wire:
     """Return what a probe finds where packets pass as functions of source, target and kind say."""
+    nodes = nodes or NODES
     asked: dict[str, list[Row]] = {name: [] for name in nodes}
     arrived: dict[str, list[Row]] = {name: [] for name in nodes}
     for source, target in itertools.permutations(nodes, 2):
