@@ -14,13 +14,13 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel import route_
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import Link, links
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_dump import everything
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_place import source_towards
 
 LISTED = 200  # how many routes are returned at most
 _SECONDARY, _NO_PREFIX_ROUTE = 0x01, 0x200  # IFA_F_SECONDARY, IFA_F_NOPREFIXROUTE (linux/if_addr.h)
 _LABEL, _FLAGS = 3, 8  # IFA_LABEL, IFA_FLAGS
 _LOCAL = (2, 3)  # RTN_LOCAL, RTN_BROADCAST
 _POD_GATEWAY = ipaddress.ip_address("169.254.1.1")
-_DISCARD = 9  # a port to connect a UDP socket to, by which nothing is sent
 
 Row = t.Dict[str, t.Any]
 
@@ -90,7 +90,7 @@ def node(addresses: t.Sequence[Row], asked: str | None, towards: t.Iterable[str]
     asked: what the inventory says the address is. towards: addresses or names of all nodes.
     """
     own = {row["address"].partition("/")[0]: row for row in addresses}
-    sources = (source for source, target in map(_source, towards) if source in own and target not in own)
+    sources = (source for source, target in map(source_towards, towards) if source in own and target not in own)
     source = next(sources, "")
     row = own.get((asked or source).partition("/")[0], {})
     return {
@@ -100,17 +100,6 @@ def node(addresses: t.Sequence[Row], asked: str | None, towards: t.Iterable[str]
         "towards": source,
         "towards_device": own[source]["device"] if source else "",
     }
-
-
-def _source(other: str) -> tuple[str, str]:
-    """Return the source address of what is sent to a host, and the host's address; empty where there is no way."""
-    family = socket.AF_INET6 if ":" in other else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as opened:
-        try:
-            opened.connect((other, _DISCARD))
-        except OSError:
-            return "", ""
-        return str(opened.getsockname()[0]), str(opened.getpeername()[0])
 
 
 def reaches_pod_gateway(routes: t.Iterable[Row]) -> bool:

@@ -45,7 +45,7 @@ def own_place(address: str | None, towards: t.Iterable[str]) -> Place:
             raise InvalidInput(f"address: {plain} is no IPv4 address of this host", remedy=f"It has {here}")
         return places[plain]
     for other in towards:
-        source, target = _source(other)
+        source, target = source_towards(other)
         if source in places and target not in places:
             return places[source]
     raise InvalidInput("address: no other node can be reached by a route", remedy="Give address, or mend the routes")
@@ -79,9 +79,13 @@ def next_hop(target: str) -> NextHop | None:
     return None
 
 
-def _source(other: str) -> tuple[str, str]:
-    """Return the source address of what is sent to a host, and the host's address; empty where there is no way."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+def source_towards(other: str) -> tuple[str, str]:
+    """Return the source address of what is sent to a host, and the host's address; empty where there is no way.
+
+    other: a name, of which the IPv4 address is taken, or an address of either version.
+    """
+    family = socket.AF_INET6 if ":" in other else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as opened:
         try:
             opened.connect((other, _DISCARD))
         except OSError:
