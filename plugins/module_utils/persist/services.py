@@ -12,7 +12,7 @@ import subprocess
 from ansible_collections.podnet.calico.plugins.module_utils import owned_file
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DaemonError
 
-_SEARCHED = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
+SEARCHED = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _WANTS = "/etc/systemd/system/multi-user.target.wants"
 
@@ -66,10 +66,10 @@ def _systemctl(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def _run(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    program = shutil.which(name, path=_SEARCHED)
+    program = shutil.which(name, path=SEARCHED)
     if program is None:
         return subprocess.CompletedProcess(arguments, 1, "", f"there is no {name}")
-    environment = {"PATH": _SEARCHED, "LC_ALL": "C", "SYSTEMD_PAGER": ""}
+    environment = {"PATH": SEARCHED, "LC_ALL": "C", "SYSTEMD_PAGER": ""}
     return subprocess.run(
         [program, *arguments],
         stdin=subprocess.DEVNULL,

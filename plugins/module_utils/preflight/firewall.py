@@ -14,7 +14,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.marks import NFT_TAB
 from ansible_collections.podnet.calico.plugins.module_utils.persist import services
 from ansible_collections.podnet.calico.plugins.module_utils.preflight import files, ruleset
 
-_SEARCHED = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _FOREIGN = re.compile(r"^(cali-|KUBE-ROUTER|FLANNEL|CILIUM_|WEAVE|ANTREA-)")
 _XTABLES = re.compile(r"^(?:ip|ip6) (?:filter|nat|mangle|raw|security)$")
 
@@ -40,7 +39,7 @@ def read(features: t.Mapping[str, str]) -> dict[str, t.Any]:
 
 
 def _iptables(program: str) -> str:
-    return services.output(program) if shutil.which(program, path=_SEARCHED) else ""
+    return services.output(program) if shutil.which(program, path=services.SEARCHED) else ""
 
 
 def _count(text: str) -> int:
@@ -49,7 +48,7 @@ def _count(text: str) -> int:
 
 def _backend(tool: str) -> str:
     """Return "legacy" or "nf_tables", by the program that a tool's name leads to; empty where there is none."""
-    path = shutil.which(tool, path=_SEARCHED)
+    path = shutil.which(tool, path=services.SEARCHED)
     if path is None:
         return ""
     return "nf_tables" if "nft" in os.path.basename(os.path.realpath(path)) else "legacy"
