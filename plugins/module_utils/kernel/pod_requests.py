@@ -31,6 +31,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire im
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     IFA_ADDRESS,
+    IFA_F_NODAD,
     IFA_LOCAL,
     IFADDR,
     IFF_UP,
@@ -108,7 +109,9 @@ def _place(body: bytes) -> tuple[int, bytes, int, int, int]:
 
 
 def _address(text: str, index: int) -> bytes:
+    """Return the body of an address; an IPv6 one can be used at once, while with accept_dad 0 the kernel takes a while."""
     host, __, length = text.partition("/")
     packed = packed_address(host)
-    body = IFADDR.pack(socket.AF_INET6 if ":" in host else socket.AF_INET, int(length), 0, 0, index)
+    family, flags = (socket.AF_INET6, IFA_F_NODAD) if ":" in host else (socket.AF_INET, 0)
+    body = IFADDR.pack(family, int(length), flags, 0, index)
     return body + attribute(IFA_LOCAL, packed) + attribute(IFA_ADDRESS, packed)

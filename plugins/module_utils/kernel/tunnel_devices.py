@@ -30,6 +30,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import 
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink, Request
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_entries import IPIP_DEVICE, Entry
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
+    IFA_F_NODAD,
     IFINFO,
     NLM_F_CREATE,
     NLM_F_EXCL,
@@ -45,7 +46,6 @@ __all__ = ["configure", "create", "creation", "open_netlink", "parent_of", "remo
 
 _IPIP_MTU = 1480  # bytes; what the kernel gives its own tunl0
 _SCOPE_LINK = 253
-_IFA_F_NODAD = 0x02
 _ID, _LINK, _LOCAL, _LEARNING, _PORT, _LOCAL6 = 1, 3, 4, 7, 15, 17  # IFLA_VXLAN_… (linux/if_link.h)
 
 
@@ -130,5 +130,5 @@ def _addresses(ipr: t.Any, index: int) -> list[str]:
 def _address(ipr: t.Any, command: str, index: int, address: str) -> None:
     """Add or delete an address; no duplicates are looked for, which would keep an IPv6 address unused for a second."""
     interface = ipaddress.ip_interface(address)
-    flags = {"IFA_FLAGS": _IFA_F_NODAD} if command == "add" and interface.version == 6 else {}
+    flags = {"IFA_FLAGS": IFA_F_NODAD} if command == "add" and interface.version == 6 else {}
     ipr.addr(command, index=index, address=str(interface.ip), prefixlen=interface.network.prefixlen, **flags)
