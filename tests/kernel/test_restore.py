@@ -112,7 +112,9 @@ def script(tmp_path: Path) -> Script:
 
 
 def shown(host: Namespace) -> Result:
-    """Return all that the file is about, as iproute2 and nft show it."""
+    """Return all that the file is about, as iproute2 and nft show it, once the kernel has done with new addresses."""
+    while host.run("ip -6 addr show tentative").stdout:
+        time.sleep(0.05)
     there = {link["ifname"]: link for link in host.show("link")}
     found: Result = {}
     for name in (tunnel["name"] for tunnel in TUNNELS if tunnel["name"] in there):
