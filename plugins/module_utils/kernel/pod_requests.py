@@ -109,7 +109,7 @@ def _place(body: bytes) -> tuple[int, bytes, int, int, int]:
 
 
 def _address(text: str, index: int) -> bytes:
-    """Return the body of an address; an IPv6 one can be used at once, while with accept_dad 0 the kernel takes a while."""
+    """Return the body of an address. An IPv6 one can be used at once; by accept_dad alone, only after a moment."""
     host, __, length = text.partition("/")
     packed = packed_address(host)
     family, flags = (socket.AF_INET6, IFA_F_NODAD) if ":" in host else (socket.AF_INET, 0)
