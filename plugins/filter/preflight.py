@@ -10,7 +10,8 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
-from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import Wanted
+from ansible_collections.podnet.calico.plugins.module_utils.preflight.choice import chosen
+from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import FIXABLE, Wanted
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.judge import judge
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
@@ -41,7 +42,7 @@ def preflight_networks(pools: Pools, bgp_configuration: Configuration) -> list[s
 def preflight_verdict(hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, **given: t.Any) -> dict[str, t.Any]:
     """Return the verdict of preflight's judge on what calico_preflight_info registered as preflight_seen.
 
-    given: bgp_configuration, mtu (bytes), bgp ("auto" …), peers, chain (of role cni), probe (a verdict), ignore.
+    given: bgp_configuration, mtu (bytes), bgp ("auto" …), peers, chain (of role cni), probe (a verdict), ignore, fix.
     """
     read = _read(pools)
     seen = {host: hostvars[host].get("preflight_seen", {}).get("facts") for host in hosts}
@@ -57,7 +58,16 @@ def preflight_verdict(hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, 
         tuple(address for each in facts.values() if (address := each["node"]["address"].partition("/")[0])),
     )
     unseen = [host for host in hosts if host not in facts]
-    return judge(facts, wanted, given.get("probe") or None, given.get("ignore") or (), unseen)
+    fix = given.get("fix", FIXABLE)
+    return judge(facts, wanted, given.get("probe") or None, given.get("ignore") or (), unseen, fix)
+
+
+def preflight_fixes(fix: t.Any, ignore: t.Sequence[str], *, tagged: bool) -> list[str]:
+    """Return the kinds of findings to mend; see choice.chosen()."""
+    try:
+        return chosen(fix, ignore, tagged=tagged)
+    except PodnetError as error:
+        raise AnsibleFilterError(str(error)) from error
 
 
 class FilterModule:
@@ -65,4 +75,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Return the filters by name."""
-        return {"preflight_networks": preflight_networks, "preflight_verdict": preflight_verdict}
+        return {
+            "preflight_fixes": preflight_fixes,
+            "preflight_networks": preflight_networks,
+            "preflight_verdict": preflight_verdict,
+        }

@@ -52,6 +52,7 @@ def test_what_is_broken_is_named_mended_and_taken_back(stage: Stage) -> None:
     assert played.status != 0
     assert {"rp-filter-strict", "forward-dropped"} <= kinds(verdict)
     assert verdict["lines"][0] == "ERROR  node2 (of 3): nftables drops what is forwarded to pods"
+    assert "[forward-dropped]" in verdict["lines"][1]
     assert any("node2 (of 3): nftables drops what is forwarded to pods" in text for text in played.failures)
 
     stage.ask("node2", "nft delete table inet wall")

@@ -15,13 +15,32 @@ ERROR, WARNING, NOTE = "error", "warning", "note"
 SEVERITIES = (ERROR, WARNING, NOTE)
 """error: the mode will not work. warning: it breaks some day or for some. note: to know; deploy deals with it."""
 
+FIXABLE = (
+    *("rp-filter-strict", "forwarding-off", "forwarding-device-off", "forwarding-off-at-boot"),
+    *("networkd-routes", "nm-pods", "udev-mac"),
+)
+"""Kinds of findings that preflight mends."""
+KINDS = (
+    *FIXABLE,
+    *("kernel-ipip", "kernel-vxlan", "kernel-veth", "kernel-nf-tables", "kernel-nft-masq", "rp-filter-loose"),
+    *("offload-vmxnet3", "offload-old-kernel", "mtu-too-large", "mtu-differs"),
+    *("address-missing", "address-virtual", "address-secondary", "address-device", "address-elsewhere"),
+    *("address-twice", "hostname-twice", "machine-id-twice", "clock-apart", "clock-unsynchronised"),
+    *("range-taken", "range-routed", "range-twice", "no-default-route"),
+    *("forward-dropped", "input-dropped", "output-dropped", "iptables-mixed", "firewalls-several", "nm-cloud-setup"),
+    *("cni-rival", "leftover-links", "leftover-routes", "leftover-chains", "leftover-files"),
+    *("probe-plain", "probe-pod", "probe-ipip", "probe-vxlan", "probe-mtu", "probe-tcp", "probe-failed"),
+)
+"""All kinds of findings."""
+
 Facts = t.Mapping[str, t.Any]
 
 
 class Finding(t.NamedTuple):
     """What is not well on a host: in words, by what it is known, what it does to the wanted mode, what to do about it.
 
-    kind: its name, for preflight_ignore. tag: its area. fixable: whether a safe remedy of ours is at hand.
+    kind: its name, for preflight_ignore and preflight_fix. tag: its area. fixable: whether a safe remedy of
+    ours is at hand.
     """
 
     kind: str

@@ -16,6 +16,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.preflight import (
 )
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import (
     ERROR,
+    FIXABLE,
     NOTE,
     SEVERITIES,
     WARNING,
@@ -53,11 +54,12 @@ def judge(
     probe: t.Mapping[str, t.Any] | None = None,
     ignore: t.Collection[str] = (),
     unseen: t.Sequence[str] = (),
+    fix: t.Collection[str] = FIXABLE,
 ) -> Row:
     """Return findings with their hosts, whether nothing is an error, the page as lines, and what to mend by host.
 
     probe: the verdict of a probe, None for none. ignore: kinds of findings that are accepted, and become notes.
-    unseen: hosts that could not be looked at.
+    unseen: hosts that could not be looked at. fix: kinds of findings that may be mended.
     """
     names = sorted(hosts, key=natural)
     found = _Joined(ignore)
@@ -80,7 +82,7 @@ def judge(
         "counts": counts,
         "lines": _page(rows, names, probe, unseen),
         "failure": _failure(rows, names),
-        "fixes": {name: _fixes(hosts[name], rows, name) for name in names},
+        "fixes": {name: _fixes(hosts[name], rows, name, fix) for name in names},
     }
 
 
@@ -141,13 +143,13 @@ def _page(
     for row in rows:
         if row["severity"] == NOTE:
             continue
-        lines += _folded(f"{row['severity'].upper()}  {_subject(row, names)}", "")
+        lines += _folded(f"{row['severity'].upper()}  {_subject(row, names)} [{row['kind']}]", "")
         lines += _folded(f"seen: {_evidence(row)}", "  ", 6) + _folded(f"why:  {row['why']}", "  ", 6)
         lines += _folded(f"do:   {row['remedy']}{_offer(row)}", "  ", 6)
     notes = [row for row in rows if row["severity"] == NOTE]
     lines += ["To know:"] if notes else []
     for row in notes:
-        lines += _folded(f"{_subject(row, names)}. {row['remedy']}", "  ")
+        lines += _folded(f"{_subject(row, names)} [{row['kind']}]. {row['remedy']}", "  ")
     bad = {row["tag"] for row in rows if row["severity"] != NOTE}
     well = [words for area, words in AREAS.items() if area not in bad and (area != "probe" or probe)]
     lines += _folded(f"All well: {', '.join(well)}", "") if well else []
@@ -196,9 +198,9 @@ def _folded(text: str, indent: str, hang: int = 2) -> list[str]:
     )
 
 
-def _fixes(facts: Facts, rows: t.Sequence[Row], name: str) -> Row:
-    """Return the options of calico_preflight_fix for a host: what mends its findings."""
-    kinds = {row["kind"] for row in rows if row["fixable"] and name in row["hosts"]}
+def _fixes(facts: Facts, rows: t.Sequence[Row], name: str, fix: t.Collection[str]) -> Row:
+    """Return the options of calico_preflight_fix for a host: what mends those of its findings that may be mended."""
+    kinds = {row["kind"] for row in rows if row["kind"] in fix and name in row["hosts"]}
     device = facts["node"]["device"]
     settings = {}
     if "rp-filter-strict" in kinds:

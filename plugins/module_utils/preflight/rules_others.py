@@ -38,24 +38,11 @@ def forward(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
             "forward-dropped",
             ERROR,
             "firewall",
-            f"{_owner(facts, chain)} drops what is forwarded to pods",
+            f"{_owner(chain)} drops what is forwarded to pods",
             _where(chain),
             "pods of one node reach each other at best, those of other nodes never",
-            _forward_remedy(facts, chain, pool),
+            _remedy(facts, chain, f"accept packets from and to {pool}"),
         )
-
-
-def _forward_remedy(facts: Facts, chain: Facts, pool: str) -> str:
-    owner = _owner(facts, chain)
-    if owner == "Docker":
-        return f"iptables -I DOCKER-USER -s {pool} -j ACCEPT; iptables -I DOCKER-USER -d {pool} -j ACCEPT, at each boot"
-    if owner == "ufw":
-        return f"ufw route allow from {pool}; ufw route allow to {pool}"
-    if owner == "firewalld":
-        return f"firewall-cmd --permanent --zone=trusted --add-source={pool}; firewall-cmd --reload"
-    if chain["tool"] == "nft":
-        return f"Accept ip saddr {pool} and ip daddr {pool} in chain {chain['chain']} of table {chain['table']}"
-    return f"iptables -P FORWARD ACCEPT, or accept -s {pool} and -d {pool} before it"
 
 
 def inward(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
@@ -76,26 +63,35 @@ def inward(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
         shut = [name for name, used, text in needed if used and not any(re.search(text, r) for r in chain["accepts"])]
         if open_to_nodes or not shut:
             continue
-        comes = "comes in" if chain["hook"] == "input" else "goes out"
+        comes, way = ("comes in", "let in") if chain["hook"] == "input" else ("goes out", "let out")
         opening = " and ".join(shut)
         yield Finding(
             f"{chain['hook']}-dropped",
             WARNING,
             "firewall",
-            f"{_owner(facts, chain)} accepts no {opening.replace(' and ', ' or ')} that {comes}",
+            f"{_owner(chain)} accepts no {opening.replace(' and ', ' or ')} that {comes}",
             _where(chain),
             f"{wanted.in_words} needs it between all nodes; the probe tells whether it passes",
-            _input_remedy(facts, chain, shut),
+            _remedy(facts, chain, f"{way} {opening}"),
         )
 
 
-def _input_remedy(facts: Facts, chain: Facts, shut: t.Sequence[str]) -> str:
-    owner = _owner(facts, chain)
-    if owner == "firewalld":
-        return "firewall-cmd --permanent --zone=trusted --add-source=ADDRESS for each other node; firewall-cmd --reload"
-    if owner == "ufw":
-        return "ufw allow from ADDRESS for each other node; for protocol 4 a line in /etc/ufw/before.rules"
-    return f"Let in {' and '.join(shut)} from the other nodes in chain {chain['chain']} of table {chain['table']}"
+def _remedy(facts: Facts, chain: Facts, by_hand: str) -> str:
+    """Return what opens a chain: the playbook, or a rule of one's own where something else than its owner is managed.
+
+    by_hand: what that rule has to do.
+    """
+    playbook, owner = "Run podnet.calico.firewall", _owner(chain)
+    if owner == "firewalld" and chain["hook"] == "output":
+        return f"By hand, in the policy of yours for HOST: {by_hand}"
+    if owner in ("firewalld", "ufw"):
+        return playbook
+    beside = "firewalld" if facts["units"].get("firewalld.service", {}).get("active") else ""
+    beside = beside or ("ufw" if facts["managers"]["ufw_enabled"] else "")
+    if beside:
+        where = "DOCKER-USER" if owner == "Docker" else f"chain {chain['chain']} of table {chain['table']}"
+        return f"By hand, at each boot, as podnet.calico.firewall opens {beside} only: {by_hand} in {where}"
+    return f"{playbook} with firewall_insert=true"
 
 
 def _is_open(rule: str) -> bool:
@@ -116,9 +112,9 @@ def _where(chain: Facts) -> str:
     return f"{chain['tool']}, table {chain['table']}, chain {chain['chain']}: {chain['why']}"
 
 
-def _owner(facts: Facts, chain: Facts) -> str:
+def _owner(chain: Facts) -> str:
     names = " ".join(chain["chains"])
-    if "firewalld" in chain["table"] or facts["units"].get("firewalld.service", {}).get("active"):
+    if "firewalld" in chain["table"] or "_direct" in names:
         return "firewalld"
     if "ufw" in names:
         return "ufw"

@@ -213,6 +213,8 @@ def _kept_out(wire: Wire, kind: str) -> t.Iterator[Row]:
         if any(wire.count(pair, kind, "let_in") for pair in pairs):
             what += f" until {node} has sent some itself"
         remedy = f"Let it in on {node} from the addresses of the other nodes"
+        if kind in ("ipip", "vxlan"):
+            remedy += ", as podnet.calico.firewall does"
         if kind == "pod":
             remedy = "So rp_filter does while it knows no way back to pods, which there is after the deployment"
         yield _finding(kind, what, pairs, remedy, harmless=kind == "pod")

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import Wanted
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.preflight.choice import chosen
+from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import FIXABLE, KINDS, Wanted
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.judge import AREAS, judge, scope
 from ansible_collections.podnet.calico.tests.unit.preflight.healthy import (
     Facts,
@@ -216,9 +218,36 @@ BROKEN: dict[str, tuple[str, str, Wanted, Break, str]] = {
         lambda facts: facts.update(pod_gateway=False, routes=[]),
         "169.254.1.1",
     ),
-    "docker drops": ("forward-dropped", "error", wanted(), firewall(closed=[DOCKER]), "iptables -I DOCKER-USER"),
-    "ufw drops": ("forward-dropped", "error", wanted(), firewall(closed=[UFW]), "ufw route allow from 10.244.0.0/16"),
-    "firewalld rejects": ("forward-dropped", "error", wanted(), firewall(closed=[FIREWALLD]), "firewall-cmd"),
+    "docker drops": ("forward-dropped", "error", wanted(), firewall(closed=[DOCKER]), "firewall_insert=true"),
+    "docker drops beside ufw": (
+        "forward-dropped",
+        "error",
+        wanted(),
+        both(firewall(closed=[DOCKER]), lambda facts: facts["managers"].update(ufw_enabled=True)),
+        "opens ufw only: accept packets from and to 10.244.0.0/16 in DOCKER-USER",
+    ),
+    "nftables drops beside firewalld": (
+        "input-dropped",
+        "warning",
+        wanted("VXLAN"),
+        both(firewall(closed=[closed("input")]), unit("firewalld.service")),
+        "opens firewalld only: let in UDP 4789 in chain input of table inet filter",
+    ),
+    "ufw drops": ("forward-dropped", "error", wanted(), firewall(closed=[UFW]), "Run podnet.calico.firewall"),
+    "firewalld rejects": (
+        "forward-dropped",
+        "error",
+        wanted(),
+        firewall(closed=[FIREWALLD]),
+        "Run podnet.calico.firewall",
+    ),
+    "a policy of firewalld": (
+        "output-dropped",
+        "warning",
+        wanted("VXLAN"),
+        firewall(closed=[closed("output", table="inet firewalld")]),
+        "policy of yours for HOST: let out UDP 4789",
+    ),
     "nftables drops": ("forward-dropped", "error", wanted(), firewall(closed=[closed("forward")]), "table inet filter"),
     "input without VXLAN": (
         "input-dropped",
@@ -299,6 +328,7 @@ def test_what_is_broken_is_named(kind: str, severity: str, want: Wanted, broken:
     row = next(row for row in verdict["findings"] if row["kind"] == kind)
     assert row["severity"] == severity
     assert row["tag"] in AREAS
+    assert row["fixable"] is (kind in FIXABLE)
     assert "node2" in row["hosts"]
     assert word in " ".join([row["what"], row["why"], row["remedy"], *row["evidence"].values()])
     assert verdict["ok"] is (severity != "error")
@@ -381,8 +411,8 @@ def test_findings_are_joined_over_hosts_and_errors_come_first() -> None:
         feature("vxlan", "missing")(facts)
     rp_filter(eth0=1)(found["node2"])
     lines = judge(found, wanted())["lines"]
-    assert lines[0] == "ERROR  all 3 hosts: the kernel's vxlan is missing"
-    assert "WARNING  node2 (of 3): rp_filter is strict on eth0" in lines
+    assert lines[0] == "ERROR  all 3 hosts: the kernel's vxlan is missing [kernel-vxlan]"
+    assert "WARNING  node2 (of 3): rp_filter is strict on eth0 [rp-filter-strict]" in lines
     assert "or run this with --tags fix" in " ".join(" ".join(lines).split())
     assert lines[-1] == "3 hosts: errors: 1, warnings: 1; do not deploy yet"
     assert max(map(len, lines)) <= 73
@@ -437,6 +467,38 @@ def test_what_can_be_mended_is_told_to_the_module() -> None:
         "underlay": ["eth0"],
     }
     assert not any([fixes["node1"]["sysctls"], fixes["node1"]["networkd"], fixes["node1"]["udev"]])
+    some = judge(found, wanted(), fix=["forwarding-off"])["fixes"]["node2"]
+    assert (some["sysctls"], some["networkd"]) == ({"net.ipv4.ip_forward": "1"}, False)
+
+
+@pytest.mark.parametrize(
+    ("fix", "tagged", "kinds"),
+    [
+        (False, False, []),
+        ("false", False, []),
+        (True, False, list(FIXABLE)),
+        ("true", False, list(FIXABLE)),
+        (False, True, list(FIXABLE)),
+        (["udev-mac"], True, ["udev-mac"]),
+        ("udev-mac, nm-pods", False, ["udev-mac", "nm-pods"]),
+    ],
+)
+def test_what_is_to_be_mended_can_be_chosen(fix: object, tagged: bool, kinds: list[str]) -> None:
+    assert chosen(fix, [], tagged=tagged) == kinds
+
+
+@pytest.mark.parametrize(
+    ("fix", "ignore", "words"),
+    [
+        (False, ["machine-id-twise"], ['preflight_ignore: "machine-id-twise"', "Do you mean machine-id-twice?"]),
+        (["udev"], [], ['preflight_fix: "udev"', "Do you mean udev-mac?"]),
+        (["address-twice"], ["zzz"], ["2 problems", 'preflight_fix: "address-twice" is no kind', "There are address-"]),
+    ],
+)
+def test_kinds_that_there_are_not_are_refused(fix: object, ignore: list[str], words: list[str]) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        chosen(fix, ignore, tagged=False)
+    assert [word for word in words if word not in str(caught.value)] == []
 
 
 def test_every_kind_is_broken_here_and_documented() -> None:
@@ -446,7 +508,5 @@ def test_every_kind_is_broken_here_and_documented() -> None:
     kinds |= {f"kernel-{what}" for what in ("ipip", "vxlan", "veth", "nf-tables", "nft-masq")}
     assert {kind for kind, *__ in BROKEN.values()} == kinds
     documented = set(re.findall(r"^\| `([a-z0-9-]+)` \|", DOCUMENT.read_text(), re.MULTILINE))
-    assert documented == kinds | {
-        "probe-failed",
-        *(f"probe-{kind}" for kind in ("plain", "pod", "ipip", "vxlan", "mtu", "tcp")),
-    }
+    probed = {f"probe-{kind}" for kind in ("plain", "pod", "ipip", "vxlan", "mtu", "tcp", "failed")}
+    assert documented == set(KINDS) == kinds | probed
