@@ -9,6 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.podnet.calico.plugins.module_utils.cloud.judge import judge as judge_platforms
 from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.choice import chosen
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import FIXABLE, Wanted
@@ -42,7 +43,8 @@ def preflight_networks(pools: Pools, bgp_configuration: Configuration) -> list[s
 def preflight_verdict(hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, **given: t.Any) -> dict[str, t.Any]:
     """Return the verdict of preflight's judge on what calico_preflight_info registered as preflight_seen.
 
-    given: bgp_configuration, mtu (bytes), bgp ("auto" …), peers, chain (of role cni), probe (a verdict), ignore, fix.
+    given: bgp_configuration, mtu (bytes), bgp ("auto" …), peers, chain (of role cni), probe (a verdict), ignore, fix,
+    cloud (whether to judge what calico_cloud_info registered as cloud_found), cloud_ignore.
     """
     read = _read(pools)
     seen = {host: hostvars[host].get("preflight_seen", {}).get("facts") for host in hosts}
@@ -59,7 +61,19 @@ def preflight_verdict(hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, 
     )
     unseen = [host for host in hosts if host not in facts]
     fix = given.get("fix", FIXABLE)
-    return judge(facts, wanted, given.get("probe") or None, given.get("ignore") or (), unseen, fix)
+    places = {host: found for host in facts if (found := hostvars[host].get("cloud_found", {})).get("platform")}
+    cloud = _platforms(places, wanted, given.get("cloud_ignore") or ()) if given.get("cloud") and places else None
+    return judge(facts, wanted, given.get("probe") or None, given.get("ignore") or (), unseen, fix, cloud)
+
+
+def _platforms(found: HostVars, wanted: Wanted, ignore: t.Sequence[str]) -> dict[str, t.Any]:
+    """Return what the platforms of hosts mean, and by what each was known."""
+    hosts = {host: dict(facts) for host, facts in found.items()}
+    try:
+        verdict = judge_platforms(hosts, wanted.modes, ignore=ignore)
+    except PodnetError as error:
+        raise AnsibleFilterError(str(error)) from error
+    return {**verdict, "evidence": {host: facts["evidence"] for host, facts in hosts.items()}}
 
 
 def preflight_fixes(fix: t.Any, ignore: t.Sequence[str], *, tagged: bool) -> list[str]:

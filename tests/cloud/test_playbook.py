@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import typing as t
@@ -18,8 +19,10 @@ from ansible_collections.podnet.calico.tests.cloud.ec2 import ADDRESSES, REGION,
 POOL = {"name": "pods", "cidr": "10.244.0.0/16"}
 
 
-def play(folder: Path, dmi: dict[str, str], mode: str, variables: dict[str, t.Any], *arguments: str) -> t.Any:
-    """Run podnet.calico.cloud on three hosts of this machine and return what the process ended with."""
+def play(
+    folder: Path, dmi: dict[str, str], mode: str, variables: dict[str, t.Any], *arguments: str, book: str = "cloud"
+) -> t.Any:
+    """Run a playbook on three hosts of this machine and return what the process ended with."""
     for field, text in dmi.items():
         (folder / field).write_text(f"{text}\n")
     hosts = {
@@ -39,7 +42,7 @@ def play(folder: Path, dmi: dict[str, str], mode: str, variables: dict[str, t.An
     inventory = folder / "inventory.yml"
     inventory.write_text(yaml.safe_dump({"calico_nodes": {"hosts": hosts, "vars": shared}, "ungrouped": local}))
     return subprocess.run(
-        ["ansible-playbook", "-i", str(inventory), "podnet.calico.cloud", *arguments],
+        ["ansible-playbook", "-i", str(inventory), f"podnet.calico.{book}", *arguments],
         env={**CLEAN, **NOWHERE, **KEYS},
         capture_output=True,
         text=True,
@@ -73,3 +76,16 @@ def test_azure_refuses_ipip_until_it_is_ignored(tmp_path: Path) -> None:
     ignored = play(tmp_path, dmi, "IPIP", {"cloud_ignore": ["azure/IPIP"]})
     assert ignored.returncode == 0, ignored.stdout + ignored.stderr
     assert "warning: IPIP does not work on Azure" in ignored.stdout
+
+
+def test_a_preflight_knows_the_platform_too(tmp_path: Path) -> None:
+    dmi = {"chassis_asset_tag": "7783-7084-3265-9085-8269-3286-77"}
+    report = tmp_path / "verdict.json"
+    given = {"preflight_probe": False, "calico_preflight_report": str(report)}
+    refused = play(tmp_path, dmi, "IPIP", dict(given), book="preflight")
+    assert refused.returncode != 0
+    (found,) = [row for row in json.loads(report.read_text())["findings"] if row["kind"] == "cloud-mode"]
+    assert (found["severity"], found["hosts"]) == ("error", ["node1", "node2", "node3"])
+    assert "Azure's network drops IP protocol 4" in found["what"]
+    play(tmp_path, dmi, "IPIP", {**given, "preflight_cloud": False}, book="preflight")
+    assert "cloud-mode" not in report.read_text()

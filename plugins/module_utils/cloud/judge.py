@@ -44,7 +44,7 @@ def judge(
             finding = _of_mode(platform, mode, subnets[platform], names)
             if finding:
                 ignored = f"{platform}/{mode}" in ignore
-                finding["severity"] = _severity(finding.pop("works"), ignored=ignored, managed=platform in managed)
+                finding["severity"] = _severity(finding["works"], ignored=ignored, managed=platform in managed)
                 finding["commands"] = [] if platform in managed else _commands(finding, platform, hosts, pools)
                 findings.append(finding)
     findings.sort(key=lambda finding: _SEVERITIES.index(finding["severity"]))

@@ -29,6 +29,7 @@ KINDS = (
     *("range-taken", "range-routed", "range-twice", "no-default-route"),
     *("forward-dropped", "input-dropped", "output-dropped", "iptables-mixed", "firewalls-several", "nm-cloud-setup"),
     *("cni-rival", "leftover-links", "leftover-routes", "leftover-chains", "leftover-files"),
+    "cloud-mode",
     *("probe-plain", "probe-pod", "probe-ipip", "probe-vxlan", "probe-mtu", "probe-tcp", "probe-failed"),
 )
 """All kinds of findings."""

@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.preflight import (
     rules_address,
+    rules_cloud,
     rules_cluster,
     rules_kernel,
     rules_others,
@@ -39,6 +40,7 @@ AREAS = {
     "managers": "network managers",
     "udev": "udev",
     "leftovers": "leftovers of other pod networks",
+    "cloud": "cloud or hypervisor",
     "probe": "wire between the hosts",
 }
 _PER_HOST = (*rules_kernel.RULES, *rules_address.RULES, *rules_others.RULES)
@@ -55,11 +57,13 @@ def judge(
     ignore: t.Collection[str] = (),
     unseen: t.Sequence[str] = (),
     fix: t.Collection[str] = FIXABLE,
+    cloud: t.Mapping[str, t.Any] | None = None,
 ) -> Row:
     """Return findings with their hosts, whether nothing is an error, the page as lines, and what to mend by host.
 
     probe: the verdict of a probe, None for none. ignore: kinds of findings that are accepted, and become notes.
     unseen: hosts that could not be looked at. fix: kinds of findings that may be mended.
+    cloud: what the platforms of the hosts mean for the wanted modes, see rules_cloud.
     """
     names = sorted(hosts, key=natural)
     found = _Joined(ignore)
@@ -71,7 +75,7 @@ def judge(
     for join in rules_cluster.RULES:
         for affected, finding in join(everyone, wanted):
             found.add(finding, affected)
-    for affected, finding in _of_probe(probe, everyone):
+    for affected, finding in (*rules_cloud.of_cloud(cloud, probe), *_of_probe(probe, everyone)):
         found.add(finding, affected)
     rows = found.rows()
     rows.sort(key=lambda row: (SEVERITIES.index(row["severity"]), list(AREAS).index(row["tag"])))
@@ -80,7 +84,7 @@ def judge(
         "ok": not counts[ERROR],
         "findings": rows,
         "counts": counts,
-        "lines": _page(rows, names, probe, unseen),
+        "lines": _page(rows, names, {"cloud": cloud, "probe": probe}, unseen),
         "failure": _failure(rows, names),
         "fixes": {name: _fixes(hosts[name], rows, name, fix) for name in names},
     }
@@ -136,9 +140,10 @@ def _of_probe(
 def _page(
     rows: t.Sequence[Row],
     names: t.Sequence[str],
-    probe: t.Mapping[str, t.Any] | None,
+    asked: t.Mapping[str, t.Mapping[str, t.Any] | None],
     unseen: t.Sequence[str],
 ) -> list[str]:
+    """Return the page; asked: what is looked at only if it is wanted, by area, and its verdict."""
     lines: list[str] = []
     for row in rows:
         if row["severity"] == NOTE:
@@ -151,8 +156,9 @@ def _page(
     for row in notes:
         lines += _folded(f"{_subject(row, names)} [{row['kind']}]. {row['remedy']}", "  ")
     bad = {row["tag"] for row in rows if row["severity"] != NOTE}
-    well = [words for area, words in AREAS.items() if area not in bad and (area != "probe" or probe)]
+    well = [words for area, words in AREAS.items() if area not in bad and asked.get(area, True)]
     lines += _folded(f"All well: {', '.join(well)}", "") if well else []
+    probe = asked["probe"]
     if probe and probe.get("recommended"):
         lines.append("Recommended: {encapsulation} with an MTU of {mtu}".format(**probe["recommended"]))
     lines += _folded(f"Not looked at: {', '.join(unseen)}", "") if unseen else []
