@@ -12,8 +12,8 @@ version_added: 1.0.0
 author:
   - podnet.calico contributors (!UNKNOWN)
 description:
-  - Lets in what the plan of a node needs, from the addresses of the other nodes only, and lets through what pods send
-    and what belongs to it. Nothing else is opened, and no rule of others is changed.
+  - Lets in what the plan of a node needs, from the addresses of the other nodes and of BGP peers only, and lets through
+    what pods send and what belongs to it. Nothing else is opened, and no rule of others is changed.
   - With firewalld it is two policies and sets of addresses in C(/etc/firewalld), which hold whatever the zones are; it
     is reloaded when they change. With ufw it is a marked block in C(/etc/ufw/before.rules) and C(before6.rules).
   - Without either, a packet that one base chain drops is dropped, whatever a table of our own accepts. With O(insert)
@@ -35,6 +35,24 @@ options:
     description: Addresses of the other nodes. Needed for O(state=present); the list is complete.
     type: list
     elements: str
+  peers:
+    description: BGP peers that are not nodes, such as routers, as C(requirements.peers) of a plan has them.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      address:
+        description: Address of the peer.
+        type: str
+        required: true
+      port:
+        description: TCP port that the peer listens on.
+        type: int
+        default: 179
+      local_port:
+        description: TCP port that this host listens on.
+        type: int
+        default: 179
   pods:
     description: Networks that pods have addresses of, in CIDR notation. What pods send is forwarded, to wherever.
     type: list
@@ -77,10 +95,12 @@ EXAMPLES = r"""
     nodes: [192.0.2.12, 192.0.2.13]
     pods: [10.244.0.0/16]
 
-- name: The same on a host with its own nftables.conf, whose chains drop
+- name: The same, and BGP from a router, on a host with its own nftables.conf, whose chains drop
   podnet.calico.calico_firewall:
     open: [udp 4789, tcp 179]
     nodes: [192.0.2.12, 192.0.2.13]
+    peers:
+      - address: 192.0.2.1
     pods: [10.244.0.0/16]
     insert: true
 
@@ -129,9 +149,15 @@ def work(module: AnsibleModule) -> Outcome:
 def main() -> None:
     """Run the module."""
     texts = {"type": "list", "elements": "str"}
+    peer = {
+        "address": {"type": "str", "required": True},
+        "port": {"type": "int", "default": 179},
+        "local_port": {"type": "int", "default": 179},
+    }
     spec = {
         "open": texts,
         "nodes": texts,
+        "peers": {"type": "list", "elements": "dict", "options": peer, "default": []},
         "pods": {**texts, "default": []},
         "clients": {**texts, "default": []},
         "backend": {"type": "str", "choices": ["auto", "firewalld", "ufw", "chains"], "default": "auto"},

@@ -20,6 +20,7 @@ from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespac
 from ansible_collections.podnet.calico.tests.unit.preflight.healthy import wanted
 
 HOST, NODE, STRANGER = "192.0.2.11", "192.0.2.12", "192.0.2.13"
+HOST6, NODE6, STRANGER6 = "2001:db8::11", "2001:db8::12", "2001:db8::23"
 POD, OTHER_POD = "10.244.0.5", "10.244.1.5"
 LAB = Path(__file__).parents[1] / "lab" / "systemctl" / "systemctl.py"
 _CLONE_NEWNET = 0x40000000
@@ -60,6 +61,7 @@ class Site:
             "link set eth0 up",
             "link set cali0 up",
             f"addr add {HOST}/24 dev eth0",
+            f"addr add {HOST6}/64 dev eth0 nodad",
             f"route add {POD} dev cali0",
             f"route add 10.244.1.0/26 via {NODE}",
             f"route add 198.51.100.0/24 via {STRANGER}",
@@ -68,6 +70,7 @@ class Site:
         self.far.batch(
             "link set eth0 up",
             *(f"addr add {address}/24 dev eth0" for address in (NODE, STRANGER)),
+            *(f"addr add {address}/64 dev eth0 nodad" for address in (NODE6, STRANGER6)),
             *(f"addr add {address}/32 dev lo" for address in (OTHER_POD, "198.51.100.9")),
             f"route add 10.244.0.0/26 via {HOST}",
         )
@@ -163,6 +166,18 @@ class Site:
                     found.append(receiver.recvfrom(100)[1][0])
             return found
 
+    def bgp(self) -> dict[str, list[str]]:
+        """Return with whom TCP connections to port 179 come about: from them, and from the host to each."""
+        inward = [
+            (self.far, [NODE, STRANGER], self.host, HOST, 179),
+            (self.far, [NODE6, STRANGER6], self.host, HOST6, 179),
+        ]
+        outward = [(self.host, [HOST], self.far, address, 179) for address in (NODE, STRANGER)]
+        outward += [(self.host, [HOST6], self.far, address, 179) for address in (NODE6, STRANGER6)]
+        found = connections([*inward, *outward])
+        reached = [address for address, row in zip((NODE, STRANGER, NODE6, STRANGER6), found[2:]) if row]
+        return {"in": [*found[0], *found[1]], "out": reached}
+
     def forwarded(self) -> dict[str, list[str]]:
         """Return who reaches whom through the host."""
         inward = (self.far, ["198.51.100.9", NODE, OTHER_POD], self.pod, POD, 80)
@@ -181,11 +196,14 @@ def connections(tries: t.Iterable[Try]) -> list[list[str]]:
     with contextlib.ExitStack() as stack:
         clients: list[list[tuple[str, socket.socket]]] = []
         for source, addresses, target, address, port in tries:
-            listener = stack.enter_context(_socket(target, socket.SOCK_STREAM))
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            listener = stack.enter_context(_socket(target, socket.SOCK_STREAM, family=family))
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((address, port))
             listener.listen()
-            clients.append([(each, stack.enter_context(_socket(source, socket.SOCK_STREAM))) for each in addresses])
+            clients.append(
+                [(each, stack.enter_context(_socket(source, socket.SOCK_STREAM, family=family))) for each in addresses]
+            )
             for each, client in clients[-1]:
                 client.setblocking(False)
                 client.bind((each, 0))
@@ -204,13 +222,13 @@ def _is_connected(client: socket.socket) -> bool:
         return False
 
 
-def _socket(namespace: Namespace, kind: int, protocol: int = 0) -> socket.socket:
+def _socket(namespace: Namespace, kind: int, protocol: int = 0, family: int = socket.AF_INET) -> socket.socket:
     """Return a socket that was made in a namespace, and stays there."""
     libc = ctypes.CDLL(None, use_errno=True)
     home, there = os.open("/proc/thread-self/ns/net", os.O_RDONLY), os.open(namespace.path, os.O_RDONLY)
     try:
         assert libc.setns(there, _CLONE_NEWNET) == 0
-        return socket.socket(socket.AF_INET, kind, protocol)
+        return socket.socket(family, kind, protocol)
     finally:
         assert libc.setns(home, _CLONE_NEWNET) == 0
         os.close(home)

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.podnet.calico.tests.kernel.firewalled import NODE, OTHER_POD, POD, Site
+from ansible_collections.podnet.calico.tests.kernel.firewalled import (
+    NODE,
+    NODE6,
+    OTHER_POD,
+    POD,
+    STRANGER,
+    STRANGER6,
+    Site,
+)
 from ansible_collections.podnet.calico.tests.kernel.net import PYTHONS, Modules, Namespace, Result, debian_site
 from ansible_collections.podnet.calico.tests.tools import firewalls
 
@@ -106,6 +114,23 @@ def test_nftables(site: Site) -> None:
     assert (site.rules(), files(site)) == (before, [])
 
 
+def test_bgp_peers_that_are_no_nodes(site: Site) -> None:
+    neighbours = "type filter hook {} priority 0; policy drop; meta l4proto ipv6-icmp accept;"
+    text = NFTABLES
+    for hook in ("input", "output"):
+        text = text.replace(f"type filter hook {hook} priority 0; policy drop;", neighbours.format(hook))
+    site.run("nft", "-f", "-", text=text)
+    nodes = {**INSERT, "nodes": [NODE, NODE6]}
+    assert site.bgp() == {"in": [], "out": []}
+    site.converge(nodes)
+    assert site.bgp() == {"in": [NODE, NODE6], "out": [NODE, NODE6]}
+    everyone = [NODE, STRANGER, NODE6, STRANGER6]
+    peers = [{"address": address, "port": 179, "local_port": 179} for address in (STRANGER, STRANGER6)]
+    site.converge({**nodes, "peers": peers})
+    assert site.bgp() == {"in": everyone, "out": everyone}
+    assert site.let_in() == {**LET_IN, "tcp 179": [STRANGER, NODE]}
+
+
 def test_nftables_that_change_and_rules_that_somebody_spoiled(site: Site) -> None:
     site.run("nft", "-f", "-", text=NFTABLES)
     site.converge(INSERT)
@@ -160,6 +185,8 @@ def test_firewalld(with_firewalls: Site) -> None:
     assert site.converge({**PRESENT, "open": ["udp 4789"], "clients": ["198.51.100.0/24"]})["changed"]
     assert site.let_in() == {**SHUT, "udp 4789": [NODE]}
     assert site.forwarded()["to a pod"] == ["198.51.100.9", NODE, OTHER_POD]
+    site.converge({**PRESENT, "peers": [{"address": STRANGER}]})
+    assert site.let_in() == {**LET_IN, "tcp 179": [STRANGER, NODE]}
     site.converge(ABSENT)
     assert (site.rules(), files(site)) == (before, [])
 
@@ -192,6 +219,8 @@ def test_ufw(with_firewalls: Site) -> None:
     site.run("iptables", "-F", "ufw-before-input")
     assert [each["name"] for each in site.converge(PRESENT)["changes"]] != []
     assert site.let_in() == LET_IN
+    site.converge({**PRESENT, "peers": [{"address": STRANGER}]})
+    assert site.let_in() == {**LET_IN, "tcp 179": [STRANGER, NODE]}
     site.converge(ABSENT)
     assert [path.read_text() for path in paths] == texts
     assert "podnet" not in site.run("iptables-save") + site.run("ip6tables-save")

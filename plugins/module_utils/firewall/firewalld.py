@@ -117,9 +117,7 @@ def texts(rules: t.Sequence[Rule]) -> dict[str, str]:
 
 def _set_name(rule: Rule) -> str:
     """Return the set that has the sources of a rule; empty if they are in the rule, as the few ranges of pods are."""
-    if rule.hook == "input":
-        return f"podnet-nodes{rule.version}"
-    return f"podnet-clients{rule.version}" if rule.sources and rule.destinations else ""
+    return f"podnet-{rule.who}{rule.version}" if rule.who else ""
 
 
 def _rules(rule: Rule) -> t.Iterator[str]:

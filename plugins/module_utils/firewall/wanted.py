@@ -26,18 +26,30 @@ class Opening(t.NamedTuple):
     port: int = 0
 
 
+class Peer(t.NamedTuple):
+    """A BGP peer that is no node: its address, the TCP port that it listens on, and the one of this host."""
+
+    address: Network
+    port: int
+    local_port: int
+
+
 class Wanted(t.NamedTuple):
-    """What has to pass: openings from each of the nodes, and packets of pods. clients: who may talk to pods as well."""
+    """What has to pass: openings from each of the nodes, BGP with peers, and packets of pods. clients: who may talk to
+    pods as well.
+    """
 
     openings: list[Opening]
     nodes: list[Network]
     pods: list[Network]
     clients: list[Network]
+    peers: t.Sequence[Peer] = ()
 
 
 class Rule(t.NamedTuple):
     """A packet that is accepted. hook: "input", "output" or "forward"; version: of IP; sources and destinations: any of
-    them, all if there are none; protocol: all if empty; established: only within what was let through before.
+    them, all if there are none; protocol: all if empty; established: only within what was let through before; who: what
+    the sources are called together, "nodes" or "clients", if they are many.
     """
 
     hook: str
@@ -48,10 +60,11 @@ class Rule(t.NamedTuple):
     to_port: int = 0
     from_port: int = 0
     established: bool = False
+    who: str = ""
 
 
-def parse(options: t.Mapping[str, t.Sequence[str] | None]) -> Wanted:
-    """Return the options open, nodes, pods and clients; raises InvalidInput with all that is wrong with them."""
+def parse(options: t.Mapping[str, t.Any]) -> Wanted:
+    """Return the options open, nodes, pods, clients and peers; raises InvalidInput with all that is wrong with them."""
     problems: list[InvalidInput] = []
     openings = [found for text in dict.fromkeys(options["open"] or []) for found in _opening(text, problems)]
     networks = {name: list(_networks(name, options[name] or [], problems)) for name in ("nodes", "pods", "clients")}
@@ -60,8 +73,22 @@ def parse(options: t.Mapping[str, t.Sequence[str] | None]) -> Wanted:
         for node in networks["nodes"]
         if node.num_addresses > 1
     ]
+    peers = [peer for row in options.get("peers") or [] for peer in _peer(row, problems)]
     raise_all(problems)
-    return Wanted(openings, **networks)
+    return Wanted(openings, **networks, peers=peers)
+
+
+def _peer(row: t.Mapping[str, t.Any], problems: list[InvalidInput]) -> t.Iterator[Peer]:
+    for network in _networks("peers", [row["address"]], problems):
+        ports = row["port"], row["local_port"]
+        if network.num_addresses > 1:
+            remedy = "Name each peer by its own address"
+            problems.append(InvalidInput(f"peers: {network} is not the address of one peer", remedy=remedy))
+        elif not all(0 < port < 65536 for port in ports):
+            remedy = "TCP's ports are 1 to 65535"
+            problems.append(InvalidInput(f"peers: {network} has a port that there is not", remedy=remedy))
+        else:
+            yield Peer(network, *ports)
 
 
 def _opening(text: str, problems: list[InvalidInput]) -> t.Iterator[Opening]:
@@ -95,16 +122,23 @@ def _rules(wanted: Wanted, version: int) -> t.Iterator[Rule]:
         if opening.protocol == IPIP and version == 6:
             continue
         for hook, sources, destinations in (("input", nodes, ()), ("output", (), nodes)):
-            rule = Rule(hook, version, sources, destinations, opening.protocol)
+            rule = Rule(hook, version, sources, destinations, opening.protocol, who="nodes")
             yield rule._replace(to_port=opening.port)
             if opening.protocol == "tcp":  # the answers, whoever began
                 yield rule._replace(from_port=opening.port, established=True)
+    for port, local_port in sorted({(peer.port, peer.local_port) for peer in wanted.peers}):
+        peers = _texts((peer.address for peer in wanted.peers if peer[1:] == (port, local_port)), version)
+        if peers:
+            yield Rule("input", version, peers, protocol="tcp", to_port=local_port)
+            yield Rule("input", version, peers, protocol="tcp", from_port=port, established=True)
+            yield Rule("output", version, (), peers, "tcp", to_port=port)
+            yield Rule("output", version, (), peers, "tcp", from_port=local_port, established=True)
     if pods:
         yield Rule("forward", version, sources=pods)
         yield Rule("forward", version, destinations=pods, established=True)
         clients = _texts([*wanted.nodes, *wanted.clients], version)
         if clients:
-            yield Rule("forward", version, sources=clients, destinations=pods)
+            yield Rule("forward", version, sources=clients, destinations=pods, who="clients")
 
 
 def _texts(networks: t.Iterable[Network], version: int) -> tuple[str, ...]:

@@ -31,6 +31,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
     Host,
     Nat,
     NodePlan,
+    PeerPorts,
     Probe,
     ProbeTarget,
     Requirements,
@@ -83,7 +84,7 @@ def plan(
         ),
         cni=Cni(ranges=_ranges(own, this), mtu=pod_mtu(cluster, host)),
         probes=tuple(_probes(cluster, this)),
-        requirements=_requirements(cluster, this, bird),
+        requirements=_requirements(cluster, this, bird, bgp),
         standby=_standby(cluster, this, host) if bird and standby else (),
     )
 
@@ -277,7 +278,7 @@ def remote_route(text: str, pool: IPPool, node: Node, other: Node | None, host: 
     return Route(text, gateway=str(vtep), device=VXLAN_DEVICES[version], onlink=True)
 
 
-def _requirements(cluster: Cluster, node: Node, bird: bool) -> Requirements:
+def _requirements(cluster: Cluster, node: Node, bird: bool, bgp: Bgp | None) -> Requirements:
     versions = {pool.cidr.version for pool in cluster.pools}
     ipip = any(pool.ipip_mode != "Never" for pool in cluster.pools)
     vxlan = any(pool.vxlan_mode != "Never" for pool in cluster.pools)
@@ -287,10 +288,12 @@ def _requirements(cluster: Cluster, node: Node, bird: bool) -> Requirements:
         sysctls["net.ipv6.conf.all.forwarding"] = "1"
     port = listen_port(cluster.bgp, cluster.node_bgp.get(node.name))
     needs = [("ip protocol 4", ipip), (f"udp {VXLAN_PORT}", vxlan), (f"tcp {port}", bird)]
+    sessions = bgp.sessions if bgp else ()
     interfaces = [node_interface(other, version) for other in others for version in (4, 6)]
     return Requirements(
         kernel=tuple(kind for kind, used in (("ipip", ipip), ("vxlan", vxlan)) if used),
         sysctls=sysctls,
         open=tuple(text for text, used in needs if used),
         nodes=tuple(str(interface.ip) for interface in interfaces if interface is not None),
+        peers=tuple(PeerPorts(each.address, each.port, port) for each in sessions if each.peer is None),
     )

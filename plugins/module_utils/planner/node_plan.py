@@ -233,16 +233,27 @@ class Probe:
 
 
 @dataclasses.dataclass(frozen=True)
+class PeerPorts:
+    """A BGP peer that is no node: its address, the TCP port that it listens on, and the one that the node listens on."""
+
+    address: str
+    port: int
+    local_port: int
+
+
+@dataclasses.dataclass(frozen=True)
 class Requirements:
     """What the node's part of the network needs from its surroundings.
 
     kernel: link kinds. sysctls: name to value. open: protocols and ports from each of the other nodes' addresses.
+    peers: what BGP needs beside that.
     """
 
     kernel: tuple[str, ...]
     sysctls: dict[str, str]
     open: tuple[str, ...]
     nodes: tuple[str, ...]
+    peers: tuple[PeerPorts, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

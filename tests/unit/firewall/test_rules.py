@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput
@@ -18,11 +20,17 @@ ALL = {
     "pods": ["10.244.0.0/16", "fd00::/48"],
     "clients": ["198.51.100.0/24"],
 }
+PEERS = [
+    {"address": "203.0.113.1", "port": 179, "local_port": 1179},
+    {"address": "203.0.113.2", "port": 179, "local_port": 1179},
+    {"address": "203.0.113.9", "port": 1790, "local_port": 1179},
+    {"address": "2001:db8::1", "port": 179, "local_port": 1179},
+]
 NONE: dict[str, list[str]] = {name: [] for name in ALL}
 INPUT = Place(NFT, "inet filter", "input", "input", "policy drop")
 
 
-def spelled(hook: str, **options: list[str]) -> list[str]:
+def spelled(hook: str, **options: t.Any) -> list[str]:
     return [spelling.nft(rule) for rule in rules(parse({**NONE, **options})) if rule.hook == hook]
 
 
@@ -52,6 +60,30 @@ def test_pods_send_anywhere_and_are_sent_to_by_nodes_clients_and_in_answer() -> 
 
 def test_without_nodes_nothing_is_let_in() -> None:
     assert rules(parse({**NONE, "open": ["udp 4789"], "clients": ["198.51.100.0/24"]})) == []
+
+
+def test_bgp_peers_are_let_in_for_bgp_alone() -> None:
+    assert spelled("input", peers=PEERS) == [
+        "ip saddr { 203.0.113.1, 203.0.113.2 } tcp dport 1179 accept",
+        "ip saddr { 203.0.113.1, 203.0.113.2 } tcp sport 179 ct state established,related accept",
+        "ip saddr 203.0.113.9 tcp dport 1179 accept",
+        "ip saddr 203.0.113.9 tcp sport 1790 ct state established,related accept",
+        "ip6 saddr 2001:db8::1 tcp dport 1179 accept",
+        "ip6 saddr 2001:db8::1 tcp sport 179 ct state established,related accept",
+    ]
+    assert spelled("output", peers=PEERS[2:]) == [
+        "ip daddr 203.0.113.9 tcp dport 1790 accept",
+        "ip daddr 203.0.113.9 tcp sport 1179 ct state established,related accept",
+        "ip6 daddr 2001:db8::1 tcp dport 179 accept",
+        "ip6 daddr 2001:db8::1 tcp sport 1179 ct state established,related accept",
+    ]
+    assert spelled("forward", peers=PEERS) == []
+
+
+@pytest.mark.parametrize(("address", "port"), [("203.0.113.0/24", 179), ("router1", 179), ("203.0.113.1", 0)])
+def test_peers_that_cannot_be_used_are_refused(address: str, port: int) -> None:
+    with pytest.raises(InvalidInput, match="peers"):
+        parse({**ALL, "peers": [{"address": address, "port": 179, "local_port": port}]})
 
 
 @pytest.mark.parametrize(
@@ -125,6 +157,9 @@ def test_firewalld_has_no_more_than_what_its_rules_need() -> None:
     ]
     assert all(firewalld.MARK in text for text in every.values())
     assert firewalld.texts([]) == {}
+    peers = firewalld.texts(rules(parse({**NONE, "peers": PEERS})))
+    assert [path.rpartition("/")[2] for path in peers] == ["podnet-nodes.xml"]
+    assert next(iter(peers.values())).count('<port port="1179" protocol="tcp"/>') == len(PEERS)
 
 
 def test_the_block_of_ufw_comes_last_in_the_table_and_goes_without_a_trace() -> None:

@@ -185,6 +185,22 @@ def test_the_port_to_open_is_the_nodes_own() -> None:
     assert "tcp 179" in made["node2"]["requirements"]["open"]
 
 
+def test_bgp_peers_that_are_no_nodes_are_to_be_let_in() -> None:
+    extra = [
+        document("BGPConfiguration", "node.node1", listenPort=1179),
+        document("BGPPeer", "tor4", peerIP="203.0.113.1:1790", asNumber=64999, node="node1"),
+        document("BGPPeer", "tor6", peerIP="2001:db8:ff::1", asNumber=64999, node="node1"),
+        document("BGPPeer", "a-node", peerIP="192.0.2.12", asNumber=64512, node="node1"),
+    ]
+    made = plans(dual_stack(pool(encapsulation="IPIP"), pool("six", "fd00::/64", "None"), *extra))
+    assert sorted(made["node1"]["requirements"]["peers"], key=lambda peer: peer["port"], reverse=True) == [
+        {"address": "203.0.113.1", "port": 1790, "local_port": 1179},
+        {"address": "2001:db8:ff::1", "port": 179, "local_port": 1179},
+    ]
+    assert made["node2"]["requirements"]["peers"] == []
+    assert plans(dual_stack(pool()), bgp="disabled")["node1"]["requirements"]["peers"] == []
+
+
 def test_a_borrowed_tunnel_address_has_its_own_route() -> None:
     nodes = {name: THREE_NODES[name] for name in ("node1", "node2")}
     tunnels = pool("tunnels", "10.9.0.0/26", allowedUses=["Tunnel"])
