@@ -35,6 +35,11 @@ def probe_source(pools: Pools) -> str:
     return str(next(found, ipaddress.ip_address(_NO_POOL)))
 
 
+def probe_payload(pools: Pools) -> bool:
+    """Tell whether an IPv4 pool wants VXLAN."""
+    return any(pool.cidr.version == 4 and pool.encapsulation.startswith("VXLAN") for pool in _read(pools))
+
+
 def probe_nodes(hostvars: HostVars, hosts: t.Sequence[str], own: str) -> list[dict[str, str]]:
     """Return name and address of the hosts that listen, but one."""
     places = {host: _place(hostvars[host]) for host in hosts if host != own}
@@ -61,6 +66,7 @@ def probe_verdict(
         {host: _place(hostvars[host]) for host in seen},
         {host: [row for row in hostvars[host]["probe_asked"]["results"] if row["target"] in seen] for host in seen},
         {host: hostvars[host]["probe_arrived"]["arrivals"] for host in seen},
+        {host: hostvars[host]["probe_listening"] for host in seen},
     )
     modes = sorted({pool.encapsulation for pool in _read(pools) if pool.cidr.version == 4})
     return judge(wire, modes, int(mtu), bgp=bgp, unseen=[host for host in hosts if host not in seen])
@@ -71,4 +77,9 @@ class FilterModule:
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Return the filters by name."""
-        return {"probe_nodes": probe_nodes, "probe_source": probe_source, "probe_verdict": probe_verdict}
+        return {
+            "probe_nodes": probe_nodes,
+            "probe_payload": probe_payload,
+            "probe_source": probe_source,
+            "probe_verdict": probe_verdict,
+        }

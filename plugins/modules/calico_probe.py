@@ -13,13 +13,13 @@ author:
   - podnet.calico contributors (!UNKNOWN)
 description:
   - Sends from node to node what each encapsulation puts on the wire, and measures how large it may be with "don't
-    fragment" set. No tunnel, route or address is made, and nothing but Python is needed.
+    fragment" set. No tunnel, route or address of the host is made, and nothing but Python is needed.
   - Three calls make a probe. O(state=listening) on all nodes starts a process that notes what arrives and answers it;
     O(state=asking) asks all other nodes at once; O(state=absent) ends the process and returns what arrived, so that a
     packet that is lost on the way is told from one that the node's own firewall drops, and a request from an answer.
   - Packets of four kinds are sent. C(plain) is UDP from the node's own address. C(pod) is UDP whose source is a pod's
     address, as without encapsulation. C(ipip) is IP protocol 4. C(vxlan) is UDP to port 4789 with a VXLAN in it.
-  - At most 50 packets go between a node and another one for each of the two that asks, answers included.
+  - At most 50 packets go between a node and another one for each of the two that asks, answers included and ports not.
 requirements:
   - Linux, root; no library beside Python's own
 extends_documentation_fragment:
@@ -69,6 +69,25 @@ options:
     type: list
     elements: int
     default: [179]
+  udp_ports:
+    description:
+      - UDP ports that have to be reachable, such as those of WireGuard. The probe has to have them itself to answer;
+        RV(busy) tells which ones it could not get.
+    type: list
+    elements: int
+    default: []
+  payload:
+    description:
+      - Send TCP and UDP of several sizes through a VXLAN of the kernel too, whose checksums are left to the network
+        card where it says that it can. For O(state=listening); loads the kernel's C(vxlan).
+      - The VXLAN is in a network namespace of its own, which ends with the listening process.
+    type: bool
+    default: false
+  checksum_offload:
+    description:
+      - V(false) has the kernel make the checksums of that VXLAN, as the option of the same name of
+        M(podnet.calico.calico_tunnel) does for the cluster's tunnels. The default is V(false) on kernels up to 5.7.
+    type: bool
   seconds:
     description: How long the listening process lives at most.
     type: float
@@ -131,6 +150,19 @@ results:
         ipip: {answered: false, rtt_ms: null, largest: null, at_least: false}
         vxlan: {answered: true, rtt_ms: 0.5, largest: 1500, at_least: false}
       tcp: {"179": open}
+      udp: {}
+      payload: {sizes: [34, 1422], answered: [34, 1422], tcp: whole, repeated: false}
+busy:
+  description: UDP ports of O(udp_ports) that somebody else has.
+  returned: O(state=listening)
+  type: list
+  elements: int
+  sample: []
+payload:
+  description: Why nothing can be sent through a VXLAN of the kernel; empty where it can, or was not asked for.
+  returned: O(state=listening)
+  type: str
+  sample: ""
 arrivals:
   description:
     - What arrived from which node by kind. C(wire) counts before the firewall of this node, C(let_in) behind it,
@@ -141,13 +173,15 @@ arrivals:
   sample: [{node: 192.0.2.12, kind: vxlan, wire: 2, let_in: 2, damaged: 0}]
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
-from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
-from ansible_collections.podnet.calico.plugins.module_utils.verify import probe_answers
-from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_place import mtu_towards, own_place
+from ansible_collections.podnet.calico.plugins.module_utils.verify import probe_answers, probe_tunnel
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_place import Place, mtu_towards, own_place
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_questions import Asker, Target
 
 NODE = {"name": {"type": "str", "required": True}, "address": {"type": "str", "required": True}}
@@ -164,11 +198,26 @@ def work(module: AnsibleModule) -> Outcome:
     if params["state"] == "absent":
         return Outcome([], {"arrivals": probe_answers.collect(session, own)})
     if params["state"] == "listening":
-        probe_answers.start(session, own, pod, params["tcp_ports"], params["seconds"])
-        return Outcome([], {"node": place._asdict()})
+        return _listen(params, place)
     targets = [Target(**node, mtu=mtu_towards(node["address"], place)) for node in params["nodes"]]
-    Asker(bytes.fromhex(session), own, pod, params["timeout"]).ask(targets, params["tcp_ports"])
+    asker = Asker(bytes.fromhex(session), own, pod, params["timeout"])
+    asker.ask(targets, params["tcp_ports"], params["udp_ports"], probe_answers.tunnel(session, own))
     return Outcome([], {"results": [target.result() for target in targets]})
+
+
+def _listen(params: dict[str, t.Any], place: Place) -> Outcome:
+    """Start what answers; without a VXLAN of the kernel the rest is probed all the same."""
+    session, own = params["session"], place.address.partition("/")[0]
+    netns, reason = None, ""
+    if params["payload"]:
+        try:
+            netns = probe_tunnel.make(bytes.fromhex(session), place, params["checksum_offload"])
+        except KernelError as error:
+            reason = str(error)
+    ports = params["tcp_ports"], params["udp_ports"]
+    answerer = probe_answers.Answerer(bytes.fromhex(session), own, params["pod_address"], *ports, netns)
+    probe_answers.start(answerer, session, own, params["seconds"], netns)
+    return Outcome([], {"node": place._asdict(), "busy": answerer.busy, "payload": reason})
 
 
 def main() -> None:
@@ -181,6 +230,9 @@ def main() -> None:
         "pod_address": {"type": "str"},
         "nodes": {"type": "list", "elements": "dict", "options": NODE},
         "tcp_ports": {"type": "list", "elements": "int", "default": [179]},
+        "udp_ports": {"type": "list", "elements": "int", "default": []},
+        "payload": {"type": "bool", "default": False},
+        "checksum_offload": {"type": "bool"},
         "seconds": {"type": "float", "default": 120},
         "timeout": {"type": "float", "default": 0.5},
     }

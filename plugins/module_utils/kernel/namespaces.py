@@ -70,6 +70,22 @@ def visits() -> t.Iterator[int]:
         os.close(back)
 
 
+def anonymous() -> int:
+    """Return an open file of a new network namespace, which ends when this and the sockets in it are closed.
+
+    Raises KernelError.
+    """
+    with visits() as back:
+        try:
+            succeed(libc().unshare(CLONE_NEWNET))
+        except OSError as error:
+            raise KernelError(f"make a network namespace: {error.strerror}", remedy="Run as root") from error
+        try:
+            return os.open(_OWN_NAMESPACE, os.O_RDONLY | os.O_CLOEXEC)
+        finally:
+            setns(back)
+
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 

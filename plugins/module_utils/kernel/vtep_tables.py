@@ -76,6 +76,16 @@ def converge(netlink: Netlink, index: int, wanted: t.Mapping[str, t.Any], what: 
     named = [*_requests(index, "neighbours", neighbours, wanted["neighbours"])]
     named += _requests(index, "fdb", fdb, wanted["fdb"])
     named.sort(key=lambda each: each[1][0] == RTM_DELNEIGH)
+    _send(netlink, named, what)
+
+
+def add(netlink: Netlink, index: int, neighbours: Table, fdb: Table, what: str) -> None:
+    """Add entries to a device's tables, or change them; others stay. Raises KernelError."""
+    named = [*_requests(index, "neighbours", {}, neighbours), *_requests(index, "fdb", {}, fdb)]
+    _send(netlink, named, what)
+
+
+def _send(netlink: Netlink, named: t.Sequence[tuple[str, Request]], what: str) -> None:
     for refusal in netlink.send(request for __, request in named)[:1]:
         raise refusal.as_error(f"{what}: {named[refusal.place][0]}")
 

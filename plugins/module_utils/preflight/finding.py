@@ -30,7 +30,8 @@ KINDS = (
     *("forward-dropped", "input-dropped", "output-dropped", "iptables-mixed", "firewalls-several", "nm-cloud-setup"),
     *("cni-rival", "leftover-links", "leftover-routes", "leftover-chains", "leftover-files"),
     "cloud-mode",
-    *("probe-plain", "probe-pod", "probe-ipip", "probe-vxlan", "probe-mtu", "probe-tcp", "probe-failed"),
+    *("probe-plain", "probe-pod", "probe-ipip", "probe-vxlan", "probe-mtu", "probe-tcp", "probe-udp"),
+    "probe-failed",
 )
 """All kinds of findings."""
 

@@ -15,7 +15,11 @@ import time
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DaemonError, InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.verify import probe_packets, probe_sockets
+from ansible_collections.podnet.calico.plugins.module_utils.verify import (
+    probe_packets,
+    probe_payload,
+    probe_sockets,
+)
 from ansible_collections.podnet.calico.plugins.module_utils.verify.icmp import VXLAN_PORT
 
 _FOLDER = "/run"
@@ -27,15 +31,21 @@ _BACKLOG = 64
 class Answerer:
     """Notes and answers the packets of one session, which only who knows its 8 bytes can send.
 
-    node: this node's IPv4 address. pod: the source of packets that look like a pod's. ports: TCP ports to listen on,
-    where nobody else does.
+    node: this node's IPv4 address. pod: the source of packets that look like a pod's. tcp, udp: ports to listen on,
+    where nobody else does. netns: of the probe's tunnel, if there is one. busy: UDP ports that others have.
     """
 
-    def __init__(self, session: bytes, node: str, pod: str, ports: t.Iterable[int]) -> None:
+    def __init__(
+        self, session: bytes, node: str, pod: str, tcp: t.Iterable[int], udp: t.Iterable[int], netns: int | None
+    ) -> None:
         self._session, self._node, self._pod = session, node, pod
         self._wire, self._let_in = probe_sockets.wire(), probe_sockets.let_in()
         self._sender = probe_sockets.Sender()
-        self._listeners = [opened for port in ports for opened in _listen(node, port)]
+        self._listeners = [opened for port in tcp for opened in _listen(node, port)]
+        self._receiver = None if netns is None else probe_payload.Receiver(netns, session, node)
+        echoing = {port: _bind(node, port) for port in udp}
+        self._echoing = [opened for found in echoing.values() for opened in found]
+        self.busy = [port for port, found in echoing.items() if not found]
         # Somebody has to be there, or the kernel tells the sender that nobody is.
         self._bound = [opened for port in (probe_packets.PORT, VXLAN_PORT) for opened in _bind(node, port)]
         self._known: set[tuple[str, str, int, bool]] = set()
@@ -44,17 +54,25 @@ class Answerer:
     @property
     def sockets(self) -> list[socket.socket]:
         """Return all sockets."""
-        return [*self._sender.sockets, self._wire, *self._let_in, *self._listeners, *self._bound]
+        return [*self._sender.sockets, self._wire, *self._let_in, *self._listeners, *self._bound, *self._payload()]
+
+    def _payload(self) -> list[socket.socket]:
+        return [*self._echoing, *(self._receiver.sockets if self._receiver else ())]
 
     def run(self, deadline: float, ended: t.Callable[[], bool]) -> None:
         """Answer until a time (time.monotonic) or an end."""
         watched = [self._wire, *self._let_in, *self._listeners, *self._bound]
         while time.monotonic() < deadline and not ended():
-            for opened in select.select(watched, [], [], 0.2)[0]:
+            for opened in select.select([*watched, *self._payload()], [], [], 0.2)[0]:
                 if opened in self._listeners:
                     opened.accept()[0].close()
                 elif opened in self._bound:
                     opened.recv(65535)
+                elif opened in self._echoing:
+                    with contextlib.suppress(OSError):
+                        probe_payload.echo(opened, self._session, self._node)
+                elif self._receiver and opened in self._receiver.sockets:
+                    self._receiver.take(opened)
                 else:
                     self._take(opened)
 
@@ -66,6 +84,8 @@ class Answerer:
                 continue  # a bond and its ports, or a bridge and its ports, each show the same packet
             self._known.add(key)
             self._note(probe, from_wire)
+            if self._receiver:
+                self._receiver.know(probe.node)
             if from_wire:
                 answer = probe._replace(node=self._node, size=probe_packets.SMALLEST, answer=True, intact=True)
                 with contextlib.suppress(OSError):  # the sender sees that no answer comes
@@ -78,7 +98,8 @@ class Answerer:
 
     def arrivals(self) -> list[dict[str, t.Any]]:
         """Return by node and kind how many came on the "wire", were "let_in", and were "damaged" on the way."""
-        return [{"node": node, "kind": kind, **row} for (node, kind), row in sorted(self._arrived.items())]
+        arrived = {**self._arrived, **(self._receiver.arrivals() if self._receiver else {})}
+        return [{"node": node, "kind": kind, **row} for (node, kind), row in sorted(arrived.items())]
 
 
 def _listen(address: str, port: int) -> list[socket.socket]:
@@ -104,12 +125,11 @@ def _bind(address: str, port: int) -> list[socket.socket]:
     return [opened]
 
 
-def start(session: str, node: str, pod: str, ports: t.Iterable[int], seconds: float) -> None:
-    """Answer in the background, for some seconds or until collect is called.
+def start(answerer: Answerer, session: str, node: str, seconds: float, netns: int | None) -> None:
+    """Have an answerer answer in the background, for some seconds or until collect is called.
 
-    Raises KernelError without the rights, DaemonError if the process does not come up.
+    netns: of its tunnel. Raises DaemonError if the process does not come up.
     """
-    answerer = Answerer(bytes.fromhex(session), node, pod, ports)
     deadline, name = time.monotonic() + seconds, f"{session}-{node}"
     child = os.fork()
     if child:
@@ -122,30 +142,29 @@ def start(session: str, node: str, pod: str, ports: t.Iterable[int], seconds: fl
     status = 1
     try:  # whatever happens, the child must not come back to the module
         os.setsid()
-        _let_go(answerer.sockets)
+        _let_go({opened.fileno() for opened in answerer.sockets} | {netns})
         if os.fork():
             os._exit(0)
-        _stay(answerer, name, deadline)
+        _stay(answerer, name, deadline, "" if netns is None else f"/proc/{{pid}}/fd/{netns}")
         status = 0
     finally:
         os._exit(status)
 
 
-def _let_go(kept: t.Iterable[socket.socket]) -> None:
-    """Close all files but some sockets: whoever started the module waits until nobody has its output open."""
-    numbers = {opened.fileno() for opened in kept}
+def _let_go(kept: t.Container[int | None]) -> None:
+    """Close all files but some: whoever started the module waits until nobody has its output open."""
     for name in os.listdir("/proc/self/fd"):
-        if int(name) not in numbers:
+        if int(name) not in kept:
             with contextlib.suppress(OSError):  # the one by which the folder was read
                 os.close(int(name))
     for __ in range(3):
         os.open(os.devnull, os.O_RDWR)
 
 
-def _stay(answerer: Answerer, name: str, deadline: float) -> None:
+def _stay(answerer: Answerer, name: str, deadline: float, netns: str) -> None:
     asked: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: asked.append(number))
-    _write(_path(name, "pid"), str(os.getpid()))
+    _write(_path(name, "pid"), f"{os.getpid()} {netns.format(pid=os.getpid())}")
     try:
         answerer.run(deadline, lambda: bool(asked))
         if asked:
@@ -154,13 +173,22 @@ def _stay(answerer: Answerer, name: str, deadline: float) -> None:
         os.unlink(_path(name, "pid"))
 
 
+def tunnel(session: str, node: str) -> str:
+    """Return the path of the namespace of a session's tunnel, empty where there is none."""
+    try:
+        with open(_path(f"{session}-{node}", "pid")) as file:
+            return file.read().partition(" ")[2]
+    except OSError:
+        return ""
+
+
 def collect(session: str, node: str) -> list[dict[str, t.Any]]:
     """End the answers of a session and return what arrived; raises InvalidInput if nothing answers in this session."""
     name = f"{session}-{node}"
     result = _path(name, "json")
     try:
         with open(_path(name, "pid")) as file:
-            os.kill(int(file.read()), signal.SIGTERM)
+            os.kill(int(file.read().split()[0]), signal.SIGTERM)
         _await(lambda: not os.path.exists(_path(name, "pid")))
         with open(result) as file:
             arrived: list[dict[str, t.Any]] = json.load(file)

@@ -28,6 +28,7 @@ _UDP = struct.Struct("!HHHH")
 _VXLAN = struct.Struct("!II")
 _PROBE = struct.Struct("!8s8s4sIHBxI")  # magic, session, node, number, size of the whole packet, answer, checksum
 _MAGIC = b"pn.probe"
+LEAST = _PROBE.size
 _DONT_FRAGMENT = 0x4000
 _TTL = 64
 _FRAME = b"\x66\x00\x00\x00\x00\x02" + b"\x66\x00\x00\x00\x00\x01" + b"\x08\x00"
@@ -57,7 +58,7 @@ def build(probe: Probe, target: str, pod: str) -> bytes:
 
     target: IPv4 address of the node it goes to. pod: IPv4 address of a pod, as the source of what is not plain.
     """
-    payload = _payload(probe, probe.size - HEADERS[probe.kind])
+    payload = datagram(probe, probe.size - HEADERS[probe.kind])
     source = probe.node if probe.kind == "plain" else pod
     # A port of its own for each, as a VXLAN has it: what two nodes send to each other are no answers for a firewall.
     ports = _FIRST_SOURCE + (2 * probe.number + probe.answer) % _SOURCES, PORT
@@ -88,18 +89,24 @@ def read(data: bytes) -> Probe | None:
 
 
 def _read(kind: str, packet: icmp.Packet, size: int) -> Probe | None:
-    payload = packet.payload[_UDP.size :]
-    if packet.protocol != socket.IPPROTO_UDP or len(payload) < _PROBE.size or not payload.startswith(_MAGIC):
+    found = read_datagram(kind, packet.payload[_UDP.size :]) if packet.protocol == socket.IPPROTO_UDP else None
+    if found is None:
         return None
-    __, session, node, number, sent, answer, code = _PROBE.unpack_from(payload)
-    name = socket.inet_ntoa(node)
-    if kind == "plain" and packet.source != name:
-        kind = "pod"
-    intact = sent == size and code == _checksum(payload) and _sum_holds(packet)
-    return Probe(kind, session, name, number, sent, bool(answer), intact)
+    if kind == "plain" and packet.source != found.node:
+        found = found._replace(kind="pod")
+    return found._replace(intact=found.intact and found.size == size and _sum_holds(packet))
 
 
-def _payload(probe: Probe, length: int) -> bytes:
+def read_datagram(kind: str, payload: bytes) -> Probe | None:
+    """Return the probe that a UDP datagram carries, None if there is none."""
+    if len(payload) < _PROBE.size or not payload.startswith(_MAGIC):
+        return None
+    __, session, node, number, size, answer, code = _PROBE.unpack_from(payload)
+    return Probe(kind, session, socket.inet_ntoa(node), number, size, bool(answer), code == _checksum(payload))
+
+
+def datagram(probe: Probe, length: int) -> bytes:
+    """Return what a UDP datagram of a probe carries, in bytes of a length (at least LEAST)."""
     head = (_MAGIC, probe.session, socket.inet_aton(probe.node), probe.number, probe.size, probe.answer)
     padding = bytes(range(256)) * (length // 256 + 1)
     text = _PROBE.pack(*head, 0) + padding[: length - _PROBE.size]

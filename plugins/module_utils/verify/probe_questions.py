@@ -12,7 +12,7 @@ import socket
 import time
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.verify import probe_packets, probe_sockets
+from ansible_collections.podnet.calico.plugins.module_utils.verify import probe_packets, probe_payload, probe_sockets
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_search import Search
 
 ATTEMPTS = 3  # of the first packet of a kind, so that one that is lost on the way is no finding
@@ -26,7 +26,8 @@ class Target:
     """A node that is asked: name, IPv4 address, MTU of the device that leads to it; and what came of it.
 
     rtt: seconds by kind that was answered. largest: bytes of the IP packet on the underlay. unfinished: kinds of which
-    larger packets may pass, since no more were sent. tcp: state by port.
+    larger packets may pass, since no more were sent. tcp, udp: state by port. payload: what came of TCP and UDP through
+    the probe's tunnel, None where it was not tried.
     """
 
     name: str
@@ -37,6 +38,8 @@ class Target:
     largest: dict[str, int] = dataclasses.field(default_factory=dict)
     unfinished: set[str] = dataclasses.field(default_factory=set)
     tcp: dict[int, str] = dataclasses.field(default_factory=dict)
+    udp: dict[int, str] = dataclasses.field(default_factory=dict)
+    payload: probe_payload.Answers | None = None
 
     def result(self) -> dict[str, t.Any]:
         """Return the outcome as data; rtt_ms in milliseconds, largest in bytes, both None without an answer."""
@@ -50,7 +53,9 @@ class Target:
             for kind in probe_packets.KINDS
         }
         facts = {"target": self.name, "address": self.address, "mtu": self.mtu, "packets": self.packets}
-        return {**facts, "kinds": kinds, "tcp": {str(port): state for port, state in sorted(self.tcp.items())}}
+        tcp, udp = ({str(port): found[port] for port in sorted(found)} for found in (self.tcp, self.udp))
+        payload = self.payload.result() if self.payload else None
+        return {**facts, "kinds": kinds, "tcp": tcp, "udp": udp, "payload": payload}
 
 
 class Asker:
@@ -64,8 +69,11 @@ class Asker:
         self._wire, self._sender = probe_sockets.wire(), probe_sockets.Sender()
         self._number = 0
 
-    def ask(self, targets: t.Sequence[Target], ports: t.Sequence[int]) -> None:
-        """Fill in what gets through to the targets, how large it may be, and which TCP ports answer."""
+    def ask(self, targets: t.Sequence[Target], tcp: t.Sequence[int], udp: t.Sequence[int], netns: str) -> None:
+        """Fill in what gets through to the targets, how large it may be, and which ports answer.
+
+        netns: the path of the namespace of this node's tunnel, empty where there is none. Raises KernelError.
+        """
         by_address = {target.address: target for target in targets}
         # What looks like a pod's comes second: by then the kernel knows the MACs of the next hops.
         self._first(by_address, [kind for kind in probe_packets.KINDS if kind != "pod"])
@@ -73,7 +81,26 @@ class Asker:
         # No packet is larger than the largest plain one, which mostly is the largest of the others, too.
         self._measure(by_address, ("plain",))
         self._measure(by_address, ("ipip", "vxlan"))
-        _connect(by_address, ports, self._node, self._timeout * ATTEMPTS)
+        if netns:
+            self._send_payload(by_address, netns)
+        _connect(by_address, tcp, self._node, self._timeout * ATTEMPTS)
+        self._reach(by_address, udp)
+
+    def _send_payload(self, targets: t.Mapping[str, Target], netns: str) -> None:
+        """Try TCP and UDP through the tunnel where VXLAN passes, and as many packets may still be sent."""
+        room = {address: PACKETS - target.packets for address, target in targets.items() if "vxlan" in target.rtt}
+        sizes = {name: targets[name].largest["vxlan"] for name, left in room.items() if left >= probe_payload.PACKETS}
+        asker = probe_payload.Asker(netns, self._session, self._node, self._timeout)
+        for address, answers in asker.ask(sizes, room).items():
+            targets[address].payload = answers
+            targets[address].packets += answers.packets
+
+    def _reach(self, targets: t.Mapping[str, Target], ports: t.Sequence[int]) -> None:
+        """Note for each UDP port whether it is "open", which takes somebody of the probe to answer, or "silent"."""
+        asked = {(address, port, probe_payload.SMALL): port for address in targets for port in ports}
+        answered, __ = probe_payload.exchange(self._session, self._node, asked, self._timeout)
+        for key, port in asked.items():
+            targets[key[0]].udp[port] = "open" if key in answered else "silent"
 
     def _first(self, targets: t.Mapping[str, Target], kinds: t.Sequence[str]) -> None:
         left = [(address, kind) for address in targets for kind in kinds]

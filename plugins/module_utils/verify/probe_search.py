@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+_NEAR = 128  # bytes that tunnels of providers take at most, as a rule: how much less is tried first
 _TRIES = 2  # of a size, so that one packet that is lost on the way does not make the path narrower
 
 
@@ -16,7 +17,7 @@ class Search:
     """
 
     def __init__(self, passes: int, most: int) -> None:
-        self.found = passes
+        self.found, self._most = passes, most
         self._least_failing = max(passes, most) + 1
         self._failures = 0
         self.size: int | None = None
@@ -30,7 +31,11 @@ class Search:
             self._failures += 1
             if self._failures < _TRIES:
                 return
+            near = self.size - _NEAR if self.size == self._most else 0
             self._least_failing = self.size
+            if near > self.found:
+                self._aim(near)
+                return
         else:
             self.found = self.size
         self._aim((self.found + self._least_failing) // 2)

@@ -30,6 +30,7 @@ _REMEDIES = {
     "ipip": "Let IP protocol 4 (not a TCP or UDP port) pass between the nodes; Azure never does",
     "vxlan": "Let UDP 4789 pass between the nodes; VMware's NSX takes packets to this port for its own",
 }
+_OFFLOADS = "Look at the offloads of network cards and hypervisors on the way (ethtool -k)"
 # Bytes that a mode's encapsulation takes, and by which kinds packets go within a subnet and between subnets.
 _MODES = {
     "VXLANCrossSubnet": (50, "pod", "vxlan"),
@@ -46,7 +47,8 @@ class Wire:
     """What was asked and what arrived.
 
     nodes: name to "address" with prefix length. asked: name to the results of calico_probe with state=asking.
-    arrived: name to its arrivals, of state=absent.
+    arrived: name to its arrivals, of state=absent. listening: name to the result of state=listening, where there is
+    something to know of it: "busy" UDP ports, and why it has no tunnel of the kernel ("payload").
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Wire:
         nodes: t.Mapping[str, str],
         asked: t.Mapping[str, t.Sequence[Row]],
         arrived: t.Mapping[str, t.Sequence[Row]],
+        listening: t.Mapping[str, Row] | None = None,
     ) -> None:
         self.names = sorted(nodes, key=natural)
         self._subnets = {name: ipaddress.ip_interface(address).network for name, address in nodes.items()}
@@ -65,6 +68,7 @@ class Wire:
             for row in rows
             if row["node"] in named
         }
+        self._listening = listening or {}
         self.pairs = [pair for pair in itertools.permutations(self.names, 2) if pair in self.rows]
 
     def within(self, pair: Pair) -> bool:
@@ -81,12 +85,41 @@ class Wire:
         return int(row[where]) if row else 0
 
     def passes(self, pair: Pair, kind: str) -> bool:
-        """Tell whether packets of a kind arrive and are let in and whole.
+        """Tell whether packets of a kind arrive and are let in and whole, and what the kernel makes of them, too.
 
         Packets to pods are passed on and not let in, and once there is a pod network the way back to them is known.
         """
+        if kind == "vxlan" and (self.spoils(pair) or self.stalls(pair)):
+            return False
         arrived = self.count(pair, kind, "wire") > 0 and not self.count(pair, kind, "damaged")
         return arrived and (kind == "pod" or self.kept_out(pair, kind) == 0)
+
+    def _payload(self, pair: Pair) -> Row | None:
+        """Return what was sent through the kernel's own VXLAN, None where nothing was, or nobody was there."""
+        absent = self._listening.get(pair[1], {}).get("payload")
+        return None if absent else self.rows[pair].get("payload")
+
+    def spoils(self, pair: Pair) -> bool:
+        """Tell whether datagrams that the kernel sends in a VXLAN do not arrive whole."""
+        sent = self._payload(pair)
+        whole = self.count(pair, "data", "wire") - self.count(pair, "data", "damaged")
+        return sent is not None and whole < len(sent["sizes"])
+
+    def is_mended(self, pair: Pair) -> bool:
+        """Tell whether they arrive with checksums that the kernel makes itself."""
+        sent = self._payload(pair)
+        return sent is not None and self.count(pair, "data-by-kernel", "wire") == len(sent["sizes"])
+
+    def stalls(self, pair: Pair) -> bool:
+        """Tell whether TCP alone does not come through in the kernel's VXLAN."""
+        sent = self._payload(pair)
+        back = (pair[1], pair[0])
+        spoilt = self.spoils(pair) or (back in self.rows and self.spoils(back))
+        return sent is not None and sent["tcp"] != "whole" and not spoilt
+
+    def is_busy(self, node: str, port: str) -> bool:
+        """Tell whether somebody else has a UDP port of a node."""
+        return int(port) in self._listening.get(node, {}).get("busy", ())
 
     def kept_out(self, pair: Pair, kind: str) -> int:
         """Return how many packets arrived and were not let in."""
@@ -120,8 +153,9 @@ def judge(
         needed.add("plain")  # without which nothing is known of the other
     if bgp == "enabled" or (bgp == "auto" and _BY_BIRD & set(wanted)):
         needed.add("tcp")
+    needed.add("udp")  # which nobody probes who does not need it
     fits = bool(mtu) and all(mtu <= (modes[mode]["mtu"] or 0) for mode in wanted)
-    findings = [*_lost(wire), *_narrow(wire), *_closed(wire)]
+    findings = [*_lost(wire), *_spoilt(wire), *_narrow(wire), *_closed(wire)]
     for finding in findings:
         harmless = finding.pop("harmless")
         error = (finding["kind"] in needed or (finding["kind"] == "mtu" and not fits)) and not harmless
@@ -131,7 +165,7 @@ def judge(
         for mode in wanted
         if not modes[mode]["works"]
     ]
-    whole = ("mtu", "tcp")  # that concern no mode by itself
+    whole = ("mtu", "tcp", "udp")  # that concern no mode by itself
     broken += [each["what"] for each in findings if each["kind"] in whole and each["severity"] == "error"]
     broken += [f"{', '.join(unseen)} could not be probed"] if unseen else []
     advice = (
@@ -153,7 +187,7 @@ def judge(
 def _said(findings: t.Sequence[Row], modes: t.Mapping[str, Row]) -> t.Iterator[str]:
     """Yield findings with their remedies, errors first, then what is known of the modes."""
     for finding in sorted(findings, key=lambda finding: bool(finding["severity"] != "error")):
-        yield f"{finding['severity']}: {finding['what']}. {finding['remedy']}"
+        yield f"{finding['severity']}: {finding['what']}. {finding['remedy']}".rstrip()
     for mode, known in modes.items():
         well = f"gets through, MTU {known['mtu']}" + (f"; {known['doubt']}" if known["doubt"] else "")
         yield f"{mode}: " + (well if known["works"] else f"no: {'; '.join(known['because'])}")
@@ -197,9 +231,7 @@ def _lost(wire: Wire) -> t.Iterator[Row]:
         damaged = [pair for pair in wire.pairs if wire.count(pair, kind, "damaged")]
         if damaged:
             what = f"{words} arrives with other bytes than were sent {scope(wire, damaged)}"
-            yield _finding(
-                kind, what, damaged, "Look at the checksum offload of network cards and hypervisors on the way"
-            )
+            yield _finding(kind, what, damaged, _OFFLOADS)
         yield from _kept_out(wire, kind)
 
 
@@ -220,6 +252,28 @@ def _kept_out(wire: Wire, kind: str) -> t.Iterator[Row]:
         yield _finding(kind, what, pairs, remedy, harmless=kind == "pod")
 
 
+def _spoilt(wire: Wire) -> t.Iterator[Row]:
+    """Yield where TCP and UDP do not come through the kernel's own VXLAN, while packets of the probe do."""
+    what = "TCP and UDP in a VXLAN of the kernel do not arrive whole"
+    spoilt = [pair for pair in wire.pairs if wire.spoils(pair) and wire.count(pair, "vxlan", "let_in")]
+    mended = [pair for pair in spoilt if wire.is_mended(pair)]
+    others = [pair for pair in spoilt if pair not in mended]
+    if mended:
+        cards = ", ".join(dict.fromkeys(source for source, __ in mended))
+        yield _finding(
+            "vxlan",
+            f"{what} {scope(wire, mended)}, but with checksums that the kernel makes they do",
+            mended,
+            f"The network card of {cards} damages checksums: set dataplane_checksum_offload: false, or mend its driver",
+        )
+    if others:
+        yield _finding("vxlan", f"{what} {scope(wire, others)}, though packets of the probe do", others, _OFFLOADS)
+    stalled = [pair for pair in wire.pairs if wire.stalls(pair)]
+    if stalled:
+        what = f"TCP in a VXLAN of the kernel stalls {scope(wire, stalled)}, while UDP passes"
+        yield _finding("vxlan", what, stalled, _OFFLOADS)
+
+
 def _narrow(wire: Wire) -> t.Iterator[Row]:
     """Yield paths that carry less than the devices at both ends say."""
     for kind in ("plain", "ipip", "vxlan"):
@@ -237,15 +291,22 @@ def _narrow(wire: Wire) -> t.Iterator[Row]:
 
 
 def _closed(wire: Wire) -> t.Iterator[Row]:
-    """Yield TCP ports to which connections do not come about."""
-    found: dict[tuple[str, str], list[Pair]] = {}
+    """Yield ports to which connections do not come about, or datagrams do not get; those in use were not probed."""
+    found: dict[tuple[str, str, str], list[Pair]] = {}
     for pair in wire.pairs:
-        for port, state in wire.rows[pair]["tcp"].items():
-            if state != "open":
-                found.setdefault((port, state), []).append(pair)
-    for (port, state), pairs in sorted(found.items()):
-        what = f"TCP {port} is {state} {scope(wire, pairs)}"
-        yield _finding("tcp", what, pairs, f"Let TCP {port} pass between the nodes")
+        for kind in ("tcp", "udp"):
+            for port, state in wire.rows[pair].get(kind, {}).items():
+                seen = "in use by others" if kind == "udp" and wire.is_busy(pair[1], port) else state
+                if seen != "open":
+                    found.setdefault((kind, port, seen), []).append(pair)
+    for (kind, port, state), pairs in sorted(found.items()):
+        name = f"{kind.upper()} {port}"
+        if state.startswith("in use"):
+            where = ", ".join(dict.fromkeys(target for __, target in pairs))
+            yield _finding(kind, f"{name} is in use on {where} and was not probed there", pairs, "", harmless=True)
+        else:
+            remedy = f"Let {name} pass between the nodes"
+            yield _finding(kind, f"{name} is {state} {scope(wire, pairs)}", pairs, remedy)
 
 
 def _finding(kind: str, what: str, pairs: t.Sequence[Pair], remedy: str, *, harmless: bool = False) -> Row:

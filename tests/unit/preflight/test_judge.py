@@ -509,5 +509,5 @@ def test_every_kind_is_broken_here_and_documented() -> None:
     kinds -= {"cloud-mode"}
     assert {kind for kind, *__ in BROKEN.values()} == kinds
     documented = set(re.findall(r"^\| `([a-z0-9-]+)` \|", DOCUMENT.read_text(), re.MULTILINE))
-    probed = {f"probe-{kind}" for kind in ("plain", "pod", "ipip", "vxlan", "mtu", "tcp", "failed")}
+    probed = {f"probe-{kind}" for kind in ("plain", "pod", "ipip", "vxlan", "mtu", "tcp", "udp", "failed")}
     assert documented == set(KINDS) == kinds | probed | {"cloud-mode"}  # which test_cloud.py has

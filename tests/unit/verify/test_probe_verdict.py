@@ -24,6 +24,9 @@ def wire(
     damaged: Passing = lambda source, target, kind: False,
     mtu: t.Callable[[str, str], int] = lambda source, target: 1500,
     tcp: str = "open",
+    payload: t.Callable[[str, str], Row] | None = None,
+    udp: str = "open",
+    listening: dict[str, Row] | None = None,
     nodes: dict[str, str] | None = None,
 ) -> Wire:
     """Return what a probe finds where packets pass as functions of source, target and kind say."""
@@ -40,8 +43,21 @@ def wire(
             answered = passes(source, target, kind) and passes(target, source, kind)
             size = mtu(source, target) if answered and kind != "pod" else None
             kinds[kind] = {"answered": answered, "rtt_ms": 0.1, "largest": size, "at_least": False}
-        asked[source].append({"target": target, "mtu": 1500, "packets": 14, "kinds": kinds, "tcp": {"179": tcp}})
-    return Wire(nodes, asked, arrived)
+        row = {"target": target, "mtu": 1500, "packets": 14, "kinds": kinds, "tcp": {"179": tcp}, "udp": {"51820": udp}}
+        if payload:
+            row["payload"] = {"sizes": [33, 1422], "tcp": "whole", "repeated": False, **payload(source, target)}
+            for kind in ("data", "data-by-kernel"):
+                count = row["payload"].pop(kind, 2)
+                data = {
+                    "node": nodes[source].partition("/")[0],
+                    "kind": kind,
+                    "wire": count,
+                    "let_in": count,
+                    "damaged": 0,
+                }
+                arrived[target].append(data)
+        asked[source].append(row)
+    return Wire(nodes, asked, arrived, listening)
 
 
 def works(verdict: dict[str, t.Any]) -> set[str]:
@@ -200,6 +216,59 @@ def test_ports_of_tcp(state: str, count: int) -> None:
     verdict = judge(wire(tcp=state), ["VXLAN"])
     assert len(verdict["findings"]) == count
     assert verdict["ok"], "VXLAN needs no BGP"
+
+
+DAMAGE = "TCP and UDP in a VXLAN of the kernel do not arrive whole"
+
+
+@pytest.mark.parametrize(
+    ("payload", "what"),
+    [
+        (lambda source, target: {}, None),
+        (
+            lambda source, target: {"data": 0 if source == "a2" else 2},
+            f"{DAMAGE} from a2, but with checksums that the kernel makes they do",
+        ),
+        (
+            lambda source, target: {"data": 1, "data-by-kernel": 1},
+            f"{DAMAGE} between all nodes, though packets of the probe do",
+        ),
+        (
+            lambda source, target: {"tcp": "broken"},
+            "TCP in a VXLAN of the kernel stalls between all nodes, while UDP passes",
+        ),
+    ],
+    ids=["well", "card", "path", "tcp"],
+)
+def test_what_the_kernel_sends_in_a_vxlan_has_to_arrive_too(payload: t.Any, what: str | None) -> None:
+    verdict = judge(wire(payload=payload), ["VXLAN"])
+    assert [finding["what"] for finding in verdict["findings"]] == ([what] if what else [])
+    assert verdict["ok"] is (what is None)
+    assert works(verdict) >= {"IPIP", "IPIPCrossSubnet"}
+
+
+def test_tcp_that_a_damaging_card_breaks_is_no_finding_by_itself() -> None:
+    def payload(source: str, target: str) -> Row:
+        return {"data": 0 if source == "a2" else 2, "tcp": "silent" if "a2" in (source, target) else "whole"}
+
+    assert len(judge(wire(payload=payload), ["VXLAN"])["findings"]) == 1
+
+
+def test_a_node_without_a_vxlan_of_the_kernel_says_nothing_of_checksums() -> None:
+    listening = {"a2": {"payload": "no such device", "busy": []}}
+    found = wire(payload=lambda source, target: {"data": 0 if target == "a2" else 2}, listening=listening)
+    assert judge(found, ["VXLAN"])["ok"]
+
+
+def test_udp_ports_that_are_asked_for_are_needed() -> None:
+    verdict = judge(wire(udp="silent"), ["VXLAN"])
+    assert verdict["failure"].startswith("UDP 51820 is silent between all nodes")
+    busy = {name: {"payload": "", "busy": [51820]} for name in NODES}
+    verdict = judge(wire(udp="silent", listening=busy), ["VXLAN"])
+    assert verdict["ok"]
+    assert [finding["what"] for finding in verdict["findings"]] == [
+        "UDP 51820 is in use on a2, b1, b2, a1 and was not probed there"
+    ]
 
 
 def test_lines_have_the_table_the_errors_first_and_the_advice_last() -> None:
