@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 from defects import names_defect, probe, surrounded
 from stage import Stage
+from test_preflight import kinds, preflight
 
 NODES = 3
 # The mode and the MTU that the probe recommends in each fabric with two subnets, and that this kernel has.
@@ -77,3 +78,24 @@ def test_what_aws_drops_shows_in_verify_until_the_check_is_off(stage: Stage) -> 
     surrounded(stage, NODES, "plain", "None", subnets=1)
     assert probe(stage)[1] == 0
     stage.succeed("verify")
+
+
+def test_what_the_hosts_firewalls_drop_is_let_in_until_it_is_taken_back(stage: Stage) -> None:
+    stage.do("down")
+    surrounded(stage, 2, "firewalld", "VXLAN", subnets=1)
+    verdict, __ = preflight(stage)
+    (found,) = [row for row in verdict["findings"] if row["kind"] == "input-dropped"]
+    assert found["remedy"] == "Run podnet.calico.firewall with firewall_insert=true"
+    assert names_defect(verdict, "firewalld")
+    opened = stage.succeed("firewall", "-e", "firewall_insert=true")
+    assert len([task for task in opened.changed if "through the firewall" in task]) == 2
+    verdict, __ = preflight(stage)
+    assert "input-dropped" not in kinds(verdict)
+    assert not names_defect(verdict, "firewalld")
+    stage.succeed("deploy")
+    stage.succeed("verify")
+    for name in stage.names:
+        assert stage.module(name, "calico_firewall", state="absent")["changed"]
+    played = stage.play("verify")
+    assert played.status == 2
+    assert "node1 -> node2 (pool default-ipv4-ippool, 100% lost)" in " ".join(played.output.split())
