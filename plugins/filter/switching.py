@@ -9,7 +9,7 @@ import ipaddress
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
-from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import join
+from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import join, natural
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 
@@ -69,6 +69,7 @@ def switch_failure(
 
     verdict: of switch_gate. batch: the hosts that went back, none if none had been told to move; hosts: all of them.
     """
+    hosts = sorted(hosts, key=natural)  # a group that a play makes has them as their answers came
     stuck = [host for host in batch if _is_bad(hostvars[host], "switch_back")]
     moved = [host for host in hosts if host not in batch and hostvars[host]["switch_moved"]]
     rest = [host for host in hosts if host not in batch and host not in moved]
