@@ -18,6 +18,9 @@ from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool imp
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 Pools = t.Sequence[t.Dict[str, t.Any]]
 
+_MANAGED = (platforms.AWS, platforms.OPENSTACK)
+_BY_ADDRESS = (platforms.OPENSTACK,)  # where a machine is found without its id
+
 
 def cloud_modes(pools: Pools) -> list[str]:
     """Return the encapsulations of the pools."""
@@ -27,34 +30,33 @@ def cloud_modes(pools: Pools) -> list[str]:
 def cloud_verdict(
     hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, ignore: t.Sequence[str] = (), manage: bool = False
 ) -> dict[str, t.Any]:
-    """Return the verdict of judge.judge. manage: whether the conditions of Amazon EC2 are about to be made true."""
+    """Return the verdict of judge.judge. manage: whether conditions are about to be made true where we can."""
     found = {host: hostvars[host]["cloud_found"] for host in hosts}
     read = _read(pools)
-    managed = (platforms.AWS,) if manage else ()
+    managed = _MANAGED if manage else ()
     try:
         return judge(found, cloud_modes(pools), [str(pool.cidr) for pool in read], ignore, managed)
     except PodnetError as error:
         raise AnsibleFilterError(str(error)) from error
 
 
-def cloud_aws_instances(hostvars: HostVars, hosts: t.Sequence[str]) -> list[dict[str, t.Any]]:
-    """Return region and instances of the hosts on Amazon EC2, each with id and addresses, one entry for each region."""
+def cloud_machines(hostvars: HostVars, hosts: t.Sequence[str], platform: str) -> list[dict[str, t.Any]]:
+    """Return region and machines of the hosts on a platform, each with id and addresses, one entry for each region."""
     regions: dict[str, list[dict[str, t.Any]]] = {}
     for host in hosts:
         found = hostvars[host]["cloud_found"]
-        if found["platform"] != platforms.AWS:
+        if found["platform"] != platform:
             continue
         told, known = hostvars[host].get("cloud_place", {}), found["metadata"] or {}
-        instance = told.get("instance") or known.get("instance")
-        if not instance:
+        name, address = told.get("instance") or known.get("instance") or "", told.get("address")
+        if not name and not (address and platform in _BY_ADDRESS):
             raise AnsibleFilterError(
-                f"{host}: its instance of Amazon EC2 is not known, and its metadata service does not answer. "
-                "Set cloud_aws_instance (the inventory plugin amazon.aws.aws_ec2 does so by itself)"
+                f"{host}: its instance of {platforms.WORDS[platform]} is not known, and its metadata service does not "
+                "answer. Set cloud_instance (the inventory plugin amazon.aws.aws_ec2 does so by itself)"
             )
         region = told.get("region") or known.get("region") or ""
-        address = told.get("address")
-        regions.setdefault(region, []).append({"id": instance, "addresses": [address] if address else []})
-    return [{"region": region, "instances": each} for region, each in sorted(regions.items())]
+        regions.setdefault(region, []).append({"id": name, "addresses": [address] if address else []})
+    return [{"region": region, "machines": each} for region, each in sorted(regions.items())]
 
 
 def _read(pools: Pools) -> list[IPPool]:
@@ -70,7 +72,7 @@ class FilterModule:
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Return the filters by name."""
         return {
-            "cloud_aws_instances": cloud_aws_instances,
+            "cloud_machines": cloud_machines,
             "cloud_modes": cloud_modes,
             "cloud_verdict": cloud_verdict,
         }

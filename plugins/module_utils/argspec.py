@@ -29,6 +29,19 @@ def resource() -> dict[str, t.Any]:
     }
 
 
+def cloud() -> dict[str, t.Any]:
+    """Return the options of a module that brings a cloud in line; documented in the fragment podnet.calico.cloud."""
+    modes = ["None", "IPIP", "IPIPCrossSubnet", "VXLAN", "VXLANCrossSubnet"]
+    return {
+        "encapsulations": {"type": "list", "elements": "str", "choices": modes},
+        "bgp": {"type": "str", "choices": ["auto", "enabled", "disabled"], "default": "auto"},
+        "bgp_port": {"type": "int", "default": 179},
+        "rules": {"type": "bool", "default": True},
+        "purge": {"type": "bool", "default": False},
+        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    }
+
+
 def secret() -> dict[str, t.Any]:
     """Return an option that refers to a key of a Kubernetes Secret; it holds no secret itself."""
     options = {

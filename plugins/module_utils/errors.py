@@ -45,6 +45,10 @@ class DaemonError(PodnetError):
     """A daemon refused a configuration or does not answer."""
 
 
+class CloudError(PodnetError):
+    """A cloud's interface refuses or does not answer."""
+
+
 class MissingLibrary(PodnetError):
     """A Python library that the work needs is not installed on the target; trace is the import's traceback."""
 

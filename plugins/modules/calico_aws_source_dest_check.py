@@ -26,6 +26,7 @@ requirements:
   - boto3
 extends_documentation_fragment:
   - podnet.calico.attributes
+  - podnet.calico.cloud
 options:
   instances:
     description: The instances of the nodes.
@@ -44,31 +45,9 @@ options:
         type: list
         elements: str
         default: []
-  encapsulations:
-    description: The encapsulations of the pools. Needed unless O(state=absent).
-    type: list
-    elements: str
-    choices: ['None', IPIP, IPIPCrossSubnet, VXLAN, VXLANCrossSubnet]
-  bgp:
-    description: Whether nodes have BGP sessions. V(auto) for whenever an encapsulation does without VXLAN.
-    type: str
-    choices: [auto, enabled, disabled]
-    default: auto
-  bgp_port:
-    description: TCP port of BGP.
-    type: int
-    default: 179
-  rules:
-    description: Whether to look after rules of the security group. Rules of others that let enough pass are left alone.
-    type: bool
-    default: true
   security_group:
     description: Id of the security group that all nodes are in. Needed where there are several.
     type: str
-  purge:
-    description: Take back what is ours and the encapsulations do not need.
-    type: bool
-    default: false
   region:
     description: Region of the instances. Without it what boto3 finds in environment or configuration.
     type: str
@@ -78,11 +57,6 @@ options:
   endpoint_url:
     description: Another place of the interface of EC2, such as a VPC endpoint.
     type: str
-  state:
-    description: Whether the instances are to carry pods' packets, or all is taken back.
-    type: str
-    choices: [present, absent]
-    default: present
 seealso:
   - module: podnet.calico.calico_cloud_info
 """
@@ -131,13 +105,13 @@ security_group:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.cloud import needs
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.aws import Task, ensure, nodes_of
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.aws_client import Account
-from ansible_collections.podnet.calico.plugins.module_utils.cloud.aws_plan import wanted
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
-MODES = ["None", "IPIP", "IPIPCrossSubnet", "VXLAN", "VXLANCrossSubnet"]
 INSTANCE = {
     "id": {"type": "str", "required": True},
     "addresses": {"type": "list", "elements": "str", "default": []},
@@ -147,10 +121,9 @@ INSTANCE = {
 def work(module: AnsibleModule) -> Outcome:
     """Bring EC2 in line."""
     params = module.params
-    present = params["state"] == "present"
     task = Task(
         nodes_of(params["instances"]),
-        wanted(params["encapsulations"], params["bgp"], params["bgp_port"]) if present else None,
+        needs.of_options(params),
         params["rules"],
         params["security_group"] or "",
         params["purge"],
@@ -163,16 +136,11 @@ def main() -> None:
     """Run the module."""
     spec = {
         "instances": {"type": "list", "elements": "dict", "required": True, "options": INSTANCE},
-        "encapsulations": {"type": "list", "elements": "str", "choices": MODES},
-        "bgp": {"type": "str", "choices": ["auto", "enabled", "disabled"], "default": "auto"},
-        "bgp_port": {"type": "int", "default": 179},
-        "rules": {"type": "bool", "default": True},
         "security_group": {"type": "str"},
-        "purge": {"type": "bool", "default": False},
         "region": {"type": "str"},
         "profile": {"type": "str"},
         "endpoint_url": {"type": "str"},
-        "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        **argspec.cloud(),
     }
     required = [("state", "present", ["encapsulations"])]
     run(AnsibleModule(argument_spec=spec, required_if=required, supports_check_mode=True), work)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fixtures: EC2 on loopback, metadata services, and modules run as Ansible runs them. No root, no network."""
+"""Fixtures: EC2 on loopback, and modules run as Ansible runs them. No root, no network."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from ansible_collections.podnet.calico.tests.cloud import ec2
 Result = t.Dict[str, t.Any]
 RunModule = t.Callable[..., Result]
 # Whoever runs the tests may have an account: nothing of it is used.
-CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+CLEAN = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "OS_"))}
 NOWHERE = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": "/nonexistent",
     "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
+    "OS_CLIENT_CONFIG_FILE": "/nonexistent",
 }
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIATEST", "AWS_SECRET_ACCESS_KEY": "test"}
 

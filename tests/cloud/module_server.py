@@ -1,7 +1,7 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs modules in forked processes of one Python, which has boto3 and its description of EC2 in memory already.
+"""Runs modules in forked processes of one Python, which has the clouds' libraries in memory already.
 
 Reads one request a line as JSON: module, arguments, environment. Answers with a line of JSON: what the module printed.
 """
@@ -19,7 +19,12 @@ import traceback
 import typing as t
 
 PACKAGE = "ansible_collections.podnet.calico.plugins"
-PRELOADED = ("ansible.module_utils.basic", f"{PACKAGE}.module_utils.cloud.aws", f"{PACKAGE}.module_utils.cloud.detect")
+CLOUD = f"{PACKAGE}.module_utils.cloud"
+PRELOADED = (
+    "ansible.module_utils.basic",
+    *(f"{CLOUD}.{name}" for name in ("aws", "detect", "openstack")),
+    "openstack.network.v2._proxy",  # which openstacksdk loads as late as it can
+)
 
 
 def serve() -> None:

@@ -11,16 +11,33 @@ import sys
 import typing as t
 from pathlib import Path
 
+import pytest
 import yaml
 
 from ansible_collections.podnet.calico.tests.cloud.conftest import CLEAN, KEYS, NOWHERE
 from ansible_collections.podnet.calico.tests.cloud.ec2 import ADDRESSES, REGION, Ec2
+from ansible_collections.podnet.calico.tests.cloud.neutron import OpenStack
 
 POOL = {"name": "pods", "cidr": "10.244.0.0/16"}
 
 
+@pytest.fixture
+def neutron() -> t.Iterator[OpenStack]:
+    """Return OpenStack with three servers."""
+    made = OpenStack()
+    made.fresh()
+    yield made
+    made.stop()
+
+
 def play(
-    folder: Path, dmi: dict[str, str], mode: str, variables: dict[str, t.Any], *arguments: str, book: str = "cloud"
+    folder: Path,
+    dmi: dict[str, str],
+    mode: str,
+    variables: dict[str, t.Any],
+    *arguments: str,
+    book: str = "cloud",
+    **environment: str,
 ) -> t.Any:
     """Run a playbook on three hosts of this machine and return what the process ended with."""
     for field, text in dmi.items():
@@ -43,7 +60,7 @@ def play(
     inventory.write_text(yaml.safe_dump({"calico_nodes": {"hosts": hosts, "vars": shared}, "ungrouped": local}))
     return subprocess.run(
         ["ansible-playbook", "-i", str(inventory), f"podnet.calico.{book}", *arguments],
-        env={**CLEAN, **NOWHERE, **KEYS},
+        env={**CLEAN, **NOWHERE, **KEYS, **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -53,7 +70,7 @@ def play(
 def test_amazon_gets_what_the_mode_needs_and_it_is_taken_back(cloud: Ec2, tmp_path: Path) -> None:
     variables = {
         "of_hosts": {"instance_id": cloud.instances},
-        "cloud_aws_region": REGION,
+        "cloud_region": REGION,
         "cloud_aws_endpoint_url": cloud.url,
     }
     done = play(tmp_path, {"sys_vendor": "Amazon EC2"}, "VXLANCrossSubnet", dict(variables))
@@ -65,6 +82,29 @@ def test_amazon_gets_what_the_mode_needs_and_it_is_taken_back(cloud: Ec2, tmp_pa
     assert done.returncode == 0, done.stdout + done.stderr
     assert cloud.state() == dict.fromkeys(ADDRESSES, (True, {}))
     assert cloud.rules() == set()
+
+
+def test_openstack_gets_what_the_mode_needs_and_it_is_taken_back(neutron: OpenStack, tmp_path: Path) -> None:
+    variables = {"cloud_platform": "openstack"}
+    done = play(tmp_path, {}, "VXLANCrossSubnet", dict(variables), **neutron.environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "information: VXLANCrossSubnet works on OpenStack if" in done.stdout
+    assert neutron.pairs() == dict.fromkeys(ADDRESSES, (["10.244.0.0/16"], ["podnet.calico:10.244.0.0/16"]))
+    limited = ("-e", "cloud_state=absent", "--limit", "node1,localhost")
+    assert play(tmp_path, {}, "VXLANCrossSubnet", dict(variables), *limited, **neutron.environment()).returncode == 0
+    assert [len(pairs) for pairs, __ in neutron.pairs().values()] == [0, 1, 1]
+    assert len(neutron.rules) == 2
+    done = play(tmp_path, {}, "VXLANCrossSubnet", dict(variables), "-e", "cloud_state=absent", **neutron.environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (neutron.pairs(), neutron.rules) == (dict.fromkeys(ADDRESSES, ([], [])), {})
+
+
+def test_unmanaged_the_commands_are_said_and_nothing_is_asked(neutron: OpenStack, tmp_path: Path) -> None:
+    variables = {"cloud_platform": "openstack", "cloud_manage": False}
+    done = play(tmp_path, {}, "None", variables, **neutron.environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "openstack port set --allowed-address ip-address=10.244.0.0/16 PORT" in done.stdout
+    assert neutron.requests == []
 
 
 def test_azure_refuses_ipip_until_it_is_ignored(tmp_path: Path) -> None:

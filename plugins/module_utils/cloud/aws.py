@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.cloud import aws_plan
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.aws_client import Account, Ec2
+from ansible_collections.podnet.calico.plugins.module_utils.cloud.needs import Step, Wanted
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, refuse_twice
 
 
@@ -22,7 +23,7 @@ class Task(t.NamedTuple):
     """
 
     nodes: dict[str, list[str]]
-    wanted: aws_plan.Wanted | None
+    wanted: Wanted | None
     rules: bool
     group: str
     purge: bool
@@ -59,13 +60,13 @@ def ensure(account: Account, task: Task, *, check_mode: bool) -> Outcome:
     return Outcome([step.change for step in steps], {"interfaces": _shown(chosen, steps), "security_group": group})
 
 
-def _checks(chosen: aws_plan.Interfaces, task: Task) -> list[aws_plan.Step]:
+def _checks(chosen: aws_plan.Interfaces, task: Task) -> list[Step]:
     if task.wanted is not None and task.wanted.direct:
         return aws_plan.switch_off(chosen)
     return aws_plan.restore(chosen) if task.wanted is None or task.purge else []
 
 
-def _rules(ec2: Ec2, chosen: aws_plan.Interfaces, task: Task) -> tuple[list[aws_plan.Step], str]:
+def _rules(ec2: Ec2, chosen: aws_plan.Interfaces, task: Task) -> tuple[list[Step], str]:
     if task.wanted is None:
         named = [*aws_plan.groups_of(chosen), *([task.group] if task.group else [])]
         return aws_plan.drop_rules(ec2.groups(sorted(set(named)))), ""
@@ -77,7 +78,7 @@ def _rules(ec2: Ec2, chosen: aws_plan.Interfaces, task: Task) -> tuple[list[aws_
     return [*steps, *(aws_plan.drop_rules(found, task.wanted.open) if task.purge else [])], group
 
 
-def _shown(chosen: aws_plan.Interfaces, steps: t.Sequence[aws_plan.Step]) -> list[dict[str, t.Any]]:
+def _shown(chosen: aws_plan.Interfaces, steps: t.Sequence[Step]) -> list[dict[str, t.Any]]:
     after = {
         step.arguments["NetworkInterfaceId"]: step.arguments["SourceDestCheck"]["Value"]
         for step in steps

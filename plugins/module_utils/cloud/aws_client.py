@@ -9,8 +9,8 @@ import contextlib
 import traceback
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.cloud.aws_plan import Step
-from ansible_collections.podnet.calico.plugins.module_utils.errors import MissingLibrary, PodnetError
+from ansible_collections.podnet.calico.plugins.module_utils.cloud.needs import Step
+from ansible_collections.podnet.calico.plugins.module_utils.errors import CloudError, MissingLibrary
 
 BOTO3_ERROR: str | None = None
 try:
@@ -41,10 +41,6 @@ _REMEDIES = {
 }
 
 
-class CloudError(PodnetError):
-    """The cloud's interface refuses or does not answer."""
-
-
 class Account(t.NamedTuple):
     """How EC2 is reached; what is "" or None is left to boto3's own places."""
 
@@ -60,7 +56,7 @@ class Ec2:
         if BOTO3_ERROR is not None:
             message = (
                 "talk to Amazon EC2: Python's boto3 is not installed where the module runs. Install it "
-                "(Debian: python3-boto3), or delegate to a host that has it (cloud_aws_host)"
+                "(Debian: python3-boto3), or delegate to a host that has it (cloud_host)"
             )
             raise MissingLibrary(message, BOTO3_ERROR)
         with _explained("connect to Amazon EC2"):

@@ -3,9 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What has to be asked of Amazon EC2 so that a mode works, and how to take it back; pure.
 
-A step is one call of the API. What a network interface was before is noted in a tag of ours, written before the
-interface is changed and deleted after it is restored, so that a run that dies in between can be repeated. Rules of
-security groups are ours by the beginning of their description.
+What a network interface was before is noted in a tag of ours, written before the interface is changed and deleted after
+it is restored, so that a run that dies in between can be repeated.
 """
 
 from __future__ import annotations
@@ -13,44 +12,16 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
-from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.cloud import needs
+from ansible_collections.podnet.calico.plugins.module_utils.cloud.needs import Step
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 
 TAG = "podnet.calico/source-dest-check"
 WAS_ON = "enabled"
-MARK = "podnet.calico: "
-VXLAN_PORT = 4789
+_PAIR = ("GroupId", "Description", "UserId")  # what names the other side of a rule that is revoked
 
 Row = t.Mapping[str, t.Any]
 Interfaces = t.Dict[str, t.List[Row]]
-
-
-class Step(t.NamedTuple):
-    """A change, the method of boto3's EC2 client that makes it, and the method's arguments."""
-
-    change: Change
-    method: str
-    arguments: dict[str, t.Any]
-
-
-class Wanted(t.NamedTuple):
-    """What nodes need of EC2: whether to switch off the check, and what to let pass, as (protocol, port or None)."""
-
-    direct: bool
-    open: tuple[tuple[str, int | None], ...]
-
-
-def wanted(modes: t.Collection[str], bgp: str = "auto", bgp_port: int = 179) -> Wanted:
-    """Return what modes need. bgp: "enabled", "disabled", or "auto" for whenever a mode does without VXLAN."""
-    ipip = any(mode.startswith("IPIP") for mode in modes)
-    vxlan = any(mode.startswith("VXLAN") for mode in modes)
-    routed = bgp == "enabled" or (bgp == "auto" and any(not mode.startswith("VXLAN") for mode in modes))
-    needs: list[tuple[str, int | None, bool]] = [
-        ("4", None, ipip),
-        ("udp", VXLAN_PORT, vxlan),
-        ("tcp", bgp_port, routed),
-    ]
-    direct = any(mode == "None" or mode.endswith("CrossSubnet") for mode in modes)
-    return Wanted(direct, tuple((protocol, port) for protocol, port, needed in needs if needed))
 
 
 def carrying(found: t.Iterable[Row], nodes: t.Mapping[str, t.Collection[str]]) -> Interfaces:
@@ -127,36 +98,24 @@ def _check(nic: Row, *, on: bool) -> Step:
 
 
 def common_group(chosen: Interfaces, named: str = "") -> str:
-    """Return the security group that all interfaces are in: the one that is named, or the only one; else raise."""
-    groups: list[set[str]] = [{group["GroupId"] for group in nic.get("Groups", [])} for nic in _all(chosen)]
-    common: set[str] = set.intersection(*groups) if groups else set()
-    if named:
-        for nic in _all(chosen):
-            if named not in {group["GroupId"] for group in nic.get("Groups", [])}:
-                which = f"{nic['NetworkInterfaceId']} of {nic['Attachment']['InstanceId']}"
-                raise Conflict(
-                    f"security group {named}: {which} is not in it",
-                    remedy="Add the interface to the group, or name another one that all nodes are in",
-                )
-        return named
-    if len(common) == 1:
-        return common.pop()
-    found = f"are {', '.join(sorted(common))}" if common else "is none"
-    raise Conflict(
-        f"add rules to the security group that all nodes are in: there {found}",
-        remedy="Name it as security_group (cloud_aws_security_group), or set rules (cloud_aws_rules) to false "
-        "and open what the modes need yourself",
-    )
+    """Return the security group that all interfaces are in; see needs.common_group()."""
+    groups = {
+        f"{nic['NetworkInterfaceId']} of {nic['Attachment']['InstanceId']}": [
+            group["GroupId"] for group in nic.get("Groups", [])
+        ]
+        for nic in _all(chosen)
+    }
+    return needs.common_group(groups, named)
 
 
-def add_rules(group: Row, needs: t.Iterable[tuple[str, int | None]]) -> list[Step]:
+def add_rules(group: Row, missing: t.Iterable[tuple[str, int | None]]) -> list[Step]:
     """Return the steps that let the members of a group reach each other, as far as no rule does so already."""
     name = group["GroupId"]
     steps = []
-    for protocol, port in needs:
+    for protocol, port in missing:
         if not any(_covers(rule, name, protocol, port) for rule in group["IpPermissions"]):
-            words = _words(protocol, port)
-            pair = {"GroupId": name, "Description": f"{MARK}{words} between nodes"}
+            words = needs.words(protocol, port)
+            pair = {"GroupId": name, "Description": f"{needs.MARK}{words} between nodes"}
             permission: dict[str, t.Any] = {"IpProtocol": protocol, "UserIdGroupPairs": [pair]}
             if port is not None:
                 permission.update(FromPort=port, ToPort=port)
@@ -166,20 +125,21 @@ def add_rules(group: Row, needs: t.Iterable[tuple[str, int | None]]) -> list[Ste
     return steps
 
 
-def drop_rules(groups: t.Iterable[Row], needs: t.Collection[tuple[str, int | None]] = ()) -> list[Step]:
+def drop_rules(groups: t.Iterable[Row], kept: t.Collection[tuple[str, int | None]] = ()) -> list[Step]:
     """Return the steps that take our rules out of groups, but for those that are needed."""
     steps = []
     for group in sorted(groups, key=lambda group: str(group["GroupId"])):
         name = group["GroupId"]
         for rule in group["IpPermissions"]:
             protocol, port = rule["IpProtocol"], _port(rule)
-            pairs = [pair for pair in rule.get("UserIdGroupPairs", []) if pair.get("Description", "").startswith(MARK)]
-            if not pairs or (protocol, port) in needs:
+            pairs = [
+                pair for pair in rule.get("UserIdGroupPairs", []) if pair.get("Description", "").startswith(needs.MARK)
+            ]
+            if not pairs or (protocol, port) in kept:
                 continue
-            kept = ("GroupId", "Description", "UserId")
             permission = {key: rule[key] for key in ("IpProtocol", "FromPort", "ToPort") if rule.get(key) is not None}
-            permission["UserIdGroupPairs"] = [{key: pair[key] for key in kept if key in pair} for pair in pairs]
-            change = Change("rule", f"{name} {_words(protocol, port)}", f"from {name}", None)
+            permission["UserIdGroupPairs"] = [{key: pair[key] for key in _PAIR if key in pair} for pair in pairs]
+            change = Change("rule", f"{name} {needs.words(protocol, port)}", f"from {name}", None)
             arguments = {"GroupId": name, "IpPermissions": [permission]}
             steps.append(Step(change, "revoke_security_group_ingress", arguments))
     return steps
@@ -193,10 +153,6 @@ def groups_of(chosen: Interfaces) -> list[str]:
 def _port(rule: Row) -> int | None:
     port = rule.get("FromPort")
     return None if port in (None, -1) else int(t.cast(int, port))
-
-
-def _words(protocol: str, port: int | None) -> str:
-    return f"IP protocol {protocol}" if port is None else f"{protocol.upper()} {port}"
 
 
 def _covers(rule: Row, group: str, protocol: str, port: int | None) -> bool:

@@ -23,8 +23,11 @@ def _or(value: t.Any, place: str) -> str:
     return str(value) if value else place
 
 
-def of_platform(platform: str, facts: t.Sequence[Facts], kinds: t.Collection[str]) -> list[str]:
-    """Return the commands that are needed once for all nodes of a platform; facts: metadata of those that have it."""
+def of_platform(platform: str, facts: t.Sequence[Facts], kinds: t.Collection[str], pools: t.Sequence[str]) -> list[str]:
+    """Return the commands that are needed once for all nodes of a platform.
+
+    facts: metadata of the nodes that have it. pools: the ranges of pods.
+    """
     first = facts[0] if facts else {}
     if platform == platforms.GOOGLE:
         ports = [_PORTS[kind] for kind in sorted(kinds) if kind in _PORTS]
@@ -38,7 +41,9 @@ def of_platform(platform: str, facts: t.Sequence[Facts], kinds: t.Collection[str
         create = ("openstack", "security", "group", "rule", "create")
         found = [_join(*create, "--protocol", "4", *group)] if "ipip" in kinds else []
         vxlan = ("--protocol", "udp", "--dst-port", "4789")
-        return [*found, *([_join(*create, *vxlan, *group)] if "vxlan" in kinds else [])]
+        found += [_join(*create, *vxlan, *group)] if "vxlan" in kinds else []
+        pods = [("--protocol", "any", "--remote-ip", pool) for pool in pools] if "direct" in kinds else []
+        return [*found, *(_join(*create, *each, "GROUP-OF-NODES") for each in pods)]
     return []
 
 

@@ -108,7 +108,7 @@ def _severity(works: str, *, ignored: bool, managed: bool) -> str:
 
 def _commands(finding: Row, platform: str, hosts: t.Mapping[str, Row], pools: t.Sequence[str]) -> list[str]:
     facts = [hosts[name]["metadata"] for name in finding["hosts"] if hosts[name]["metadata"]]
-    shared = commands.of_platform(platform, facts, finding["packets"])
+    shared = commands.of_platform(platform, facts, finding["packets"], pools)
     own = [
         command
         for name in finding["hosts"]

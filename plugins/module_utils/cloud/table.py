@@ -42,7 +42,7 @@ _TABLE: dict[str, dict[str, Cell]] = {
         "direct": Cell(
             IF,
             "the check of source and destination is off on the nodes' interfaces",
-            "The role cloud switches it off; cloud_aws_manage must be true",
+            "The role cloud switches it off; cloud_manage must be true",
         ),
         "ipip": Cell(IF, "the security group lets IP protocol 4 pass between nodes", "The role cloud adds the rule"),
         "vxlan": Cell(IF, "the security group lets UDP 4789 pass between nodes", "The role cloud adds the rule"),
@@ -73,10 +73,10 @@ _TABLE: dict[str, dict[str, Cell]] = {
         "direct": Cell(
             IF,
             "the pools are allowed address pairs of the nodes' ports, or their port security is off",
-            f"Allow the pools on each port; or else: {_TUNNEL[0].lower()}{_TUNNEL[1:]}",
+            f"The role cloud allows the pools on each port; or else: {_TUNNEL[0].lower()}{_TUNNEL[1:]}",
         ),
-        "ipip": Cell(IF, "the security group lets IP protocol 4 pass between nodes", "Add the rule"),
-        "vxlan": Cell(IF, "the security group lets UDP 4789 pass between nodes", "Add the rule"),
+        "ipip": Cell(IF, "the security group lets IP protocol 4 pass between nodes", "The role cloud adds the rule"),
+        "vxlan": Cell(IF, "the security group lets UDP 4789 pass between nodes", "The role cloud adds the rule"),
     },
     platforms.DIGITALOCEAN: {
         "direct": Cell(IF, "the VPC delivers packets from and to pods' addresses", f"Probe first. {_TUNNEL}"),

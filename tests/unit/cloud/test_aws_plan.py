@@ -10,8 +10,8 @@ import typing as t
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.podnet.calico.plugins.filter.clouds import cloud_aws_instances, cloud_modes
-from ansible_collections.podnet.calico.plugins.module_utils.cloud import aws_plan
+from ansible_collections.podnet.calico.plugins.filter.clouds import cloud_machines, cloud_modes
+from ansible_collections.podnet.calico.plugins.module_utils.cloud import aws_plan, needs
 
 
 def nic(name: str, address: str, **more: t.Any) -> dict[str, t.Any]:
@@ -37,7 +37,7 @@ def nic(name: str, address: str, **more: t.Any) -> dict[str, t.Any]:
     ],
 )
 def test_what_modes_need(modes: list[str], bgp: str, direct: bool, open_: list[t.Any]) -> None:
-    assert aws_plan.wanted(modes, bgp, 1179) == aws_plan.Wanted(direct, tuple(open_))
+    assert needs.wanted(modes, bgp, 1179) == needs.Wanted(direct, tuple(open_))
 
 
 def test_a_secondary_address_of_an_interface_counts_and_other_kinds_of_interfaces_do_not() -> None:
@@ -98,15 +98,24 @@ def test_instances_are_those_of_the_inventory_or_of_the_metadata_by_region() -> 
         "b": host(None, instance="i-2", region="us-east-1"),
         "c": {"cloud_found": {"platform": "metal", "metadata": None}},
     }
-    assert cloud_aws_instances(variables, ["a", "b", "c"]) == [
-        {"region": "eu-central-1", "instances": [{"id": "i-1", "addresses": ["192.0.2.11/24"]}]},
-        {"region": "us-east-1", "instances": [{"id": "i-2", "addresses": []}]},
+    assert cloud_machines(variables, ["a", "b", "c"], "aws") == [
+        {"region": "eu-central-1", "machines": [{"id": "i-1", "addresses": ["192.0.2.11/24"]}]},
+        {"region": "us-east-1", "machines": [{"id": "i-2", "addresses": []}]},
     ]
 
 
 def test_an_instance_that_nobody_knows_is_asked_for() -> None:
-    with pytest.raises(AnsibleFilterError, match="Set cloud_aws_instance"):
-        cloud_aws_instances({"a": host(None)}, ["a"])
+    with pytest.raises(AnsibleFilterError, match="Set cloud_instance"):
+        cloud_machines({"a": host(None)}, ["a"], "aws")
+
+
+def test_a_server_of_openstack_is_found_by_its_address_too() -> None:
+    found = {"cloud_found": {"platform": "openstack", "metadata": None}, "cloud_place": {"address": "192.0.2.11"}}
+    assert cloud_machines({"a": found}, ["a"], "openstack") == [
+        {"region": "", "machines": [{"id": "", "addresses": ["192.0.2.11"]}]}
+    ]
+    with pytest.raises(AnsibleFilterError, match="its instance of OpenStack is not known"):
+        cloud_machines({"a": {**found, "cloud_place": {}}}, ["a"], "openstack")
 
 
 def test_the_modes_are_those_of_all_pools() -> None:

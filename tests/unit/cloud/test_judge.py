@@ -105,6 +105,11 @@ NIC = {"id": "port-1", "subnet": "net-1"}
     [
         ("openstack", {}, "openstack port set --allowed-address ip-address=10.244.0.0/16 port-1"),
         (
+            "openstack",
+            {},
+            "openstack security group rule create --protocol any --remote-ip 10.244.0.0/16 GROUP-OF-NODES",
+        ),
+        (
             "azure",
             {"group": "rg", "name": "vm-1"},
             "az network nic update --ip-forwarding true --ids $(az vm show -g rg -n vm-1 -o tsv --query "

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What modes need of a cloud, whichever it is, and how a plan for it is written down; pure.
+
+A plan is a list of steps, each one call of the cloud's interface. Rules of firewalls are ours by the beginning of their
+description.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
+from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict
+
+MARK = "podnet.calico: "
+VXLAN_PORT = 4789
+
+
+class Step(t.NamedTuple):
+    """A change, the method of the client that makes it, and the method's arguments."""
+
+    change: Change
+    method: str
+    arguments: dict[str, t.Any]
+
+
+class Wanted(t.NamedTuple):
+    """What nodes need: whether packets with pods' addresses pass, and what else does, as (protocol, port or None)."""
+
+    direct: bool
+    open: tuple[tuple[str, int | None], ...]
+
+
+def wanted(modes: t.Collection[str], bgp: str = "auto", bgp_port: int = 179) -> Wanted:
+    """Return what modes need. bgp: "enabled", "disabled", or "auto" for whenever a mode does without VXLAN."""
+    ipip = any(mode.startswith("IPIP") for mode in modes)
+    vxlan = any(mode.startswith("VXLAN") for mode in modes)
+    routed = bgp == "enabled" or (bgp == "auto" and any(not mode.startswith("VXLAN") for mode in modes))
+    needs: list[tuple[str, int | None, bool]] = [
+        ("4", None, ipip),
+        ("udp", VXLAN_PORT, vxlan),
+        ("tcp", bgp_port, routed),
+    ]
+    direct = any(mode == "None" or mode.endswith("CrossSubnet") for mode in modes)
+    return Wanted(direct, tuple((protocol, port) for protocol, port, needed in needs if needed))
+
+
+def of_options(params: t.Mapping[str, t.Any]) -> Wanted | None:
+    """Return what the options of a module (see argspec.cloud) want; None to take all back."""
+    if params["state"] == "absent":
+        return None
+    return wanted(params["encapsulations"], params["bgp"], params["bgp_port"])
+
+
+def words(protocol: str, port: int | None) -> str:
+    """Return what is let pass as a person reads it."""
+    return f"IP protocol {protocol}" if port is None else f"{protocol.upper()} {port}"
+
+
+def common_group(groups: t.Mapping[str, t.Collection[str]], named: str = "") -> str:
+    """Return the security group that all interfaces are in: the one that is named, or the only one; else raise.
+
+    groups: those of each interface, by what a person calls it.
+    """
+    if named:
+        for interface, members in groups.items():
+            if named not in members:
+                raise Conflict(
+                    f"security group {named}: {interface} is not in it",
+                    remedy="Add the interface to the group, or name another one that all nodes are in",
+                )
+        return named
+    found = [set(each) for each in groups.values()]
+    common: set[str] = set.intersection(*found) if found else set()
+    if len(common) == 1:
+        return common.pop()
+    there = f"are {', '.join(sorted(common))}" if common else "is none"
+    raise Conflict(
+        f"add rules to the security group that all nodes are in: there {there}",
+        remedy="Name it as security_group (cloud_security_group), or set rules (cloud_rules) to false and open "
+        "what the modes need yourself",
+    )
