@@ -180,7 +180,7 @@ def test_a_clean_network_has_no_findings_and_nothing_is_left(network: Network) -
         ("udp dport 4789 drop", "VXLAN (UDP 4789) is lost between all nodes", {"IPIP", "IPIPCrossSubnet", "None"}),
         (
             "ip saddr != 192.0.2.0/24 drop",
-            "packets whose source is a pod's address is lost between all nodes",
+            "a packet whose source is a pod's address is lost between all nodes",
             {"IPIP", "VXLAN"},
         ),
         (
@@ -231,7 +231,7 @@ def test_rp_filter_before_there_are_routes_is_told_from_the_network_and_no_error
     network.nodes[2].run("sysctl -qw net.ipv4.conf.all.rp_filter=1")
     verdict = network.probe(["None"])
     (finding,) = verdict["findings"]
-    what = "packets whose source is a pod's address arrives at node3, but its own firewall or rp_filter drops it"
+    what = "a packet whose source is a pod's address arrives at node3, but its own firewall or rp_filter drops it"
     assert (finding["what"], finding["severity"]) == (what, "information")
     assert verdict["ok"]
     assert verdict["recommended"]["encapsulation"] == "VXLANCrossSubnet"

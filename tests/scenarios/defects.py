@@ -12,12 +12,12 @@ if t.TYPE_CHECKING:
     from stage import Stage
 
 DEFECTS: t.Final = {
-    "aws": "packets whose source is a pod's address is lost between all nodes",
+    "aws": "a packet whose source is a pod's address is lost between all nodes",
     "azure": "IP protocol 4 is lost between all nodes",
     "firewalld": "VXLAN (UDP 4789) arrives at node1, but its own firewall or rp_filter drops it",
     "mtu1400": "passes up to 1400 bytes only between all nodes; the interfaces say 1500",
-    "openstack": "packets whose source is a pod's address is lost between all nodes",
-    "strict-rp_filter": "packets whose source is a pod's address arrives at node1, but its own firewall or rp_filter",
+    "openstack": "a packet whose source is a pod's address is lost between all nodes",
+    "strict-rp_filter": "a packet whose source is a pod's address arrives at node1, but its own firewall or rp_filter",
     "vmware": "VXLAN (UDP 4789) is lost between all nodes",
 }
 

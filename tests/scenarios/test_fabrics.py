@@ -74,7 +74,10 @@ def test_what_aws_drops_shows_in_verify_until_the_check_is_off(stage: Stage) -> 
     stage.succeed("deploy")
     played = stage.play("verify")
     assert played.status == 2
-    assert "node1 -> node2 (pool default-ipv4-ippool, 100% lost)" in " ".join(played.output.split())
+    assert "node1 -> node2 (pool default-ipv4-ippool, 100% lost)" in played.failures[-1]
+    diagnosis = "The network between the nodes: None does not get through: a packet whose source is a pod's address"
+    assert diagnosis in played.failures[-1]
+    assert "On AWS switch off the check of source and destination" in " ".join(played.output.split())
     surrounded(stage, NODES, "plain", "None", subnets=1)
     assert probe(stage)[1] == 0
     stage.succeed("verify")
@@ -98,4 +101,7 @@ def test_what_the_hosts_firewalls_drop_is_let_in_until_it_is_taken_back(stage: S
         assert stage.module(name, "calico_firewall", state="absent")["changed"]
     played = stage.play("verify")
     assert played.status == 2
-    assert "node1 -> node2 (pool default-ipv4-ippool, 100% lost)" in " ".join(played.output.split())
+    assert "node1 -> node2 (pool default-ipv4-ippool, 100% lost)" in played.failures[-1]
+    diagnosis = "The network between the nodes: None does not get through: a packet whose source is a pod's address"
+    assert diagnosis in played.failures[-1]
+    assert "On AWS switch off the check of source and destination" in " ".join(played.output.split())

@@ -17,7 +17,7 @@ Pair = t.Tuple[str, str]
 
 WORDS = {
     "plain": f"UDP {PORT} from a node's address",
-    "pod": "packets whose source is a pod's address",
+    "pod": "a packet whose source is a pod's address",
     "ipip": "IP protocol 4",
     "vxlan": "VXLAN (UDP 4789)",
 }
