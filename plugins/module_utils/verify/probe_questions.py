@@ -16,6 +16,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify import probe_
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_search import Search
 
 ATTEMPTS = 3  # of the first packet of a kind, so that one that is lost on the way is no finding
+_LEAST_MTU = 576  # bytes that every IPv4 path carries (RFC 791); TCP needs some, too
 PACKETS = 50  # to one node, with the answers from it: both directions of a pair are 100 at most
 
 Question = t.Tuple[str, str]  # a target's address, a kind of packet
@@ -90,6 +91,7 @@ class Asker:
         """Try TCP and UDP through the tunnel where VXLAN passes, and as many packets may still be sent."""
         room = {address: PACKETS - target.packets for address, target in targets.items() if "vxlan" in target.rtt}
         sizes = {name: targets[name].largest["vxlan"] for name, left in room.items() if left >= probe_payload.PACKETS}
+        sizes = {name: size for name, size in sizes.items() if size >= _LEAST_MTU}
         asker = probe_payload.Asker(netns, self._session, self._node, self._timeout)
         for address, answers in asker.ask(sizes, room).items():
             targets[address].payload = answers
