@@ -90,3 +90,8 @@ def test_a_packet_that_was_cut_off_is_no_whole_probe(kind: str) -> None:
     for length in range(0, len(data), 7):
         found = read(data[:length])
         assert found is None or not found.intact
+
+
+def test_what_a_tunnel_of_the_host_unwraps_is_no_packet_of_its_own() -> None:
+    sent = build(Probe("ipip", b"12345678", "192.0.2.11", 7, 500), "192.0.2.12", "10.244.0.0")
+    assert read(sent[20:]) is None
