@@ -14,6 +14,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_packets
 
 Row = t.Dict[str, t.Any]
 Pair = t.Tuple[str, str]
+Found = t.Tuple[Row, bool]
 
 WORDS = {
     "plain": f"UDP {PORT} from a node's address",
@@ -148,25 +149,19 @@ def judge(
     modes = {mode: _mode(wire, mode) for mode in _MODES}
     works = [mode for mode in _MODES if modes[mode]["works"] and not modes[mode]["doubt"]]
     recommended = {"encapsulation": works[0], "mtu": modes[works[0]]["mtu"]} if works else None
-    needed = {kind for mode in wanted for kind in _MODES[mode][1:]}
-    if "pod" in needed:
-        needed.add("plain")  # without which nothing is known of the other
-    if bgp == "enabled" or (bgp == "auto" and _BY_BIRD & set(wanted)):
-        needed.add("tcp")
-    needed.add("udp")  # which nobody probes who does not need it
     fits = bool(mtu) and all(mtu <= (modes[mode]["mtu"] or 0) for mode in wanted)
-    findings = [*_lost(wire), *_spoilt(wire), *_narrow(wire), *_closed(wire)]
-    for finding in findings:
-        harmless = finding.pop("harmless")
-        error = (finding["kind"] in needed or (finding["kind"] == "mtu" and not fits)) and not harmless
-        finding["severity"] = "error" if error else "information"
+    needed = _needed(wanted, bgp) | (set() if fits else {"mtu"})
+    findings = [
+        {**finding, "severity": "error" if finding["kind"] in needed and not harmless else "information"}
+        for finding, harmless in (*_lost(wire), *_spoilt(wire), *_narrow(wire), *_closed(wire))
+    ]
     broken = [
         f"{mode} does not get through: {'; '.join(modes[mode]['because'])}"
         for mode in wanted
         if not modes[mode]["works"]
     ]
-    whole = ("mtu", "tcp", "udp")  # that concern no mode by itself
-    broken += [each["what"] for each in findings if each["kind"] in whole and each["severity"] == "error"]
+    of_no_mode = ("mtu", "tcp", "udp")
+    broken += [each["what"] for each in findings if each["kind"] in of_no_mode and each["severity"] == "error"]
     broken += [f"{', '.join(unseen)} could not be probed"] if unseen else []
     advice = (
         f"Recommended: {recommended['encapsulation']} with an MTU of {recommended['mtu']}"
@@ -182,6 +177,16 @@ def judge(
         "lines": [*table(wire).splitlines(), *_said(findings, modes), advice],
         "packets": max((_of_pair(wire, pair) for pair in wire.pairs), default=0),
     }
+
+
+def _needed(wanted: t.Sequence[str], bgp: str) -> set[str]:
+    """Return the kinds of packets that wanted modes need; UDP ports nobody has tried who does not need them."""
+    needed = {kind for mode in wanted for kind in _MODES[mode][1:]} | {"udp"}
+    if "pod" in needed:
+        needed.add("plain")  # without which nothing is known of the other
+    if bgp == "enabled" or (bgp == "auto" and _BY_BIRD & set(wanted)):
+        needed.add("tcp")
+    return needed
 
 
 def _said(findings: t.Sequence[Row], modes: t.Mapping[str, Row]) -> t.Iterator[str]:
@@ -220,7 +225,7 @@ def _mode(wire: Wire, mode: str) -> dict[str, t.Any]:
     }
 
 
-def _lost(wire: Wire) -> t.Iterator[Row]:
+def _lost(wire: Wire) -> t.Iterator[Found]:
     """Yield what does not arrive, is damaged, or is kept out by a host's own firewall."""
     for kind, words in WORDS.items():
         absent = [pair for pair in wire.pairs if not wire.count(pair, kind, "wire")]
@@ -235,7 +240,7 @@ def _lost(wire: Wire) -> t.Iterator[Row]:
         yield from _kept_out(wire, kind)
 
 
-def _kept_out(wire: Wire, kind: str) -> t.Iterator[Row]:
+def _kept_out(wire: Wire, kind: str) -> t.Iterator[Found]:
     """Yield the nodes that drop what has arrived at them."""
     for node in wire.names:
         pairs = [pair for pair in wire.pairs if pair[1] == node and wire.kept_out(pair, kind)]
@@ -252,7 +257,7 @@ def _kept_out(wire: Wire, kind: str) -> t.Iterator[Row]:
         yield _finding(kind, what, pairs, remedy, harmless=kind == "pod")
 
 
-def _spoilt(wire: Wire) -> t.Iterator[Row]:
+def _spoilt(wire: Wire) -> t.Iterator[Found]:
     """Yield where TCP and UDP do not come through the kernel's own VXLAN, while packets of the probe do."""
     what = "TCP and UDP in a VXLAN of the kernel do not arrive whole"
     spoilt = [pair for pair in wire.pairs if wire.spoils(pair) and wire.count(pair, "vxlan", "let_in")]
@@ -274,7 +279,7 @@ def _spoilt(wire: Wire) -> t.Iterator[Row]:
         yield _finding("vxlan", what, stalled, _OFFLOADS)
 
 
-def _narrow(wire: Wire) -> t.Iterator[Row]:
+def _narrow(wire: Wire) -> t.Iterator[Found]:
     """Yield paths that carry less than the devices at both ends say."""
     for kind in ("plain", "ipip", "vxlan"):
         found: dict[tuple[int, int, bool], list[Pair]] = {}
@@ -290,7 +295,7 @@ def _narrow(wire: Wire) -> t.Iterator[Row]:
             yield _finding("mtu", what, pairs, "Set calico_mtu to what is recommended, or mend the path")
 
 
-def _closed(wire: Wire) -> t.Iterator[Row]:
+def _closed(wire: Wire) -> t.Iterator[Found]:
     """Yield ports to which connections do not come about, or datagrams do not get; those in use were not probed."""
     found: dict[tuple[str, str, str], list[Pair]] = {}
     for pair in wire.pairs:
@@ -309,9 +314,9 @@ def _closed(wire: Wire) -> t.Iterator[Row]:
             yield _finding(kind, f"{name} is {state} {scope(wire, pairs)}", pairs, remedy)
 
 
-def _finding(kind: str, what: str, pairs: t.Sequence[Pair], remedy: str, *, harmless: bool = False) -> Row:
-    named = [" -> ".join(pair) for pair in pairs]
-    return {"kind": kind, "what": what, "pairs": named, "remedy": remedy, "harmless": harmless}
+def _finding(kind: str, what: str, pairs: t.Sequence[Pair], remedy: str, *, harmless: bool = False) -> Found:
+    """Return a finding, and whether it is no error even where its kind is needed."""
+    return {"kind": kind, "what": what, "pairs": [" -> ".join(pair) for pair in pairs], "remedy": remedy}, harmless
 
 
 def scope(wire: Wire, pairs: t.Sequence[Pair]) -> str:
