@@ -22,9 +22,12 @@ DEFECTS: t.Final = {
 }
 
 
-def surrounded(stage: Stage, nodes: int, fabric: str, encapsulation: str, subnets: int = 2) -> None:
+def surrounded(
+    stage: Stage, nodes: int, fabric: str, encapsulation: str, subnets: int = 2, kind: str = "netns"
+) -> None:
     """Give the lab that runs another fabric and encapsulation, or start it."""
-    stage.up(nodes, encapsulation, options=["--subnets", str(subnets), "--fabric", fabric])
+    options = ["--subnets", str(subnets), "--fabric", fabric, "--kind", kind]
+    stage.up(nodes, encapsulation, options=options)
 
 
 def probe(stage: Stage, *arguments: str, encapsulation: str = "") -> tuple[dict[str, t.Any], int]:
