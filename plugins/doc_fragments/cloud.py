@@ -16,6 +16,19 @@ options:
     type: list
     elements: str
     choices: ['None', IPIP, IPIPCrossSubnet, VXLAN, VXLANCrossSubnet]
+  purge:
+    description: Take back what is ours and the encapsulations do not need.
+    type: bool
+    default: false
+  state:
+    description: Whether the nodes are to carry pods' packets, or all is taken back.
+    type: str
+    choices: [present, absent]
+    default: present
+"""
+
+    RULES = r"""
+options:
   bgp:
     description: Whether nodes have BGP sessions. V(auto) for whenever an encapsulation does without VXLAN.
     type: str
@@ -29,13 +42,4 @@ options:
     description: Whether to look after rules between the nodes. Rules of others that let enough pass are left alone.
     type: bool
     default: true
-  purge:
-    description: Take back what is ours and the encapsulations do not need.
-    type: bool
-    default: false
-  state:
-    description: Whether the nodes are to carry pods' packets, or all is taken back.
-    type: str
-    choices: [present, absent]
-    default: present
 """

@@ -18,7 +18,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool imp
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 Pools = t.Sequence[t.Dict[str, t.Any]]
 
-_MANAGED = (platforms.AWS, platforms.OPENSTACK)
+_MANAGED = (platforms.AWS, platforms.AZURE, platforms.OPENSTACK)
 _BY_ADDRESS = (platforms.OPENSTACK,)  # where a machine is found without its id
 
 
@@ -48,7 +48,7 @@ def cloud_machines(hostvars: HostVars, hosts: t.Sequence[str], platform: str) ->
         if found["platform"] != platform:
             continue
         told, known = hostvars[host].get("cloud_place", {}), found["metadata"] or {}
-        name, address = told.get("instance") or known.get("instance") or "", told.get("address")
+        name, address = told.get("instance") or _called(platform, known), told.get("address")
         if not name and not (address and platform in _BY_ADDRESS):
             raise AnsibleFilterError(
                 f"{host}: its instance of {platforms.WORDS[platform]} is not known, and its metadata service does not "
@@ -57,6 +57,15 @@ def cloud_machines(hostvars: HostVars, hosts: t.Sequence[str], platform: str) ->
         region = told.get("region") or known.get("region") or ""
         regions.setdefault(region, []).append({"id": name, "addresses": [address] if address else []})
     return [{"region": region, "machines": each} for region, each in sorted(regions.items())]
+
+
+def _called(platform: str, known: t.Mapping[str, t.Any]) -> str:
+    """Return the id by which a platform's interface knows a machine, "" where its metadata does not tell."""
+    if platform == platforms.AZURE:
+        parts = [known.get(part) for part in ("project", "group", "name")]
+        at = "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Compute/virtualMachines/{}"
+        return at.format(*parts) if all(parts) else ""
+    return str(known.get("instance") or "")
 
 
 def _read(pools: Pools) -> list[IPPool]:

@@ -34,12 +34,27 @@ def cloud() -> dict[str, t.Any]:
     modes = ["None", "IPIP", "IPIPCrossSubnet", "VXLAN", "VXLANCrossSubnet"]
     return {
         "encapsulations": {"type": "list", "elements": "str", "choices": modes},
-        "bgp": {"type": "str", "choices": ["auto", "enabled", "disabled"], "default": "auto"},
-        "bgp_port": {"type": "int", "default": 179},
-        "rules": {"type": "bool", "default": True},
         "purge": {"type": "bool", "default": False},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
+
+
+def cloud_rules() -> dict[str, t.Any]:
+    """Return the options on rules between nodes; documented in the fragment podnet.calico.cloud.rules."""
+    return {
+        "bgp": {"type": "str", "choices": ["auto", "enabled", "disabled"], "default": "auto"},
+        "bgp_port": {"type": "int", "default": 179},
+        "rules": {"type": "bool", "default": True},
+    }
+
+
+def machines(*, named: bool = False) -> dict[str, t.Any]:
+    """Return an option with machines of a cloud. named: whether each has to have an id, not only addresses."""
+    options = {
+        "id": {"type": "str", "required": True} if named else {"type": "str", "default": ""},
+        "addresses": {"type": "list", "elements": "str", "default": []},
+    }
+    return {"type": "list", "elements": "dict", "required": True, "options": options}
 
 
 def secret() -> dict[str, t.Any]:

@@ -27,6 +27,7 @@ requirements:
 extends_documentation_fragment:
   - podnet.calico.attributes
   - podnet.calico.cloud
+  - podnet.calico.cloud.rules
 options:
   instances:
     description: The instances of the nodes.
@@ -112,11 +113,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.cloud.aws import Tas
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.aws_client import Account
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
-INSTANCE = {
-    "id": {"type": "str", "required": True},
-    "addresses": {"type": "list", "elements": "str", "default": []},
-}
-
 
 def work(module: AnsibleModule) -> Outcome:
     """Bring EC2 in line."""
@@ -135,12 +131,13 @@ def work(module: AnsibleModule) -> Outcome:
 def main() -> None:
     """Run the module."""
     spec = {
-        "instances": {"type": "list", "elements": "dict", "required": True, "options": INSTANCE},
+        "instances": argspec.machines(named=True),
         "security_group": {"type": "str"},
         "region": {"type": "str"},
         "profile": {"type": "str"},
         "endpoint_url": {"type": "str"},
         **argspec.cloud(),
+        **argspec.cloud_rules(),
     }
     required = [("state", "present", ["encapsulations"])]
     run(AnsibleModule(argument_spec=spec, required_if=required, supports_check_mode=True), work)

@@ -29,6 +29,7 @@ requirements:
 extends_documentation_fragment:
   - podnet.calico.attributes
   - podnet.calico.cloud
+  - podnet.calico.cloud.rules
 options:
   servers:
     description: The servers of the nodes.
@@ -120,21 +121,16 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.cloud import needs
-from ansible_collections.podnet.calico.plugins.module_utils.cloud.openstack import Task, ensure, pools_of, servers_of
+from ansible_collections.podnet.calico.plugins.module_utils.cloud.openstack import Task, ensure, pools_of
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.openstack_client import Account
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
-
-SERVER = {
-    "id": {"type": "str", "default": ""},
-    "addresses": {"type": "list", "elements": "str", "default": []},
-}
 
 
 def work(module: AnsibleModule) -> Outcome:
     """Bring OpenStack in line."""
     params = module.params
     task = Task(
-        servers_of(params["servers"]),
+        needs.machines_of("servers", params["servers"]),
         pools_of(params["pools"] or []),
         needs.of_options(params),
         params["rules"],
@@ -148,12 +144,13 @@ def work(module: AnsibleModule) -> Outcome:
 def main() -> None:
     """Run the module."""
     spec = {
-        "servers": {"type": "list", "elements": "dict", "required": True, "options": SERVER},
+        "servers": argspec.machines(),
         "pools": {"type": "list", "elements": "str"},
         "security_group": {"type": "str"},
         "cloud": {"type": "str"},
         "region": {"type": "str"},
         **argspec.cloud(),
+        **argspec.cloud_rules(),
     }
     required = [("state", "present", ["encapsulations", "pools"])]
     run(AnsibleModule(argument_spec=spec, required_if=required, supports_check_mode=True), work)

@@ -19,7 +19,7 @@ from ansible_collections.podnet.calico.tests.cloud import ec2
 Result = t.Dict[str, t.Any]
 RunModule = t.Callable[..., Result]
 # Whoever runs the tests may have an account: nothing of it is used.
-CLEAN = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "OS_"))}
+CLEAN = {key: value for key, value in os.environ.items() if not key.startswith(("AWS_", "AZURE_", "GOOGLE_", "OS_"))}
 NOWHERE = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": "/nonexistent",

@@ -5,11 +5,19 @@
 
 from __future__ import annotations
 
+import datetime
 import http.server
+import ipaddress
 import json
+import ssl
 import threading
 import typing as t
 import urllib.parse
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 Answer = t.Tuple[int, t.Any, t.Dict[str, str]]
 
@@ -24,10 +32,30 @@ class Request(t.NamedTuple):
     headers: t.Mapping[str, str]
 
 
-class Server:
-    """A server; answer() is the cloud's own."""
+def certificate(folder: Path) -> Path:
+    """Return a new file with a key and a certificate for 127.0.0.1 that is its own authority."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    plain = serialization.NoEncryption()
+    secret = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+    path = folder / "loopback.pem"
+    path.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
+    return path
 
-    def __init__(self) -> None:
+
+class Server:
+    """A server; answer() is the cloud's own. keys: file of certificate() to speak TLS."""
+
+    def __init__(self, keys: Path | None = None) -> None:
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -59,7 +87,11 @@ class Server:
         self.requests: list[Request] = []
         self._lock = threading.Lock()
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if keys:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(keys)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"{'https' if keys else 'http'}://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def answer(self, request: Request) -> Answer:

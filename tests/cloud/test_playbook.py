@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.podnet.calico.tests.cloud.arm import Azure, machine_id
 from ansible_collections.podnet.calico.tests.cloud.conftest import CLEAN, KEYS, NOWHERE
 from ansible_collections.podnet.calico.tests.cloud.ec2 import ADDRESSES, REGION, Ec2
 from ansible_collections.podnet.calico.tests.cloud.neutron import OpenStack
@@ -105,6 +106,22 @@ def test_unmanaged_the_commands_are_said_and_nothing_is_asked(neutron: OpenStack
     assert done.returncode == 0, done.stdout + done.stderr
     assert "openstack port set --allowed-address ip-address=10.244.0.0/16 PORT" in done.stdout
     assert neutron.requests == []
+
+
+def test_azure_gets_ip_forwarding_and_it_is_taken_back(tmp_path: Path) -> None:
+    azure = Azure(tmp_path)
+    azure.fresh()
+    names = [machine_id(f"node{number}") for number in (1, 2, 3)]
+    variables = {"of_hosts": {"cloud_instance": names}, "cloud_azure_endpoint_url": azure.url}
+    dmi = {"chassis_asset_tag": "7783-7084-3265-9085-8269-3286-77"}
+    done = play(tmp_path, dmi, "None", dict(variables), **azure.environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "warning: None works on Azure if IP forwarding is on" in done.stdout
+    assert {on for on, __ in azure.state().values()} == {True}
+    done = play(tmp_path, dmi, "None", dict(variables), "-e", "cloud_state=absent", **azure.environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert {on for on, __ in azure.state().values()} == {False}
+    azure.stop()
 
 
 def test_azure_refuses_ipip_until_it_is_ignored(tmp_path: Path) -> None:

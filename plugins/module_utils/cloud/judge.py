@@ -26,7 +26,8 @@ def judge(
     """Return findings, whether what is wanted can work, all as lines, and why not as a failure.
 
     hosts: what detect.detect returned, by host. wanted: modes. pools: the ranges of pods. ignore: what is a
-    warning though it does not work, as "platform/mode". managed: platforms whose conditions are about to be made true.
+    warning though it does not work, as "platform/mode". managed: platforms that are about to be changed, so that
+    no commands are needed; a condition that this makes true is for information.
     """
     refused = _unknown(ignore)
     if refused:
@@ -44,7 +45,8 @@ def judge(
             finding = _of_mode(platform, mode, subnets[platform], names)
             if finding:
                 ignored = f"{platform}/{mode}" in ignore
-                finding["severity"] = _severity(finding["works"], ignored=ignored, managed=platform in managed)
+                ours = finding.pop("ours") and platform in managed
+                finding["severity"] = _severity(finding["works"], ignored=ignored, managed=ours)
                 finding["commands"] = [] if platform in managed else _commands(finding, platform, hosts, pools)
                 findings.append(finding)
     findings.sort(key=lambda finding: _SEVERITIES.index(finding["severity"]))
@@ -93,6 +95,7 @@ def _of_mode(platform: str, mode: str, subnets: int, names: t.Sequence[str]) -> 
     return {
         "kind": f"{platform}/{mode}",
         "works": found.works,
+        "ours": found.ours,
         "what": what,
         "hosts": list(names),
         "remedy": ". ".join(found.remedies),

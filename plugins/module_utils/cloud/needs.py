@@ -12,7 +12,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
-from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict
+from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, refuse_twice
 
 MARK = "podnet.calico: "
 VXLAN_PORT = 4789
@@ -47,11 +47,83 @@ def wanted(modes: t.Collection[str], bgp: str = "auto", bgp_port: int = 179) -> 
     return Wanted(direct, tuple((protocol, port) for protocol, port, needed in needs if needed))
 
 
+class Machine(t.NamedTuple):
+    """Whose interfaces carry pods' packets: those of a machine's id, those with an address, or those with both."""
+
+    id: str
+    addresses: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """Return what a person calls it."""
+        return self.id or " or ".join(self.addresses)
+
+
+class Interface(t.Protocol):
+    """A network interface of whichever cloud. machine: the id of whose it is."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def machine(self) -> str: ...
+
+    @property
+    def addresses(self) -> tuple[str, ...]: ...
+
+
+AnInterface = t.TypeVar("AnInterface", bound=Interface)
+
+
+def machines_of(option: str, given: t.Sequence[t.Mapping[str, t.Any]]) -> list[Machine]:
+    """Return the machines of an option, their addresses without prefix lengths."""
+    found = []
+    for machine in given:
+        addresses = tuple(address.partition("/")[0] for address in machine["addresses"] or [])
+        if not machine["id"] and not addresses:
+            raise InvalidInput(f"{option}: one has neither id nor addresses", remedy="Give one of the two")
+        found.append(Machine(machine["id"] or "", addresses))
+    refuse_twice(option, (machine.words for machine in found))
+    return found
+
+
+def carrying(found: t.Sequence[AnInterface], machines: t.Sequence[Machine]) -> dict[str, list[AnInterface]]:
+    """Return the interfaces of each machine that carry pods' packets, by its words.
+
+    Raise Conflict where an address alone means several interfaces.
+    """
+    chosen = {}
+    for machine in machines:
+        interfaces = [
+            each
+            for each in sorted(found, key=lambda each: each.id)
+            if (not machine.id or each.machine == machine.id)
+            and (not machine.addresses or set(each.addresses) & set(machine.addresses))
+        ]
+        if not machine.id and len(interfaces) > 1:
+            raise Conflict(
+                f"{machine.words}: several have the address: {', '.join(each.id for each in interfaces)}",
+                remedy="Give the id of the machine (cloud_instance) as well",
+            )
+        chosen[machine.words] = interfaces
+    return chosen
+
+
+def refuse_missing(chosen: t.Mapping[str, t.Sequence[Interface]]) -> None:
+    """Raise InvalidInput if a machine has no interface."""
+    for machine, interfaces in chosen.items():
+        if not interfaces:
+            raise InvalidInput(
+                f"{machine} has no network interface that these credentials see",
+                remedy="Look at the machine's id, the node's address, the account and the region",
+            )
+
+
 def of_options(params: t.Mapping[str, t.Any]) -> Wanted | None:
     """Return what the options of a module (see argspec.cloud) want; None to take all back."""
     if params["state"] == "absent":
         return None
-    return wanted(params["encapsulations"], params["bgp"], params["bgp_port"])
+    return wanted(params["encapsulations"], params.get("bgp", "auto"), params.get("bgp_port", 179))
 
 
 def words(protocol: str, port: int | None) -> str:

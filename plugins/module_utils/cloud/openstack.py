@@ -12,7 +12,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.changes import Outco
 from ansible_collections.podnet.calico.plugins.module_utils.cloud import needs
 from ansible_collections.podnet.calico.plugins.module_utils.cloud import openstack_plan as plan
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.openstack_client import Account, Neutron
-from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, refuse_twice
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 
 
 class Task(t.NamedTuple):
@@ -23,24 +23,12 @@ class Task(t.NamedTuple):
     what is ours and not needed any more.
     """
 
-    servers: list[plan.Server]
+    servers: list[needs.Machine]
     pools: list[str]
     wanted: needs.Wanted | None
     rules: bool
     group: str
     purge: bool
-
-
-def servers_of(given: t.Sequence[t.Mapping[str, t.Any]]) -> list[plan.Server]:
-    """Return the servers, their addresses without prefix lengths."""
-    found = []
-    for server in given:
-        addresses = tuple(address.partition("/")[0] for address in server["addresses"] or [])
-        if not server["id"] and not addresses:
-            raise InvalidInput("servers: one has neither id nor addresses", remedy="Give one of the two")
-        found.append(plan.Server(server["id"] or "", addresses))
-    refuse_twice("servers", (server.words for server in found))
-    return found
 
 
 def pools_of(given: t.Sequence[str]) -> list[str]:
@@ -54,9 +42,9 @@ def pools_of(given: t.Sequence[str]) -> list[str]:
 def ensure(account: Account, task: Task, *, check_mode: bool) -> Outcome:
     """Make what is missing, or in check mode only say so; return the changes and the ports."""
     neutron = Neutron(account)
-    chosen = plan.carrying(neutron.ports(task.servers), task.servers)
+    chosen = needs.carrying(neutron.ports(task.servers), task.servers)
     if task.wanted is not None:
-        plan.refuse_missing(chosen)
+        needs.refuse_missing(chosen)
     ports = [port for server in sorted(chosen) for port in chosen[server]]
     steps = _pairs(ports, task)
     group = ""
@@ -104,7 +92,7 @@ def _shown(ports: t.Sequence[plan.Port], steps: t.Sequence[needs.Step]) -> list[
     return [
         {
             "id": port.id,
-            "server": port.server,
+            "server": port.machine,
             "addresses": list(port.addresses),
             "port_security": port.secure,
             "allowed": sorted(pairs[port.id]),

@@ -9,8 +9,8 @@ import contextlib
 import traceback
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.cloud.needs import Step
-from ansible_collections.podnet.calico.plugins.module_utils.cloud.openstack_plan import Port, Rule, Server, spelling
+from ansible_collections.podnet.calico.plugins.module_utils.cloud.needs import Machine, Step
+from ansible_collections.podnet.calico.plugins.module_utils.cloud.openstack_plan import Port, Rule, spelling
 from ansible_collections.podnet.calico.plugins.module_utils.errors import CloudError, MissingLibrary
 
 SDK_ERROR: str | None = None
@@ -64,7 +64,7 @@ class Neutron:
             )
             self._network = connection.network
 
-    def ports(self, servers: t.Sequence[Server]) -> list[Port]:
+    def ports(self, servers: t.Sequence[Machine]) -> list[Port]:
         """Return the ports of servers, by their ids, or by an address where there is no id."""
         named = [("device_id", server.id) for server in servers if server.id]
         named += [

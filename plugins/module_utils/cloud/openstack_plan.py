@@ -15,7 +15,6 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
 from ansible_collections.podnet.calico.plugins.module_utils.cloud import needs
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.needs import Step
-from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput
 
 # With a range behind it; older Neutrons have no tag of more than 60 characters.
 TAG = "podnet.calico:"
@@ -24,10 +23,10 @@ _SPELT = {"ipip": "4", "17": "udp", "6": "tcp", "any": "", "0": ""}
 
 
 class Port(t.NamedTuple):
-    """A port. pairs: its allowed address pairs, as (range, MAC). secure: whether it has port security."""
+    """A port. machine: whose it is. pairs: those allowed, as (range, MAC). secure: whether it has port security."""
 
     id: str
-    server: str
+    machine: str
     mac: str
     addresses: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...]
@@ -54,18 +53,6 @@ class Rule(t.NamedTuple):
     description: str
 
 
-class Server(t.NamedTuple):
-    """Whose ports are meant: those of a server's id, those with an address, or those of the server with an address."""
-
-    id: str
-    addresses: tuple[str, ...]
-
-    @property
-    def words(self) -> str:
-        """Return what a person calls it."""
-        return self.id or " or ".join(self.addresses)
-
-
 class Need(t.NamedTuple):
     """What has to come in: protocol ("" for any), port or None, and from which range, "" for the other nodes."""
 
@@ -88,35 +75,6 @@ def needed(wanted: needs.Wanted, pools: t.Sequence[str]) -> list[Need]:
     """Return what has to come in. Security groups look at pods' addresses as well, where those are not encapsulated."""
     between = [Need(protocol, port, "") for protocol, port in wanted.open]
     return [*between, *(Need("", None, pool) for pool in pools if wanted.direct)]
-
-
-def carrying(found: t.Sequence[Port], servers: t.Sequence[Server]) -> dict[str, list[Port]]:
-    """Return the ports of each server, by its words; raise Conflict where an address alone means several."""
-    chosen = {}
-    for server in servers:
-        ports = [
-            port
-            for port in sorted(found)
-            if (not server.id or port.server == server.id)
-            and (not server.addresses or set(port.addresses) & set(server.addresses))
-        ]
-        if not server.id and len(ports) > 1:
-            raise Conflict(
-                f"{server.words}: several ports have the address: {', '.join(port.id for port in ports)}",
-                remedy="Give the id of the server (cloud_instance) as well",
-            )
-        chosen[server.words] = ports
-    return chosen
-
-
-def refuse_missing(chosen: t.Mapping[str, t.Sequence[Port]]) -> None:
-    """Raise InvalidInput if a server has no port."""
-    for server, ports in chosen.items():
-        if not ports:
-            raise InvalidInput(
-                f"{server} has no port in this project",
-                remedy="Look at the server's id, the node's address, the project and the region",
-            )
 
 
 def allow(ports: t.Iterable[Port], pools: t.Sequence[str]) -> list[Step]:

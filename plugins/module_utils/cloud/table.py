@@ -18,40 +18,53 @@ _RANK = {YES: 0, IF: 1, NO: 2}
 
 
 class Cell(t.NamedTuple):
-    """Whether something works; text: the condition after "works if", or the reason why it does not; what to do."""
+    """Whether something works; text: the condition after "works if", or the reason why it does not; what to do.
+
+    ours: whether the role cloud makes all of the condition true.
+    """
 
     works: str
     text: str = ""
     remedy: str = ""
+    ours: bool = False
 
 
 class Verdict(t.NamedTuple):
-    """Whether a mode works on a platform, conditions or reasons, what to do, and which kinds of packets it sends."""
+    """Whether a mode works on a platform, conditions or reasons, what to do, and which kinds of packets it sends.
+
+    ours: whether the role cloud makes all conditions true.
+    """
 
     works: str
     texts: tuple[str, ...]
     remedies: tuple[str, ...]
     kinds: tuple[str, ...]
+    ours: bool
 
 
 _FINE = Cell(YES)
 _TAKE_VXLAN = "Take VXLAN"
 _TUNNEL = "Take a mode that encapsulates between all nodes, such as VXLAN"
+_OR_ELSE = f"or else: {_TUNNEL[0].lower()}{_TUNNEL[1:]}"
+_ADDS = "The role cloud adds the rule"
+_GROUP_IPIP = Cell(IF, "the security group lets IP protocol 4 pass between nodes", _ADDS, ours=True)
+_GROUP_VXLAN = Cell(IF, "the security group lets UDP 4789 pass between nodes", _ADDS, ours=True)
 _TABLE: dict[str, dict[str, Cell]] = {
     platforms.AWS: {
         "direct": Cell(
             IF,
             "the check of source and destination is off on the nodes' interfaces",
             "The role cloud switches it off; cloud_manage must be true",
+            ours=True,
         ),
-        "ipip": Cell(IF, "the security group lets IP protocol 4 pass between nodes", "The role cloud adds the rule"),
-        "vxlan": Cell(IF, "the security group lets UDP 4789 pass between nodes", "The role cloud adds the rule"),
+        "ipip": _GROUP_IPIP,
+        "vxlan": _GROUP_VXLAN,
     },
     platforms.AZURE: {
         "direct": Cell(
             IF,
             "IP forwarding is on for the nodes' NICs and the subnet's route table leads each block of pods to its node",
-            _TUNNEL,
+            f"The role cloud switches IP forwarding on, the routes are yours; {_OR_ELSE}",
         ),
         "ipip": Cell(NO, "Azure's network drops IP protocol 4, whatever the security groups say", _TAKE_VXLAN),
         "vxlan": Cell(
@@ -73,10 +86,11 @@ _TABLE: dict[str, dict[str, Cell]] = {
         "direct": Cell(
             IF,
             "the pools are allowed address pairs of the nodes' ports, or their port security is off",
-            f"The role cloud allows the pools on each port; or else: {_TUNNEL[0].lower()}{_TUNNEL[1:]}",
+            f"The role cloud allows the pools on each port; {_OR_ELSE}",
+            ours=True,
         ),
-        "ipip": Cell(IF, "the security group lets IP protocol 4 pass between nodes", "The role cloud adds the rule"),
-        "vxlan": Cell(IF, "the security group lets UDP 4789 pass between nodes", "The role cloud adds the rule"),
+        "ipip": _GROUP_IPIP,
+        "vxlan": _GROUP_VXLAN,
     },
     platforms.DIGITALOCEAN: {
         "direct": Cell(IF, "the VPC delivers packets from and to pods' addresses", f"Probe first. {_TUNNEL}"),
@@ -161,7 +175,9 @@ def verdict(platform: str, mode: str, subnets: int = 1) -> Verdict | None:
     works = max((cell.works for cell in cells), key=_RANK.__getitem__)
     counting = [cell for cell in cells if cell.works == works and works != YES]
     texts = tuple(cell.text for cell in counting)
-    return Verdict(works, texts, tuple(dict.fromkeys(cell.remedy for cell in counting)), kinds)
+    return Verdict(
+        works, texts, tuple(dict.fromkeys(cell.remedy for cell in counting)), kinds, all(cell.ours for cell in counting)
+    )
 
 
 def best(here: t.Iterable[str], subnets: t.Mapping[str, int]) -> list[str]:

@@ -118,6 +118,15 @@ def test_a_server_of_openstack_is_found_by_its_address_too() -> None:
         cloud_machines({"a": {**found, "cloud_place": {}}}, ["a"], "openstack")
 
 
+def test_a_machine_of_azure_is_known_by_subscription_group_and_name() -> None:
+    known = {"instance": "a-vm-id", "region": "westeurope", "project": "sub", "group": "rg", "name": "vm-1"}
+    found = {"cloud_found": {"platform": "azure", "metadata": known}}
+    (region,) = cloud_machines({"a": found}, ["a"], "azure")
+    assert region["machines"][0]["id"] == (
+        "/subscriptions/sub/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm-1"
+    )
+
+
 def test_the_modes_are_those_of_all_pools() -> None:
     pools = [
         {"name": "four", "cidr": "10.244.0.0/16", "encapsulation": "IPIP"},

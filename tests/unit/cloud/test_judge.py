@@ -82,6 +82,12 @@ def test_what_the_role_looks_after_is_for_information() -> None:
     assert severities == ["warning", "information"]
 
 
+def test_what_the_role_does_half_stays_a_warning_without_commands() -> None:
+    (finding,) = judge(hosts("azure", 1, group="rg", name="vm-1"), ["None"], POOLS, managed=["azure"])["findings"]
+    assert (finding["severity"], finding["commands"]) == ("warning", [])
+    assert "the routes are yours" in finding["remedy"]
+
+
 def test_direct_routes_do_not_cross_the_subnets_of_a_cloud() -> None:
     first = hosts("aws", 1, interfaces=[{"subnet": "subnet-a"}])
     second = {"b": {**first["aws1"], "metadata": {"interfaces": [{"subnet": "subnet-b"}]}}}
