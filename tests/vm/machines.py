@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import typing as t
 from pathlib import Path
 
@@ -15,6 +16,14 @@ from stage import Stage
 
 Losses = t.Dict[t.Tuple[str, str], int]
 OPTIONS: t.Final = ("--kind", "vm", "--subnets", "2", "--router")
+
+
+def unpack(stage: Stage, name: str, root: Path) -> None:
+    """Put the file tree of packages onto a node, and have its systemd and D-Bus know of it."""
+    packed = subprocess.run(["tar", "-C", str(root), "-c", "etc", "usr"], capture_output=True, check=True).stdout
+    command = stage.enter(name, "tar", "-x", "--keep-directory-symlink", "--no-same-owner", "-C", "/")
+    subprocess.run(command, input=packed, capture_output=True, check=True)
+    stage.ask(name, "systemctl daemon-reload; systemctl reload dbus; ldconfig")
 
 
 class Machines:

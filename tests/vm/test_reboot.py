@@ -1,7 +1,8 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Machines come back with their pod network without Ansible: after reboots, power cuts, and restarts of networkd.
+"""Machines come back with their pod network without Ansible: after reboots, power cuts, and restarts of networkd, also
+through firewalls that have to let it pass.
 
 One lab for all tests, which build on each other. systemd-networkd sets the underlay up.
 """
@@ -20,6 +21,9 @@ import pytest
 from machines import Machines
 from pod_pings import Pings
 from pod_unit import POD
+from walls import WALLS, Wall
+
+from ansible_collections.podnet.calico.tests.tools.unpacked import Unavailable
 
 pytestmark = pytest.mark.nightly
 
@@ -103,6 +107,47 @@ def test_networkd_is_restarted_under_pings(machines: Machines, pods: dict[str, s
     assert pings.sent > 200
     assert {name: shown(machines, name) for name in machines.names} == before
     assert "unmanaged" in machines.stage.ask("node1", "networkctl list tunl0")
+
+
+def reached(machines: Machines, pods: t.Mapping[str, str]) -> set[tuple[str, str]]:
+    """Return the pairs of nodes between whose pods a ping is answered now."""
+    pairs = itertools.permutations(pods, 2)
+    return {
+        (source, target)
+        for source, target in pairs
+        if not machines.stage.run(source, f"ip netns exec {POD} ping -c 1 -W 2 {pods[target]}").returncode
+    }
+
+
+@pytest.mark.parametrize("wall", WALLS, ids=lambda wall: wall.unit)
+def test_a_firewall_lets_pods_through_after_reloads_and_a_boot(
+    machines: Machines, pods: dict[str, str], wall: Wall
+) -> None:
+    stage = machines.stage
+    try:
+        for name in machines.names:
+            wall.raise_on(stage, name)
+    except Unavailable as error:
+        pytest.skip(str(error))
+    assert reached(machines, pods) == set()
+    stage.succeed("firewall", *wall.options)
+    answered(machines, pods)
+    for command in wall.reloads:
+        for name in machines.names:
+            stage.ask(name, command)
+        answered(machines, pods)
+    stage.do("reboot", "node1")
+    assert stage.ask("node1", f"systemctl is-active {wall.unit}") == "active\n"
+    answered(machines, pods)
+    for name in machines.names:
+        assert stage.module(name, "calico_firewall", state="absent")["changed"]
+    assert reached(machines, pods) == set()
+    for name in machines.names:
+        stage.ask(name, wall.reloads[-1])
+    assert reached(machines, pods) == set()
+    for name in machines.names:
+        stage.ask(name, wall.down)
+    answered(machines, pods)
 
 
 def test_the_power_is_cut_within_a_change_of_mode(machines: Machines, pods: dict[str, str]) -> None:

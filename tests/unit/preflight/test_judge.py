@@ -511,3 +511,16 @@ def test_every_kind_is_broken_here_and_documented() -> None:
     documented = set(re.findall(r"^\| `([a-z0-9-]+)` \|", DOCUMENT.read_text(), re.MULTILINE))
     probed = {f"probe-{kind}" for kind in ("plain", "pod", "ipip", "vxlan", "mtu", "tcp", "udp", "failed")}
     assert documented == set(KINDS) == kinds | probed | {"cloud-mode"}  # which test_cloud.py has
+
+
+def test_the_tests_that_the_table_of_pains_names_are_there() -> None:
+    rows = re.findall(r"^\| (\d+) \| .* \| (.*) \|$", DOCUMENT.read_text(), re.MULTILINE)
+    assert [int(number) for number, __ in rows] == [*range(1, 10), *range(20, 24)]
+    for __, cell in rows:
+        named = re.findall(r"`(tests/[\w/]+\.py)`|`(test_\w+)?(?:\[([^]]+)\])?`", cell)
+        assert [path for path, *__ in named if path]
+        text = ""
+        for path, function, case in named:
+            text = (DOCUMENT.parents[1] / path).read_text() if path else text
+            assert not function or f"def {function}(" in text, function
+            assert not case or f'"{case}"' in text, case
