@@ -58,6 +58,10 @@ def test_what_is_broken_is_named_mended_and_taken_back(stage: Stage) -> None:
     assert any("node2 (of 3): nftables drops what is forwarded to pods" in text for text in played.failures)
 
     stage.ask("node2", "nft delete table inet wall")
+    one = '{"preflight_fix": ["rp-filter-strict"], "preflight_probe": false}'
+    assert "rp-filter-strict" not in kinds(preflight(stage, "-e", one)[0])
+    assert stage.ask("node2", "cat /proc/sys/net/ipv4/ip_forward") == "0\n"
+    stage.ask("node2", "sysctl -qw net.ipv4.conf.eth0.rp_filter=0")
     mended, played = preflight(stage, "--tags", "fix", "-e", "preflight_probe=false")
     assert (kinds(mended), played.status) == (set(), 0)
     assert "node2: podnet.calico.preflight : Mend the host" in played.changed
@@ -68,6 +72,13 @@ def test_what_is_broken_is_named_mended_and_taken_back(stage: Stage) -> None:
     stage.succeed("reset")
     assert stage.ask("node2", "cat /proc/sys/net/ipv4/conf/eth0/rp_filter").strip() == "0"
     assert stage.ask("node2", "find /etc -name '*podnet*'") == ""
+
+
+def test_kinds_that_there_are_not_are_refused_before_anything_is_looked_at(stage: Stage) -> None:
+    played = stage.play("preflight", "-e", '{"preflight_ignore": ["machine-id-twise"]}')
+    assert played.status != 0
+    assert any('"machine-id-twise" is no kind of finding. Do you mean machine-id-twice?' in x for x in played.failures)
+    assert played.module_calls() == {}
 
 
 @pytest.mark.nightly
