@@ -93,7 +93,7 @@ def units(session: nox.Session) -> None:
 
 @nox.session
 def cloud(session: nox.Session) -> None:
-    """The modules and the role for clouds against an imitation of Amazon EC2 on loopback."""
+    """The modules and the role for clouds against imitations of clouds on loopback."""
     _pytest(session, "tests/cloud")
 
 

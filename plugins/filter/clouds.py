@@ -18,7 +18,15 @@ from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool imp
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 Pools = t.Sequence[t.Dict[str, t.Any]]
 
-_MANAGED = (platforms.AWS, platforms.AZURE, platforms.OPENSTACK)
+_MANAGED = (platforms.AWS, platforms.AZURE, platforms.GOOGLE, platforms.OPENSTACK)
+# How a platform calls a machine, and what has to be known for that.
+_CALLED = {
+    platforms.AZURE: (
+        "/subscriptions/{project}/resourceGroups/{group}/providers/Microsoft.Compute/virtualMachines/{name}",
+        ("project", "group", "name"),
+    ),
+    platforms.GOOGLE: ("projects/{project}/zones/{zone}/instances/{name}", ("project", "zone", "name")),
+}
 _BY_ADDRESS = (platforms.OPENSTACK,)  # where a machine is found without its id
 
 
@@ -41,7 +49,10 @@ def cloud_verdict(
 
 
 def cloud_machines(hostvars: HostVars, hosts: t.Sequence[str], platform: str) -> list[dict[str, t.Any]]:
-    """Return region and machines of the hosts on a platform, each with id and addresses, one entry for each region."""
+    """Return region and machines of the hosts on a platform, each with id and addresses, one entry for each region.
+
+    Where a machine's id says where it is, all are in one entry, without region.
+    """
     regions: dict[str, list[dict[str, t.Any]]] = {}
     for host in hosts:
         found = hostvars[host]["cloud_found"]
@@ -54,18 +65,17 @@ def cloud_machines(hostvars: HostVars, hosts: t.Sequence[str], platform: str) ->
                 f"{host}: its instance of {platforms.WORDS[platform]} is not known, and its metadata service does not "
                 "answer. Set cloud_instance (the inventory plugin amazon.aws.aws_ec2 does so by itself)"
             )
-        region = told.get("region") or known.get("region") or ""
+        region = "" if platform in _CALLED else told.get("region") or known.get("region") or ""
         regions.setdefault(region, []).append({"id": name, "addresses": [address] if address else []})
     return [{"region": region, "machines": each} for region, each in sorted(regions.items())]
 
 
 def _called(platform: str, known: t.Mapping[str, t.Any]) -> str:
     """Return the id by which a platform's interface knows a machine, "" where its metadata does not tell."""
-    if platform == platforms.AZURE:
-        parts = [known.get(part) for part in ("project", "group", "name")]
-        at = "/subscriptions/{}/resourceGroups/{}/providers/Microsoft.Compute/virtualMachines/{}"
-        return at.format(*parts) if all(parts) else ""
-    return str(known.get("instance") or "")
+    if platform not in _CALLED:
+        return str(known.get("instance") or "")
+    name, parts = _CALLED[platform]
+    return name.format(**known) if all(known.get(part) for part in parts) else ""
 
 
 def _read(pools: Pools) -> list[IPPool]:

@@ -121,7 +121,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.cloud import needs
-from ansible_collections.podnet.calico.plugins.module_utils.cloud.openstack import Task, ensure, pools_of
+from ansible_collections.podnet.calico.plugins.module_utils.cloud.openstack import Task, ensure
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.openstack_client import Account
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
@@ -131,7 +131,7 @@ def work(module: AnsibleModule) -> Outcome:
     params = module.params
     task = Task(
         needs.machines_of("servers", params["servers"]),
-        pools_of(params["pools"] or []),
+        needs.pools_of(params["pools"] or []),
         needs.of_options(params),
         params["rules"],
         params["security_group"] or "",

@@ -22,7 +22,7 @@ PACKAGE = "ansible_collections.podnet.calico.plugins"
 CLOUD = f"{PACKAGE}.module_utils.cloud"
 PRELOADED = (
     "ansible.module_utils.basic",
-    *(f"{CLOUD}.{name}" for name in ("aws", "azure", "detect", "openstack")),
+    *(f"{CLOUD}.{name}" for name in ("aws", "azure", "detect", "google", "openstack")),
     "openstack.network.v2._proxy",  # which openstacksdk loads as late as it can
 )
 

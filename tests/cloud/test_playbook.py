@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from ansible_collections.podnet.calico.tests.cloud.arm import Azure, machine_id
+from ansible_collections.podnet.calico.tests.cloud.compute import Google, instance_id
 from ansible_collections.podnet.calico.tests.cloud.conftest import CLEAN, KEYS, NOWHERE
 from ansible_collections.podnet.calico.tests.cloud.ec2 import ADDRESSES, REGION, Ec2
 from ansible_collections.podnet.calico.tests.cloud.neutron import OpenStack
@@ -122,6 +123,22 @@ def test_azure_gets_ip_forwarding_and_it_is_taken_back(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert {on for on, __ in azure.state().values()} == {False}
     azure.stop()
+
+
+def test_google_gets_what_the_mode_needs_and_it_is_taken_back(tmp_path: Path) -> None:
+    google = Google(tmp_path)
+    google.fresh()
+    names = [instance_id(f"node{number}") for number in (1, 2, 3)]
+    variables = {"of_hosts": {"cloud_instance": names}, "cloud_google_endpoint_url": google.api}
+    dmi = {"product_name": "Google Compute Engine"}
+    done = play(tmp_path, dmi, "VXLAN", dict(variables), **google.environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "information: VXLAN works on Google Cloud if a firewall rule lets UDP 4789 pass" in done.stdout
+    assert google.opened() == {("udp", ("4789",), "nodes")}
+    done = play(tmp_path, dmi, "VXLAN", dict(variables), "-e", "cloud_state=absent", **google.environment())
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert google.rules == {}
+    google.stop()
 
 
 def test_azure_refuses_ipip_until_it_is_ignored(tmp_path: Path) -> None:

@@ -32,10 +32,14 @@ def of_platform(platform: str, facts: t.Sequence[Facts], kinds: t.Collection[str
     if platform == platforms.GOOGLE:
         ports = [_PORTS[kind] for kind in sorted(kinds) if kind in _PORTS]
         network = next((nic["subnet"] for nic in first.get("interfaces", [])), "")
-        rule = ["gcloud", "compute", "firewall-rules", "create", "podnet-calico-nodes"]
-        rule += [f"--project={_or(first.get('project'), 'PROJECT')}", f"--network={_or(network, 'NETWORK')}"]
-        rule += [f"--allow={','.join([*ports, 'tcp:179'])}", "--source-tags=TAG-OF-NODES", "--target-tags=TAG-OF-NODES"]
-        return [_join(*rule)] if ports else []
+        rule = ("gcloud", "compute", "firewall-rules", "create")
+        place = (f"--project={_or(first.get('project'), 'PROJECT')}", f"--network={_or(network, 'NETWORK')}")
+        allow, target = f"--allow={','.join([*ports, 'tcp:179'])}", "--target-tags=TAG-OF-NODES"
+        made = [_join(*rule, "podnet-calico-nodes", *place, allow, "--source-tags=TAG-OF-NODES", target)]
+        if "direct" in kinds:
+            sources = f"--source-ranges={','.join(pools)}"
+            made.append(_join(*rule, "podnet-calico-pods", *place, "--allow=all", sources, target))
+        return made
     if platform == platforms.OPENSTACK:
         group = ("--remote-group", "GROUP-OF-NODES", "GROUP-OF-NODES")
         create = ("openstack", "security", "group", "rule", "create")

@@ -9,6 +9,7 @@ description.
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
@@ -119,6 +120,14 @@ def refuse_missing(chosen: t.Mapping[str, t.Sequence[Interface]]) -> None:
             )
 
 
+def pools_of(given: t.Sequence[str]) -> list[str]:
+    """Return the ranges of an option as clouds write them."""
+    try:
+        return [str(ipaddress.ip_network(pool)) for pool in given]
+    except ValueError as error:
+        raise InvalidInput(f"pools: {error}", remedy="Give ranges such as 10.244.0.0/16") from error
+
+
 def of_options(params: t.Mapping[str, t.Any]) -> Wanted | None:
     """Return what the options of a module (see argspec.cloud) want; None to take all back."""
     if params["state"] == "absent":
@@ -131,17 +140,47 @@ def words(protocol: str, port: int | None) -> str:
     return f"IP protocol {protocol}" if port is None else f"{protocol.upper()} {port}"
 
 
-def common_group(groups: t.Mapping[str, t.Collection[str]], named: str = "") -> str:
+class Need(t.NamedTuple):
+    """What has to come in: protocol ("" for any), port or None, and from which range, "" for the other nodes."""
+
+    protocol: str
+    port: int | None
+    source: str
+
+    @property
+    def words(self) -> str:
+        """Return it as a person reads it."""
+        return f"all from {self.source}" if self.source else words(self.protocol, self.port)
+
+    @property
+    def version(self) -> int:
+        """Return the IP version."""
+        return ipaddress.ip_network(self.source).version if self.source else 4
+
+
+def needed(wanted: Wanted, pools: t.Sequence[str]) -> list[Need]:
+    """Return what has to come in: firewalls look at pods' addresses as well, where those are not encapsulated."""
+    between = [Need(protocol, port, "") for protocol, port in wanted.open]
+    return [*between, *(Need("", None, pool) for pool in pools if wanted.direct)]
+
+
+def within(inner: str, outer: str) -> bool:
+    """Tell whether a range or address lies in another."""
+    one, other = ipaddress.ip_network(inner), ipaddress.ip_network(outer, strict=False)
+    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
+
+
+def common_group(groups: t.Mapping[str, t.Collection[str]], named: str = "", noun: str = "security group") -> str:
     """Return the security group that all interfaces are in: the one that is named, or the only one; else raise.
 
-    groups: those of each interface, by what a person calls it.
+    groups: those of each interface, by what a person calls it. noun: what the cloud calls a group.
     """
     if named:
         for interface, members in groups.items():
             if named not in members:
                 raise Conflict(
-                    f"security group {named}: {interface} is not in it",
-                    remedy="Add the interface to the group, or name another one that all nodes are in",
+                    f"{noun} {named}: {interface} is not in it",
+                    remedy=f"Add it, or name another {noun} that all nodes are in",
                 )
         return named
     found = [set(each) for each in groups.values()]
@@ -150,7 +189,7 @@ def common_group(groups: t.Mapping[str, t.Collection[str]], named: str = "") -> 
         return common.pop()
     there = f"are {', '.join(sorted(common))}" if common else "is none"
     raise Conflict(
-        f"add rules to the security group that all nodes are in: there {there}",
-        remedy="Name it as security_group (cloud_security_group), or set rules (cloud_rules) to false and open "
-        "what the modes need yourself",
+        f"add rules to the {noun} that all nodes are in: there {there}",
+        remedy=f"Name it as {noun.replace(' ', '_')} (cloud_security_group), or set rules (cloud_rules) to false and "
+        "open what the modes need yourself",
     )

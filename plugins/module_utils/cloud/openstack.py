@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.cloud import needs
 from ansible_collections.podnet.calico.plugins.module_utils.cloud import openstack_plan as plan
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.openstack_client import Account, Neutron
-from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 
 
 class Task(t.NamedTuple):
@@ -29,14 +27,6 @@ class Task(t.NamedTuple):
     rules: bool
     group: str
     purge: bool
-
-
-def pools_of(given: t.Sequence[str]) -> list[str]:
-    """Return ranges as Neutron writes them."""
-    try:
-        return [str(ipaddress.ip_network(pool)) for pool in given]
-    except ValueError as error:
-        raise InvalidInput(f"pools: {error}", remedy="Give ranges such as 10.244.0.0/16") from error
 
 
 def ensure(account: Account, task: Task, *, check_mode: bool) -> Outcome:
@@ -73,7 +63,7 @@ def _rules(
     if task.wanted is None:
         named = {group for groups in guarded.values() for group in groups} | ({task.group} if task.group else set())
         return [], plan.drop_rules(neutron.rules(sorted(named))), ""
-    needed = plan.needed(task.wanted, task.pools)
+    needed = needs.needed(task.wanted, task.pools)
     # Without port security, ports have no security groups that would have to be opened.
     if not guarded or not (needed or task.purge):
         return [], [], ""
@@ -88,7 +78,7 @@ def _shown(ports: t.Sequence[plan.Port], steps: t.Sequence[needs.Step]) -> list[
     for step in steps:
         if step.method == "change_pairs":
             own = pairs[step.arguments["port"]]
-            (own.add if step.arguments["add"] else own.discard)(step.arguments["range"])
+            (own.add if step.arguments["add"] else own.discard)(step.arguments["pool"])
     return [
         {
             "id": port.id,

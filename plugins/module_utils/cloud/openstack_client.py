@@ -97,11 +97,11 @@ class Neutron:
         found = self._network.get_port(port)
         self._network.set_tags(found, [*(each for each in found.tags if each != tag), *([tag] if add else [])])
 
-    def _change_pairs(self, port: str, range: str, mac: str, add: bool) -> None:
+    def _change_pairs(self, port: str, pool: str, mac: str, add: bool) -> None:
         """Change the list of pairs, which is written as a whole, unless somebody changes the port after it was read."""
         found = self._network.get_port(port)
-        others = [pair for pair in found.allowed_address_pairs if _pair(pair, found.mac_address) != (range, mac)]
-        pairs = [*others, *([{"ip_address": range, "mac_address": mac}] if add else [])]
+        others = [pair for pair in found.allowed_address_pairs if _pair(pair, found.mac_address) != (pool, mac)]
+        pairs = [*others, *([{"ip_address": pool, "mac_address": mac}] if add else [])]
         self._network.update_port(port, if_revision=found.revision_number, allowed_address_pairs=pairs)
 
     def _add_rule(self, **arguments: t.Any) -> None:

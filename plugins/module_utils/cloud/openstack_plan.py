@@ -9,12 +9,11 @@ taken away, so that a run that dies in between can be repeated.
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
 from ansible_collections.podnet.calico.plugins.module_utils.cloud import needs
-from ansible_collections.podnet.calico.plugins.module_utils.cloud.needs import Step
+from ansible_collections.podnet.calico.plugins.module_utils.cloud.needs import Need, Step
 
 # With a range behind it; older Neutrons have no tag of more than 60 characters.
 TAG = "podnet.calico:"
@@ -53,36 +52,12 @@ class Rule(t.NamedTuple):
     description: str
 
 
-class Need(t.NamedTuple):
-    """What has to come in: protocol ("" for any), port or None, and from which range, "" for the other nodes."""
-
-    protocol: str
-    port: int | None
-    source: str
-
-    @property
-    def words(self) -> str:
-        """Return it as a person reads it."""
-        return f"all from {self.source}" if self.source else needs.words(self.protocol, self.port)
-
-    @property
-    def version(self) -> int:
-        """Return the IP version."""
-        return ipaddress.ip_network(self.source).version if self.source else 4
-
-
-def needed(wanted: needs.Wanted, pools: t.Sequence[str]) -> list[Need]:
-    """Return what has to come in. Security groups look at pods' addresses as well, where those are not encapsulated."""
-    between = [Need(protocol, port, "") for protocol, port in wanted.open]
-    return [*between, *(Need("", None, pool) for pool in pools if wanted.direct)]
-
-
 def allow(ports: t.Iterable[Port], pools: t.Sequence[str]) -> list[Step]:
     """Return the steps that let pods' packets through ports, as far as no pair of theirs does so already."""
     steps = []
     for port in ports:
         for pool in pools if port.secure else ():
-            if not any(mac == port.mac and _within(pool, own) for own, mac in port.pairs):
+            if not any(mac == port.mac and needs.within(pool, own) for own, mac in port.pairs):
                 if f"{TAG}{pool}" not in port.tags:
                     steps.append(_tag(port, pool, add=True))
                 steps.append(_pair(port, pool, add=True))
@@ -111,12 +86,7 @@ def _pair(port: Port, pool: str, *, add: bool) -> Step:
     change = Change(
         "allowed address pair", f"{port.words} {pool}", None if add else port.mac, port.mac if add else None
     )
-    return Step(change, "change_pairs", {"port": port.id, "range": pool, "mac": port.mac, "add": add})
-
-
-def _within(inner: str, outer: str) -> bool:
-    one, other = ipaddress.ip_network(inner), ipaddress.ip_network(outer, strict=False)
-    return one.version == other.version and one.subnet_of(other)  # type: ignore[arg-type]
+    return Step(change, "change_pairs", {"port": port.id, "pool": pool, "mac": port.mac, "add": add})
 
 
 def spelling(protocol: object) -> str:
@@ -158,7 +128,7 @@ def drop_rules(rules: t.Iterable[Rule], kept: t.Collection[Need] = ()) -> list[S
 def _covers(rule: Rule, group: str, need: Need) -> bool:
     anybody = not rule.source and not rule.source_group
     if need.source:
-        source = anybody or (bool(rule.source) and _within(need.source, rule.source))
+        source = anybody or (bool(rule.source) and needs.within(need.source, rule.source))
     else:
         source = anybody or rule.source_group == group
     ports = rule.ports is None or (need.port is not None and rule.ports[0] <= need.port <= rule.ports[1])

@@ -77,10 +77,10 @@ _TABLE: dict[str, dict[str, Cell]] = {
         "direct": Cell(
             IF,
             "canIpForward is on for the nodes and the VPC has a route to each block of pods",
-            _TUNNEL,
+            f"The role cloud switches canIpForward on, the routes are yours; {_OR_ELSE}",
         ),
-        "ipip": Cell(IF, "a firewall rule lets IP protocol 4 pass between nodes", "Make the rule"),
-        "vxlan": Cell(IF, "a firewall rule lets UDP 4789 pass between nodes", "Make the rule"),
+        "ipip": Cell(IF, "a firewall rule lets IP protocol 4 pass between nodes", _ADDS, ours=True),
+        "vxlan": Cell(IF, "a firewall rule lets UDP 4789 pass between nodes", _ADDS, ours=True),
     },
     platforms.OPENSTACK: {
         "direct": Cell(

@@ -118,13 +118,21 @@ def test_a_server_of_openstack_is_found_by_its_address_too() -> None:
         cloud_machines({"a": {**found, "cloud_place": {}}}, ["a"], "openstack")
 
 
-def test_a_machine_of_azure_is_known_by_subscription_group_and_name() -> None:
-    known = {"instance": "a-vm-id", "region": "westeurope", "project": "sub", "group": "rg", "name": "vm-1"}
-    found = {"cloud_found": {"platform": "azure", "metadata": known}}
-    (region,) = cloud_machines({"a": found}, ["a"], "azure")
-    assert region["machines"][0]["id"] == (
-        "/subscriptions/sub/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm-1"
-    )
+@pytest.mark.parametrize(
+    ("platform", "name"),
+    [
+        ("azure", "/subscriptions/mine/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm-1"),
+        ("google", "projects/mine/zones/zone-a/instances/vm-1"),
+    ],
+)
+def test_a_machine_may_be_known_by_its_place_and_name(platform: str, name: str) -> None:
+    known = {"instance": "1", "region": "west", "zone": "zone-a", "project": "mine", "group": "rg", "name": "vm-1"}
+    found = {"cloud_found": {"platform": platform, "metadata": known}}
+    (entry,) = cloud_machines({"a": found}, ["a"], platform)
+    assert entry == {"region": "", "machines": [{"id": name, "addresses": []}]}
+    with pytest.raises(AnsibleFilterError, match="Set cloud_instance"):
+        found["cloud_found"]["metadata"] = {**known, "name": ""}
+        cloud_machines({"a": found}, ["a"], platform)
 
 
 def test_the_modes_are_those_of_all_pools() -> None:

@@ -140,6 +140,11 @@ def test_commands_for_all_nodes_are_said_once() -> None:
         "gcloud compute firewall-rules create podnet-calico-nodes --project=p --network=net-1 "
         "--allow=udp:4789,tcp:179 --source-tags=TAG-OF-NODES --target-tags=TAG-OF-NODES"
     ]
+    direct = judge(hosts("google", 1, interfaces=[NIC], project="p"), ["None"], POOLS)["findings"][0]["commands"]
+    assert direct[1] == (
+        "gcloud compute firewall-rules create podnet-calico-pods --project=p --network=net-1 "
+        "--allow=all --source-ranges=10.244.0.0/16 --target-tags=TAG-OF-NODES"
+    )
 
 
 def test_the_documents_table_is_current() -> None:
