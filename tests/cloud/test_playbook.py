@@ -102,8 +102,8 @@ def test_openstack_gets_what_the_mode_needs_and_it_is_taken_back(neutron: OpenSt
 
 
 def test_unmanaged_the_commands_are_said_and_nothing_is_asked(neutron: OpenStack, tmp_path: Path) -> None:
-    variables = {"cloud_platform": "openstack", "cloud_manage": False}
-    done = play(tmp_path, {}, "None", variables, **neutron.environment())
+    as_text = ("-e", "cloud_manage=false", "-e", "cloud_rules=false")
+    done = play(tmp_path, {}, "None", {"cloud_platform": "openstack"}, *as_text, **neutron.environment())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "openstack port set --allowed-address ip-address=10.244.0.0/16 PORT" in done.stdout
     assert neutron.requests == []
