@@ -11,7 +11,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.judge import judge as judge_platforms
 from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
-from ansible_collections.podnet.calico.plugins.module_utils.preflight.choice import chosen
+from ansible_collections.podnet.calico.plugins.module_utils.preflight.choice import chosen, listed
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import FIXABLE, Wanted
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.judge import judge
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
@@ -43,8 +43,9 @@ def preflight_networks(pools: Pools, bgp_configuration: Configuration) -> list[s
 def preflight_verdict(hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, **given: t.Any) -> dict[str, t.Any]:
     """Return the verdict of preflight's judge on what calico_preflight_info registered as preflight_seen.
 
-    given: bgp_configuration, mtu (bytes), bgp ("auto" …), peers, chain (of role cni), probe (a verdict), ignore, fix,
-    cloud (whether to judge what calico_cloud_info registered as cloud_found), cloud_ignore.
+    given: bgp_configuration, mtu (bytes), bgp ("auto" …), peers, chain (of role cni), probe (a verdict), ignore
+    (a list, or text with commas), fix, cloud (whether to judge what calico_cloud_info registered as cloud_found),
+    cloud_ignore.
     """
     read = _read(pools)
     seen = {host: hostvars[host].get("preflight_seen", {}).get("facts") for host in hosts}
@@ -63,7 +64,7 @@ def preflight_verdict(hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, 
     fix = given.get("fix", FIXABLE)
     places = {host: found for host in facts if (found := hostvars[host].get("cloud_found", {})).get("platform")}
     cloud = _platforms(places, wanted, given.get("cloud_ignore") or ()) if given.get("cloud") and places else None
-    return judge(facts, wanted, given.get("probe") or None, given.get("ignore") or (), unseen, fix, cloud)
+    return judge(facts, wanted, given.get("probe") or None, listed(given.get("ignore") or ()), unseen, fix, cloud)
 
 
 def _platforms(found: HostVars, wanted: Wanted, ignore: t.Sequence[str]) -> dict[str, t.Any]:
@@ -76,7 +77,7 @@ def _platforms(found: HostVars, wanted: Wanted, ignore: t.Sequence[str]) -> dict
     return {**verdict, "evidence": {host: facts["evidence"] for host, facts in hosts.items()}}
 
 
-def preflight_fixes(fix: t.Any, ignore: t.Sequence[str], *, tagged: bool) -> list[str]:
+def preflight_fixes(fix: t.Any, ignore: t.Any, *, tagged: bool) -> list[str]:
     """Return the kinds of findings to mend; see choice.chosen()."""
     try:
         return chosen(fix, ignore, tagged=tagged)

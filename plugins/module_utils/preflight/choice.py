@@ -11,32 +11,35 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import FIXABLE, KINDS
 
-_ALL, _NONE = ("true", "yes", "on", "1"), ("false", "no", "off", "0", "")
+_ALL, _NONE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
-def chosen(fix: t.Any, ignore: t.Sequence[str], *, tagged: bool) -> list[str]:
+def chosen(fix: t.Any, ignore: t.Any, *, tagged: bool) -> list[str]:
     """Return the kinds to mend. fix: a list of them, as text with commas if need be, or whether to mend all; ignore:
-    kinds that are accepted; tagged: whether all are to be mended unless fix is a list.
+    kinds that are accepted, a list or text as well; tagged: whether all are to be mended unless fix is a list.
 
     Raises InvalidInput with all kinds that there are not, and those that cannot be mended.
     """
-    kinds = _kinds(fix)
+    kinds = _to_mend(listed(fix))
     raise_all(
         [
             *_unknown("preflight_fix", kinds, FIXABLE, "kind of finding that can be mended"),
-            *_unknown("preflight_ignore", ignore, KINDS, "kind of finding"),
+            *_unknown("preflight_ignore", listed(ignore), KINDS, "kind of finding"),
         ]
     )
     return kinds or (list(FIXABLE) if tagged else [])
 
 
-def _kinds(fix: t.Any) -> list[str]:
-    if isinstance(fix, list):
-        return [str(kind) for kind in fix]
-    text = str(fix).strip().lower()
-    if text in _NONE:
-        return []
-    return list(FIXABLE) if text in _ALL else [part.strip() for part in text.split(",")]
+def listed(given: t.Any) -> list[str]:
+    """Return the words of a list, or of a text with commas, which is what -e name=value makes of a list."""
+    parts = given if isinstance(given, (list, tuple)) else str(given).split(",")
+    return [word for part in parts if (word := str(part).strip())]
+
+
+def _to_mend(words: list[str]) -> list[str]:
+    if len(words) != 1 or words[0].lower() not in (*_ALL, *_NONE):
+        return words
+    return list(FIXABLE) if words[0].lower() in _ALL else []
 
 
 def _unknown(variable: str, kinds: t.Iterable[str], known: t.Sequence[str], words: str) -> t.Iterator[InvalidInput]:

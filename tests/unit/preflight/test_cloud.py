@@ -36,6 +36,7 @@ def verdict(platform: str, mode: str, **given: t.Any) -> dict[str, t.Any]:
         ("azure", "IPIP", {"probe": PASSED}, "error", "cloud_ignore overrides this"),
         ("azure", "IPIP", {"cloud_ignore": ["azure/IPIP"]}, "warning", "drops IP protocol 4"),
         ("azure", "IPIP", {"ignore": ["cloud-mode"]}, "note", "(ignored)"),
+        ("azure", "IPIP", {"ignore": "cloud-mode, udev-mac"}, "note", "(ignored)"),
         ("aws", "None", {}, "warning", "podnet.calico.cloud sets that, or has the commands"),
         (
             "aws",

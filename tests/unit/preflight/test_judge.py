@@ -481,6 +481,8 @@ def test_what_can_be_mended_is_told_to_the_module() -> None:
         (False, True, list(FIXABLE)),
         (["udev-mac"], True, ["udev-mac"]),
         ("udev-mac, nm-pods", False, ["udev-mac", "nm-pods"]),
+        ("no,", False, []),
+        ("udev-mac,", False, ["udev-mac"]),
     ],
 )
 def test_what_is_to_be_mended_can_be_chosen(fix: object, tagged: bool, kinds: list[str]) -> None:
@@ -491,11 +493,12 @@ def test_what_is_to_be_mended_can_be_chosen(fix: object, tagged: bool, kinds: li
     ("fix", "ignore", "words"),
     [
         (False, ["machine-id-twise"], ['preflight_ignore: "machine-id-twise"', "Do you mean machine-id-twice?"]),
+        (False, "machine-id-twice,mtu", ['preflight_ignore: "mtu" is no kind']),
         (["udev"], [], ['preflight_fix: "udev"', "Do you mean udev-mac?"]),
         (["address-twice"], ["zzz"], ["2 problems", 'preflight_fix: "address-twice" is no kind', "There are address-"]),
     ],
 )
-def test_kinds_that_there_are_not_are_refused(fix: object, ignore: list[str], words: list[str]) -> None:
+def test_kinds_that_there_are_not_are_refused(fix: object, ignore: object, words: list[str]) -> None:
     with pytest.raises(InvalidInput) as caught:
         chosen(fix, ignore, tagged=False)
     assert [word for word in words if word not in str(caught.value)] == []
