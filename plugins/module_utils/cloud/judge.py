@@ -100,6 +100,7 @@ def _of_mode(platform: str, mode: str, subnets: int, names: t.Sequence[str]) -> 
         "hosts": list(names),
         "remedy": ". ".join(found.remedies),
         "packets": list(found.kinds),
+        "routes": found.routes,
     }
 
 
@@ -128,6 +129,7 @@ def _nothing_known(names: t.Sequence[str]) -> Row:
         "hosts": list(names),
         "remedy": "Set cloud_platform if you know it, or see what passes with podnet.calico.probe",
         "packets": [],
+        "routes": False,
         "commands": [],
     }
 

@@ -20,19 +20,22 @@ _RANK = {YES: 0, IF: 1, NO: 2}
 class Cell(t.NamedTuple):
     """Whether something works; text: the condition after "works if", or the reason why it does not; what to do.
 
-    ours: whether the role cloud makes all of the condition true.
+    ours: whether the role cloud makes all of the condition true. routes: whether that takes routes of the network to
+    pods' addresses, which a probe's packets do not need: they go to a node's address.
     """
 
     works: str
     text: str = ""
     remedy: str = ""
     ours: bool = False
+    routes: bool = False
 
 
 class Verdict(t.NamedTuple):
     """Whether a mode works on a platform, conditions or reasons, what to do, and which kinds of packets it sends.
 
-    ours: whether the role cloud makes all conditions true.
+    ours: whether the role cloud makes all conditions true. routes: whether one is that the network has routes to pods'
+    addresses.
     """
 
     works: str
@@ -40,6 +43,7 @@ class Verdict(t.NamedTuple):
     remedies: tuple[str, ...]
     kinds: tuple[str, ...]
     ours: bool
+    routes: bool
 
 
 _FINE = Cell(YES)
@@ -65,6 +69,7 @@ _TABLE: dict[str, dict[str, Cell]] = {
             IF,
             "IP forwarding is on for the nodes' NICs and the subnet's route table leads each block of pods to its node",
             f"The role cloud switches IP forwarding on, the routes are yours; {_OR_ELSE}",
+            routes=True,
         ),
         "ipip": Cell(NO, "Azure's network drops IP protocol 4, whatever the security groups say", _TAKE_VXLAN),
         "vxlan": Cell(
@@ -78,6 +83,7 @@ _TABLE: dict[str, dict[str, Cell]] = {
             IF,
             "canIpForward is on for the nodes and the VPC has a route to each block of pods",
             f"The role cloud switches canIpForward on, the routes are yours; {_OR_ELSE}",
+            routes=True,
         ),
         "ipip": Cell(IF, "a firewall rule lets IP protocol 4 pass between nodes", _ADDS, ours=True),
         "vxlan": Cell(IF, "a firewall rule lets UDP 4789 pass between nodes", _ADDS, ours=True),
@@ -93,7 +99,7 @@ _TABLE: dict[str, dict[str, Cell]] = {
         "vxlan": _GROUP_VXLAN,
     },
     platforms.DIGITALOCEAN: {
-        "direct": Cell(IF, "the VPC delivers packets from and to pods' addresses", f"Probe first. {_TUNNEL}"),
+        "direct": Cell(IF, "the VPC delivers packets from and to pods' addresses", _TUNNEL, routes=True),
         "ipip": Cell(
             IF, "the nodes have no cloud firewall: its rules know TCP, UDP and ICMP only", f"{_TAKE_VXLAN} with one"
         ),
@@ -101,7 +107,10 @@ _TABLE: dict[str, dict[str, Cell]] = {
     },
     platforms.HETZNER: {
         "direct": Cell(
-            IF, "the nodes are in a private network that has a route to each block of pods by its node", _TUNNEL
+            IF,
+            "the nodes are in a private network that has a route to each block of pods by its node",
+            _TUNNEL,
+            routes=True,
         ),
         "ipip": Cell(
             IF,
@@ -115,7 +124,9 @@ _TABLE: dict[str, dict[str, Cell]] = {
         ),
     },
     platforms.EQUINIX: {
-        "direct": Cell(IF, "BGP is on for the project and the nodes announce their blocks to its routers", _TUNNEL),
+        "direct": Cell(
+            IF, "BGP is on for the project and the nodes announce their blocks to its routers", _TUNNEL, routes=True
+        ),
         "ipip": _FINE,
         "vxlan": _FINE,
     },
@@ -174,9 +185,13 @@ def verdict(platform: str, mode: str, subnets: int = 1) -> Verdict | None:
         )
     works = max((cell.works for cell in cells), key=_RANK.__getitem__)
     counting = [cell for cell in cells if cell.works == works and works != YES]
-    texts = tuple(cell.text for cell in counting)
     return Verdict(
-        works, texts, tuple(dict.fromkeys(cell.remedy for cell in counting)), kinds, all(cell.ours for cell in counting)
+        works,
+        tuple(cell.text for cell in counting),
+        tuple(dict.fromkeys(cell.remedy for cell in counting)),
+        kinds,
+        all(cell.ours for cell in counting),
+        any(cell.routes for cell in counting),
     )
 
 

@@ -15,13 +15,15 @@ _SEVERITIES = {"error": ERROR, "warning": WARNING, "information": NOTE}
 # What a probe calls the packets of the table of platforms and modes.
 _PROBED = {"direct": "pod", "ipip": "ipip", "vxlan": "vxlan"}
 _PASSES = "The probe saw such packets pass between all hosts"
+_UNSEEN = "The probe saw such packets pass, but those go to nodes' addresses and need no routes to pods"
 
 
 def of_cloud(cloud: Row | None, probe: Row | None) -> t.Iterator[tuple[list[str], Finding]]:
     """Yield a finding, with its hosts, for each mode that does not work on a platform, or on a condition only.
 
     cloud: the verdict of cloud.judge on what is wanted, with "evidence" of each host; None for none. probe: the verdict
-    of a probe. A condition is a note once a probe saw the packets in question pass.
+    of a probe. A condition is a note once a probe saw the packets in question pass, unless it takes routes of the
+    network: a probe's packets come from a pod's address but go to a node's, which needs none.
     """
     if not cloud:
         return
@@ -32,10 +34,12 @@ def of_cloud(cloud: Row | None, probe: Row | None) -> t.Iterator[tuple[list[str]
         why = "packets between pods of different hosts are lost"
         if found["works"] == "works if":
             why = f"otherwise {why}"
-            if _passed(found["packets"], probe):
-                severity, remedy = NOTE, _PASSES
-            else:
+            if not _passed(found["packets"], probe):
                 remedy = f"{remedy}. podnet.calico.cloud sets that, or has the commands"
+            elif found["routes"]:
+                remedy = f"{remedy}. {_UNSEEN}"
+            else:
+                severity, remedy = NOTE, _PASSES
         else:
             remedy = f"{remedy}. Can work here: {', '.join(cloud['able']) or 'no mode'}; cloud_ignore overrides this"
         for host in found["hosts"]:
