@@ -36,14 +36,19 @@ def cloud_modes(pools: Pools) -> list[str]:
 
 
 def cloud_verdict(
-    hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, ignore: t.Sequence[str] = (), manage: bool = False
+    hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, ignore: t.Sequence[str] = (), **given: bool
 ) -> dict[str, t.Any]:
-    """Return the verdict of judge.judge. manage: whether conditions are about to be made true where we can."""
+    """Return the verdict of judge.judge.
+
+    given: manage (whether conditions are about to be made true where we can), rules (whether by rules of firewalls,
+    too).
+    """
     found = {host: hostvars[host]["cloud_found"] for host in hosts}
     read = _read(pools)
-    managed = _MANAGED if manage else ()
+    managed = _MANAGED if given.get("manage") else ()
     try:
-        return judge(found, cloud_modes(pools), [str(pool.cidr) for pool in read], ignore, managed)
+        ranges = [str(pool.cidr) for pool in read]
+        return judge(found, cloud_modes(pools), ranges, ignore, managed, rules=given.get("rules", True))
     except PodnetError as error:
         raise AnsibleFilterError(str(error)) from error
 

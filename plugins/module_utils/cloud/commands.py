@@ -24,7 +24,7 @@ def _or(value: t.Any, place: str) -> str:
 
 
 def of_platform(platform: str, facts: t.Sequence[Facts], kinds: t.Collection[str], pools: t.Sequence[str]) -> list[str]:
-    """Return the commands that are needed once for all nodes of a platform.
+    """Return the commands that are needed once for all nodes of a platform, which are those for rules of firewalls.
 
     facts: metadata of the nodes that have it. pools: the ranges of pods.
     """

@@ -22,12 +22,15 @@ def judge(
     pools: t.Sequence[str] = (),
     ignore: t.Sequence[str] = (),
     managed: t.Collection[str] = (),
+    *,
+    rules: bool = True,
 ) -> Row:
     """Return findings, whether what is wanted can work, all as lines, and why not as a failure.
 
     hosts: what detect.detect returned, by host. wanted: modes. pools: the ranges of pods. ignore: what is a
     warning though it does not work, as "platform/mode". managed: platforms that are about to be changed, so that
-    no commands are needed; a condition that this makes true is for information.
+    no commands are needed; a condition that this makes true is for information. rules: whether that changes rules of
+    firewalls.
     """
     refused = _unknown(ignore)
     if refused:
@@ -45,9 +48,14 @@ def judge(
             finding = _of_mode(platform, mode, subnets[platform], names)
             if finding:
                 ignored = f"{platform}/{mode}" in ignore
-                ours = finding.pop("ours") and platform in managed
+                left = finding.pop("rules") and not rules
+                ours = finding.pop("ours") and platform in managed and not left
                 finding["severity"] = _severity(finding["works"], ignored=ignored, managed=ours)
-                finding["commands"] = [] if platform in managed else _commands(finding, platform, hosts, pools)
+                finding["commands"] = []
+                if platform not in managed or not rules:
+                    finding["commands"] += _for_rules(finding, platform, hosts, pools)
+                if platform not in managed:
+                    finding["commands"] += _for_hosts(finding, platform, hosts, pools)
                 findings.append(finding)
     findings.sort(key=lambda finding: _SEVERITIES.index(finding["severity"]))
     errors = [finding["what"] for finding in findings if finding["severity"] == "error"]
@@ -96,6 +104,7 @@ def _of_mode(platform: str, mode: str, subnets: int, names: t.Sequence[str]) -> 
         "kind": f"{platform}/{mode}",
         "works": found.works,
         "ours": found.ours,
+        "rules": found.rules,
         "what": what,
         "hosts": list(names),
         "remedy": ". ".join(found.remedies),
@@ -110,15 +119,18 @@ def _severity(works: str, *, ignored: bool, managed: bool) -> str:
     return "information" if ignored or managed else "warning"
 
 
-def _commands(finding: Row, platform: str, hosts: t.Mapping[str, Row], pools: t.Sequence[str]) -> list[str]:
+def _for_rules(finding: Row, platform: str, hosts: t.Mapping[str, Row], pools: t.Sequence[str]) -> list[str]:
     facts = [hosts[name]["metadata"] for name in finding["hosts"] if hosts[name]["metadata"]]
-    shared = commands.of_platform(platform, facts, finding["packets"], pools)
-    own = [
+    return commands.of_platform(platform, facts, finding["packets"], pools)
+
+
+def _for_hosts(finding: Row, platform: str, hosts: t.Mapping[str, Row], pools: t.Sequence[str]) -> list[str]:
+    found = (
         command
         for name in finding["hosts"]
         for command in commands.of_host(platform, hosts[name]["metadata"], finding["packets"], pools)
-    ]
-    return list(dict.fromkeys([*shared, *own]))
+    )
+    return list(dict.fromkeys(found))
 
 
 def _nothing_known(names: t.Sequence[str]) -> Row:

@@ -20,7 +20,8 @@ _RANK = {YES: 0, IF: 1, NO: 2}
 class Cell(t.NamedTuple):
     """Whether something works; text: the condition after "works if", or the reason why it does not; what to do.
 
-    ours: whether the role cloud makes all of the condition true. routes: whether that takes routes of the network to
+    ours: whether the role cloud makes all of the condition true. rules: whether that takes rules of a firewall, which
+    cloud_rules: false leaves to others. routes: whether that takes routes of the network to
     pods' addresses, which a probe's packets do not need: they go to a node's address.
     """
 
@@ -28,14 +29,15 @@ class Cell(t.NamedTuple):
     text: str = ""
     remedy: str = ""
     ours: bool = False
+    rules: bool = False
     routes: bool = False
 
 
 class Verdict(t.NamedTuple):
     """Whether a mode works on a platform, conditions or reasons, what to do, and which kinds of packets it sends.
 
-    ours: whether the role cloud makes all conditions true. routes: whether one is that the network has routes to pods'
-    addresses.
+    ours: whether the role cloud makes all conditions true. rules: whether that takes rules of a firewall. routes:
+    whether one is that the network has routes to pods' addresses.
     """
 
     works: str
@@ -43,6 +45,7 @@ class Verdict(t.NamedTuple):
     remedies: tuple[str, ...]
     kinds: tuple[str, ...]
     ours: bool
+    rules: bool
     routes: bool
 
 
@@ -50,9 +53,9 @@ _FINE = Cell(YES)
 _TAKE_VXLAN = "Take VXLAN"
 _TUNNEL = "Take a mode that encapsulates between all nodes, such as VXLAN"
 _OR_ELSE = f"or else: {_TUNNEL[0].lower()}{_TUNNEL[1:]}"
-_ADDS = "The role cloud adds the rule"
-_GROUP_IPIP = Cell(IF, "the security group lets IP protocol 4 pass between nodes", _ADDS, ours=True)
-_GROUP_VXLAN = Cell(IF, "the security group lets UDP 4789 pass between nodes", _ADDS, ours=True)
+_ADDS = "The role cloud adds the rule; cloud_manage and cloud_rules must be true"
+_GROUP_IPIP = Cell(IF, "the security group lets IP protocol 4 pass between nodes", _ADDS, ours=True, rules=True)
+_GROUP_VXLAN = Cell(IF, "the security group lets UDP 4789 pass between nodes", _ADDS, ours=True, rules=True)
 _TABLE: dict[str, dict[str, Cell]] = {
     platforms.AWS: {
         "direct": Cell(
@@ -85,8 +88,8 @@ _TABLE: dict[str, dict[str, Cell]] = {
             f"The role cloud switches canIpForward on, the routes are yours; {_OR_ELSE}",
             routes=True,
         ),
-        "ipip": Cell(IF, "a firewall rule lets IP protocol 4 pass between nodes", _ADDS, ours=True),
-        "vxlan": Cell(IF, "a firewall rule lets UDP 4789 pass between nodes", _ADDS, ours=True),
+        "ipip": Cell(IF, "a firewall rule lets IP protocol 4 pass between nodes", _ADDS, ours=True, rules=True),
+        "vxlan": Cell(IF, "a firewall rule lets UDP 4789 pass between nodes", _ADDS, ours=True, rules=True),
     },
     platforms.OPENSTACK: {
         "direct": Cell(
@@ -94,6 +97,7 @@ _TABLE: dict[str, dict[str, Cell]] = {
             "the pools are allowed address pairs of the nodes' ports, or their port security is off",
             f"The role cloud allows the pools on each port; {_OR_ELSE}",
             ours=True,
+            rules=True,
         ),
         "ipip": _GROUP_IPIP,
         "vxlan": _GROUP_VXLAN,
@@ -191,6 +195,7 @@ def verdict(platform: str, mode: str, subnets: int = 1) -> Verdict | None:
         tuple(dict.fromkeys(cell.remedy for cell in counting)),
         kinds,
         all(cell.ours for cell in counting),
+        any(cell.rules for cell in counting),
         any(cell.routes for cell in counting),
     )
 

@@ -82,6 +82,38 @@ def test_what_the_role_looks_after_is_for_information() -> None:
     assert severities == ["warning", "information"]
 
 
+@pytest.mark.parametrize(
+    ("platform", "mode", "severity", "commands"),
+    [
+        ("aws", "VXLAN", "warning", []),
+        ("aws", "None", "information", []),
+        (
+            "openstack",
+            "VXLAN",
+            "warning",
+            [
+                "openstack security group rule create --protocol udp --dst-port 4789 --remote-group GROUP-OF-NODES "
+                "GROUP-OF-NODES"
+            ],
+        ),
+        (
+            "openstack",
+            "None",
+            "warning",
+            ["openstack security group rule create --protocol any --remote-ip 10.244.0.0/16 GROUP-OF-NODES"],
+        ),
+        ("azure", "None", "warning", []),
+    ],
+)
+def test_without_rules_what_takes_some_is_said_with_its_commands(
+    platform: str, mode: str, severity: str, commands: list[str]
+) -> None:
+    (finding,) = judge(hosts(platform), [mode], POOLS, managed=[platform], rules=False)["findings"]
+    assert (finding["severity"], finding["commands"]) == (severity, commands)
+    (finding,) = judge(hosts(platform), [mode], POOLS, managed=[platform])["findings"]
+    assert finding["commands"] == []
+
+
 def test_what_the_role_does_half_stays_a_warning_without_commands() -> None:
     (finding,) = judge(hosts("azure", 1, group="rg", name="vm-1"), ["None"], POOLS, managed=["azure"])["findings"]
     assert (finding["severity"], finding["commands"]) == ("warning", [])
