@@ -159,7 +159,7 @@ busy:
   elements: int
   sample: []
 payload:
-  description: Why nothing can be sent through a VXLAN of the kernel; empty where it can, or was not asked for.
+  description: Why nothing can be sent through a VXLAN of the kernel; empty where it can, null if it was not asked for.
   returned: O(state=listening)
   type: str
   sample: ""
@@ -208,8 +208,9 @@ def work(module: AnsibleModule) -> Outcome:
 def _listen(params: dict[str, t.Any], place: Place) -> Outcome:
     """Start what answers; without a VXLAN of the kernel the rest is probed all the same."""
     session, own = params["session"], place.address.partition("/")[0]
-    netns, reason = None, ""
+    netns, reason = None, None
     if params["payload"]:
+        reason = ""
         try:
             netns = probe_tunnel.make(bytes.fromhex(session), place, params["checksum_offload"])
         except KernelError as error:

@@ -54,6 +54,11 @@ def address(peer: int) -> str:
     return f"192.0.2.{11 + peer}"
 
 
+def on_lo(peer: int) -> str:
+    """Return an address that a node may have beside it."""
+    return f"198.51.100.{11 + peer}"
+
+
 class Network:
     """Three nodes, the bridge between them, and a Python for each, so that all probe at the same time."""
 
@@ -61,7 +66,7 @@ class Network:
         self.bridge = new_namespace("bridge")
         self.nodes = [new_namespace(name(peer)) for peer in PEERS]
         self._servers = servers
-        self.session = os.urandom(8).hex()
+        self.session, self.address = os.urandom(8).hex(), address
         self.bridge.batch("link add br0 type bridge", "link set br0 up")
         for peer, node in enumerate(self.nodes):
             node.ip(f"link add eth0 mtu {MTU} type veth peer name p{peer} mtu {MTU} netns {self.bridge.path}")
@@ -87,22 +92,26 @@ class Network:
 
         def one(peer: int) -> Result:
             given = {key: value(peer) if callable(value) else value for key, value in options.items()}
-            params = {"state": state, "session": self.session, "address": address(peer), **given}
+            params = {"state": state, "session": self.session, "address": self.address(peer), **given}
             return self._servers[peer].run(self.nodes[peer].path, "calico_probe", params)
 
         with concurrent.futures.ThreadPoolExecutor(len(PEERS)) as pool:
             return list(pool.map(one, PEERS))
+
+    def others(self, peer: int) -> list[Result]:
+        """Return the nodes that a node asks."""
+        return [{"name": name(other), "address": self.address(other)} for other in PEERS if other != peer]
 
     def probe(self, wanted: t.Sequence[str] = ("VXLAN",), timeout: float = 0.5, **options: t.Any) -> dict[str, t.Any]:
         """Probe all pairs and judge. options: more of those of listening."""
         listening = self.call("listening", pod_address="10.244.0.0", payload=True, **options)
         assert [answer["payload"] for answer in listening] == [""] * len(PEERS)
         udp = {"udp_ports": options["udp_ports"]} if "udp_ports" in options else {}
-        asked = self.call("asking", pod_address="10.244.0.0", nodes=others, timeout=timeout, **udp)
+        asked = self.call("asking", pod_address="10.244.0.0", nodes=self.others, timeout=timeout, **udp)
         arrived = self.call("absent")
         verdict = judge(
             Wire(
-                {name(peer): f"{address(peer)}/24" for peer in PEERS},
+                {name(peer): f"{self.address(peer)}/24" for peer in PEERS},
                 {name(peer): asked[peer]["results"] for peer in PEERS},
                 {name(peer): arrived[peer]["arrivals"] for peer in PEERS},
                 {name(peer): listening[peer] for peer in PEERS},
@@ -124,11 +133,6 @@ def running(where: Namespace, program: str) -> t.Iterator[None]:
             yield
         finally:
             process.kill()
-
-
-def others(peer: int) -> list[Result]:
-    """Return the nodes that a node asks."""
-    return [{"name": name(other), "address": address(other)} for other in PEERS if other != peer]
 
 
 @pytest.fixture(scope="module")
@@ -281,6 +285,19 @@ def test_a_card_that_damages_checksums_within_vxlan_is_named_and_what_helps(netw
         }
         network.session = os.urandom(8).hex()
         assert whats(network.probe(checksum_offload=lambda peer: peer != 1)) == []
+
+
+def test_an_address_on_lo_and_a_large_mtu_are_probed(network: Network) -> None:
+    """As fabrics with BGP to the host have it: lo carries 65536 bytes, which are more than a packet can have."""
+    for peer, node in enumerate(network.nodes):
+        network.bridge.ip(f"link set p{peer} mtu 65535")
+        node.batch("link set eth0 mtu 65535", "link set lo up", f"addr add {on_lo(peer)}/32 dev lo")
+        node.batch(*(f"route add {on_lo(other)} via {address(other)}" for other in PEERS if other != peer))
+    network.bridge.ip("link set br0 mtu 65535")
+    network.address = on_lo
+    verdict = network.probe()
+    assert whats(verdict) == []
+    assert verdict["modes"]["VXLAN"]["mtu"] == 65485
 
 
 def test_udp_ports_that_are_wanted_are_tried(network: Network) -> None:

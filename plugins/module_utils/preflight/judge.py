@@ -116,14 +116,12 @@ def _of_probe(
     """Yield the findings of a probe with their hosts; those that concern other modes than the wanted ones are notes."""
     if not probe:
         return
-    if probe.get("broken"):
-        why = "nothing is known of what the network between the hosts lets pass"
-        yield (
-            list(hosts),
-            Finding(
-                "probe-failed", WARNING, "probe", "the probe could not be run", str(probe["broken"]), why, "Mend that"
-            ),
-        )
+    missing = list(hosts) if probe.get("broken") else [name for name in hosts if name in probe.get("unseen", ())]
+    if missing:
+        what = "the probe could not be run" if probe.get("broken") else "the host could not be probed"
+        why = "nothing is known of what the network lets pass there"
+        seen = str(probe.get("broken") or "it gave no result, see above")
+        yield missing, Finding("probe-failed", WARNING, "probe", what, seen, why, "Mend that")
     for each in probe.get("findings", []):
         pairs = [tuple(pair.split(" -> ")) for pair in each["pairs"]]
         named = [name for name in hosts if any(name in pair for pair in pairs)] or list(hosts)

@@ -26,8 +26,10 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify import probe_
 PACKETS = 18  # with one node, at most, as long as few are lost
 KINDS = {1: "data", 2: "data-by-kernel"}  # as it is, and with checksums that the kernel makes before the tunnel
 SMALL = probe_packets.LEAST + 1  # an odd number of bytes, whose last one checksums treat otherwise
-_TRIES = 2
-_AGAIN = 4  # packets of a repetition with one node
+_TRIES = 3  # of a datagram
+_AGAIN = 6  # packets of a repetition with one node, at most
+_CONNECTION = 12  # packets of a connection, as a rule
+_MOST_SEGMENT = 32767  # bytes, MAX_TCP_WINDOW of the kernel
 _HEADERS = probe_packets.HEADERS["vxlan"]
 _TCP_HEADERS, _TIMESTAMPS = _HEADERS + 12, 12  # bytes; RFC 7323
 _HEAD, _CODE = struct.Struct("!8sI"), struct.Struct("!I")  # of a stream: session and its length; of the answer: CRC-32
@@ -42,12 +44,13 @@ def exchange(
     """Send datagrams to ports; return which were answered, and the number of packets by address.
 
     ports: by address, number and bytes of the datagrams. timeout: seconds that an answer may take; what is not
-    answered is sent again once.
+    answered is sent again.
     """
     answered: set[Key] = set()
     packets: collections.Counter[str] = collections.Counter()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
         opened.setblocking(False)
+        opened.bind((node, 0))  # the address that firewalls know
         for __ in range(_TRIES):
             for key in sorted(ports.keys() - answered):
                 address, number, size = key
@@ -193,6 +196,10 @@ class Asker:
             for address, __, size in self._datagrams(found, 1):
                 found[address].answered.add(size)
             self._streams(found, largest)
+            again = {
+                name: each for name, each in found.items() if not each.well and each.packets + _CONNECTION <= room[name]
+            }
+            self._streams(again, largest)  # a packet may be lost on the way
             ill = {name: each for name, each in found.items() if not each.well and each.packets + _AGAIN <= room[name]}
             if ill and offload.get(probe_tunnel.DEVICE):
                 offload.put(probe_tunnel.DEVICE, on=False)
@@ -214,7 +221,8 @@ class Asker:
             opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             opened.setblocking(False)
             # Segments that fit into the path: what a path carries has been measured, and is another finding.
-            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, largest[address] - _TCP_HEADERS)
+            segment = min(_MOST_SEGMENT, largest[address] - _TCP_HEADERS)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # one packet to close
             opened.connect_ex((address, probe_packets.PORT))
             waiting[opened] = address
@@ -225,7 +233,8 @@ class Asker:
             for opened in writable:
                 connecting.discard(opened)
                 _be_terse(opened)
-                data = _stream(self._session, 2 * (largest[waiting[opened]] - _TCP_HEADERS - _TIMESTAMPS))
+                segment = min(_MOST_SEGMENT, largest[waiting[opened]] - _TCP_HEADERS)
+                data = _stream(self._session, 2 * (segment - _TIMESTAMPS))
                 sums[opened] = zlib.crc32(data)
                 found[waiting[opened]].tcp = "broken"
                 with contextlib.suppress(OSError):  # refused: reading says so, too

@@ -14,6 +14,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink impor
 
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5  # linux/rtnetlink.h
 _MAC_BYTES = 6
+_LARGEST = 65535  # bytes of an IPv4 packet (RFC 791)
 _DISCARD = 9  # a port to connect a UDP socket to, by which nothing is sent
 
 
@@ -52,23 +53,34 @@ def own_place(address: str | None, towards: t.Iterable[str]) -> Place:
 
 
 def mtu_towards(target: str, own: Place) -> int:
-    """Return the MTU in bytes of the device that sends to an address, of the own one where there is no route."""
-    try:
-        return own_place(None, [target]).mtu
-    except InvalidInput:
-        return own.mtu
+    """Return the MTU in bytes of the device that sends to an address, of the own one where there is no route.
+
+    The device may be another one than that of the own address, which may be on lo.
+    """
+    with Netlink() as netlink:
+        way = _way(netlink, target)
+        mtus = {link.index: link.mtu for link in links.links(netlink)}
+    return min(mtus.get(way[0], own.mtu) if way else own.mtu, _LARGEST)
+
+
+def _way(netlink: Netlink, target: str) -> tuple[int, bytes] | None:
+    """Return the index of the device that leads to an IPv4 address, and the next hop; None without a route."""
+    packed = wire.packed_address(target)
+    head = wire.RTMSG.pack(socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, 0)
+    body = netlink.get(wire.RTM_GETROUTE, head + wire.attribute(_RTA_DST, packed))
+    if body is None:
+        return None
+    found = wire.attributes(body, wire.RTMSG.size)
+    return wire.as_number(found.get(_RTA_OIF)), found.get(_RTA_GATEWAY, packed)
 
 
 def next_hop(target: str) -> NextHop | None:
     """Return the next hop to an IPv4 address as far as the kernel has resolved it; None else."""
-    packed = wire.packed_address(target)
     with Netlink() as netlink:
-        head = wire.RTMSG.pack(socket.AF_INET, 32, 0, 0, 0, 0, 0, 0, 0)
-        body = netlink.get(wire.RTM_GETROUTE, head + wire.attribute(_RTA_DST, packed))
-        if body is None:
+        way = _way(netlink, target)
+        if way is None:
             return None
-        found = wire.attributes(body, wire.RTMSG.size)
-        device, hop = wire.as_number(found.get(_RTA_OIF)), found.get(_RTA_GATEWAY, packed)
+        device, hop = way
         neighbours = netlink.dump(wire.RTM_GETNEIGH, wire.NEIGHBOUR.pack(socket.AF_INET, 0, 0, 0, 0))
     for body in neighbours:
         __, index, __, __, __ = wire.NEIGHBOUR.unpack_from(body)

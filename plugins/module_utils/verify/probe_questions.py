@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import select
@@ -12,6 +13,7 @@ import socket
 import time
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.verify import probe_packets, probe_payload, probe_sockets
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_search import Search
 
@@ -73,7 +75,7 @@ class Asker:
     def ask(self, targets: t.Sequence[Target], tcp: t.Sequence[int], udp: t.Sequence[int], netns: str) -> None:
         """Fill in what gets through to the targets, how large it may be, and which ports answer.
 
-        netns: the path of the namespace of this node's tunnel, empty where there is none. Raises KernelError.
+        netns: the path of the namespace of this node's tunnel, empty where there is none.
         """
         by_address = {target.address: target for target in targets}
         # What looks like a pod's comes second: by then the kernel knows the MACs of the next hops.
@@ -93,9 +95,10 @@ class Asker:
         sizes = {name: targets[name].largest["vxlan"] for name, left in room.items() if left >= probe_payload.PACKETS}
         sizes = {name: size for name, size in sizes.items() if size >= _LEAST_MTU}
         asker = probe_payload.Asker(netns, self._session, self._node, self._timeout)
-        for address, answers in asker.ask(sizes, room).items():
-            targets[address].payload = answers
-            targets[address].packets += answers.packets
+        with contextlib.suppress(KernelError):  # the process that listens has ended; all else has been measured
+            for address, answers in asker.ask(sizes, room).items():
+                targets[address].payload = answers
+                targets[address].packets += answers.packets
 
     def _reach(self, targets: t.Mapping[str, Target], ports: t.Sequence[int]) -> None:
         """Note for each UDP port whether it is "open", which takes somebody of the probe to answer, or "silent"."""

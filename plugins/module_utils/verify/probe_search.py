@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 _NEAR = 128  # bytes that tunnels of providers take at most, as a rule: how much less is tried first
+_TRIES_OF_MOST = 3  # of the upper bound, which most paths carry
 _TRIES = 2  # of a size, so that one packet that is lost on the way does not make the path narrower
 
 
@@ -29,7 +30,7 @@ class Search:
             return
         if not passed:
             self._failures += 1
-            if self._failures < _TRIES:
+            if self._failures < (_TRIES_OF_MOST if self.size == self._most else _TRIES):
                 return
             near = self.size - _NEAR if self.size == self._most else 0
             self._least_failing = self.size

@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import offload, sysctls, vtep_tables
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import MTU
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.namespaces import anonymous, namespace
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import (
@@ -47,13 +48,15 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_place i
 DEVICE = "vxlan0"
 _FIRST_VNI = 0xFF0000  # 2^15 from here on: no cluster has them, and the packets that a probe makes have another one
 _MAIN = (socket.AF_INET, TYPES["unicast"], MAIN_TABLE, 0)  # what a route is found by, but its destination
+_LARGEST = 65535  # bytes of an IPv4 packet
+_OVERHEAD = 50  # bytes of IPv4, UDP, VXLAN and Ethernet (RFC 7348)
 _BOOT = 3  # RTPROT_BOOT, linux/rtnetlink.h
 _NO_IPV6 = "net.ipv6.conf.default.disable_ipv6"
 _NET_NS_FD = 28  # IFLA_NET_NS_FD, linux/if_link.h
 
 
 def make(session: bytes, place: Place, checksum_offload: bool | None) -> int:
-    """Return an open file of a namespace with a VXLAN over the device of a place. Raises KernelError.
+    """Return an open file of a namespace with a VXLAN from the address of a place. Raises KernelError.
 
     session: gives the VNI, since the kernel takes a moment to remove the device of the probe before.
     checksum_offload: False for checksums that the kernel makes itself; None for what the kernel's version needs.
@@ -64,11 +67,13 @@ def make(session: bytes, place: Place, checksum_offload: bool | None) -> int:
         address = place.address.partition("/")[0]
         vni = _FIRST_VNI + int.from_bytes(session[:2], "big") // 2
         wanted = {"local": address, "vni": vni, "port": VXLAN_PORT, "mac": _mac(address)}
-        kind, flags, body = creation(DEVICE, wanted, socket.if_nametoindex(place.device))[0]
+        kind, flags, body = creation(DEVICE, wanted, 0)[0]  # by any device that routes lead to
         with _inside(netns):
             sysctls.write(dict.fromkeys(sysctls.read([_NO_IPV6]), "1"))  # it would say hello to everybody
         with Netlink() as netlink:  # of the host, whose underlay it takes
-            for refusal in netlink.send([(kind, flags, body + number(_NET_NS_FD, netns))]):
+            for refusal in netlink.send(
+                [(kind, flags, body + number(MTU, place.mtu - _OVERHEAD) + number(_NET_NS_FD, netns))]
+            ):
                 raise refusal.as_error(what)
         with _inside(netns), Netlink() as inner:
             index = socket.if_nametoindex(DEVICE)

@@ -109,14 +109,30 @@ class Wire:
     def is_mended(self, pair: Pair) -> bool:
         """Tell whether they arrive with checksums that the kernel makes itself."""
         sent = self._payload(pair)
-        return sent is not None and self.count(pair, "data-by-kernel", "wire") == len(sent["sizes"])
+        whole = self.count(pair, "data-by-kernel", "wire") - self.count(pair, "data-by-kernel", "damaged")
+        return sent is not None and whole == len(sent["sizes"])
 
     def stalls(self, pair: Pair) -> bool:
         """Tell whether TCP alone does not come through in the kernel's VXLAN."""
-        sent = self._payload(pair)
-        back = (pair[1], pair[0])
-        spoilt = self.spoils(pair) or (back in self.rows and self.spoils(back))
-        return sent is not None and sent["tcp"] != "whole" and not spoilt
+        sent, back = self._payload(pair), (pair[1], pair[0])
+        if sent is None or sent["tcp"] == "whole" or back not in self.rows or self._payload(back) is None:
+            return False
+        return not self.spoils(pair) and not self.spoils(back)
+
+    def left_out(self, pair: Pair) -> bool:
+        """Tell whether nothing was sent through the kernel's own VXLAN though both ends have it, and VXLAN is answered."""
+        ready = all(self._listening.get(name, {}).get("payload") == "" for name in pair)
+        row = self.rows[pair]
+        return ready and row.get("payload") is None and bool(row["kinds"]["vxlan"]["answered"])
+
+    def without_tunnel(self) -> dict[str, list[str]]:
+        """Return the nodes that could make no VXLAN for the probe, by the reason."""
+        found: dict[str, list[str]] = {}
+        for name in self.names:
+            reason = self._listening.get(name, {}).get("payload")
+            if reason:
+                found.setdefault(reason, []).append(name)
+        return found
 
     def is_busy(self, node: str, port: str) -> bool:
         """Tell whether somebody else has a UDP port of a node."""
@@ -158,8 +174,9 @@ def judge(
     broken = [
         f"{mode} does not get through: {'; '.join(modes[mode]['because'])}"
         for mode in wanted
-        if not modes[mode]["works"]
+        if not modes[mode]["works"] and wire.pairs
     ]
+    broken += [] if wire.pairs else ["no two hosts were probed"]
     of_no_mode = ("mtu", "tcp", "udp")
     broken += [each["what"] for each in findings if each["kind"] in of_no_mode and each["severity"] == "error"]
     broken += [f"{', '.join(unseen)} could not be probed"] if unseen else []
@@ -173,6 +190,7 @@ def judge(
         "findings": findings,
         "modes": modes,
         "recommended": recommended,
+        "unseen": list(unseen),
         "failure": f"{'; '.join(broken)}. {advice}" if broken else "",
         "lines": [*table(wire).splitlines(), *_said(findings, modes), advice],
         "packets": max((_of_pair(wire, pair) for pair in wire.pairs), default=0),
@@ -277,6 +295,14 @@ def _spoilt(wire: Wire) -> t.Iterator[Found]:
     if stalled:
         what = f"TCP in a VXLAN of the kernel stalls {scope(wire, stalled)}, while UDP passes"
         yield _finding("vxlan", what, stalled, _OFFLOADS)
+    untried = "TCP and UDP in a VXLAN of the kernel were not tried"
+    for reason, names in wire.without_tunnel().items():
+        pairs = [pair for pair in wire.pairs if set(pair) & set(names)]
+        yield _finding("vxlan", f"{untried} on {', '.join(names)}: {reason}", pairs, "", harmless=True)
+    left_out = [pair for pair in wire.pairs if wire.left_out(pair)]
+    if left_out:
+        what = f"{untried} {scope(wire, left_out)}: little passes there, or listening ended early"
+        yield _finding("vxlan", what, left_out, "Mend what else was found, or raise probe_seconds", harmless=True)
 
 
 def _narrow(wire: Wire) -> t.Iterator[Found]:

@@ -31,12 +31,12 @@ def test_a_path_that_carries_all_takes_one_packet() -> None:
 
 
 def test_a_failing_size_is_tried_twice_and_a_passing_one_once() -> None:
-    assert run(Search(110, 1500), 1400)[:4] == [1500, 1500, 1372, 1436]
+    assert run(Search(110, 1500), 1400)[:4] == [1500, 1500, 1500, 1372]
 
 
 def test_little_less_than_what_the_device_takes_is_tried_before_the_middle() -> None:
-    assert run(Search(110, 1500), 600)[:5] == [1500, 1500, 1372, 1372, 741]
-    assert run(Search(110, 200), 150)[:3] == [200, 200, 155]
+    assert run(Search(110, 1500), 600)[:6] == [1500, 1500, 1500, 1372, 1372, 741]
+    assert run(Search(110, 200), 150)[:4] == [200, 200, 200, 155]
 
 
 def test_one_lost_packet_changes_nothing() -> None:
@@ -54,6 +54,7 @@ def test_nothing_is_tried_above_what_the_device_takes(most: int) -> None:
 
 def test_a_search_that_is_broken_off_knows_what_passed() -> None:
     search = Search(110, 1500)
+    search.answer(False)
     search.answer(False)
     search.answer(False)
     assert search.size is not None

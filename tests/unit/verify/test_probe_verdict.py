@@ -48,14 +48,9 @@ def wire(
             row["payload"] = {"sizes": [33, 1422], "tcp": "whole", "repeated": False, **payload(source, target)}
             for kind in ("data", "data-by-kernel"):
                 count = row["payload"].pop(kind, 2)
-                data = {
-                    "node": nodes[source].partition("/")[0],
-                    "kind": kind,
-                    "wire": count,
-                    "let_in": count,
-                    "damaged": 0,
-                }
-                arrived[target].append(data)
+                node = nodes[source].partition("/")[0]
+                spoilt = row["payload"].get("damaged", 0)
+                arrived[target].append({"node": node, "kind": kind, "wire": count, "let_in": count, "damaged": spoilt})
         asked[source].append(row)
     return Wire(nodes, asked, arrived, listening)
 
@@ -257,13 +252,38 @@ def test_tcp_that_a_damaging_card_breaks_is_no_finding_by_itself() -> None:
 def test_a_node_without_a_vxlan_of_the_kernel_says_nothing_of_checksums() -> None:
     listening = {"a2": {"payload": "no such device", "busy": []}}
     found = wire(payload=lambda source, target: {"data": 0 if target == "a2" else 2}, listening=listening)
-    assert judge(found, ["VXLAN"])["ok"]
+    verdict = judge(found, ["VXLAN"])
+    assert verdict["ok"]
+    assert [finding["what"] for finding in verdict["findings"]] == [
+        "TCP and UDP in a VXLAN of the kernel were not tried on a2: no such device"
+    ]
+
+
+def test_payload_that_was_not_tried_is_named() -> None:
+    listening: dict[str, Row] = {name: {"payload": "", "busy": []} for name in NODES}
+    verdict = judge(wire(listening=listening), ["VXLAN"])
+    assert verdict["ok"]
+    assert "were not tried between all nodes" in verdict["findings"][0]["what"]
+    assert judge(wire(listening={name: {"payload": None} for name in NODES}))["findings"] == []
+
+
+def test_damage_that_stays_is_not_mended_and_tcp_needs_the_way_back() -> None:
+    def payload(source: str, target: str) -> Row:
+        return {"damaged": 2, "tcp": "broken"}
+
+    (finding,) = judge(wire(payload=payload), ["VXLAN"])["findings"]
+    assert finding["what"] == f"{DAMAGE} between all nodes, though packets of the probe do"
+
+
+def test_one_host_alone_says_nothing_of_a_network() -> None:
+    verdict = judge(wire(nodes={"a1": NODES["a1"]}), ["IPIP"])
+    assert verdict["failure"] == "no two hosts were probed. No mode gets through"
 
 
 def test_udp_ports_that_are_asked_for_are_needed() -> None:
     verdict = judge(wire(udp="silent"), ["VXLAN"])
     assert verdict["failure"].startswith("UDP 51820 is silent between all nodes")
-    busy = {name: {"payload": "", "busy": [51820]} for name in NODES}
+    busy = {name: {"payload": None, "busy": [51820]} for name in NODES}
     verdict = judge(wire(udp="silent", listening=busy), ["VXLAN"])
     assert verdict["ok"]
     assert [finding["what"] for finding in verdict["findings"]] == [
