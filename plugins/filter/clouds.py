@@ -9,7 +9,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.podnet.calico.plugins.module_utils.cloud import platforms
+from ansible_collections.podnet.calico.plugins.module_utils.cloud import needs, platforms
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.judge import judge
 from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
@@ -35,6 +35,11 @@ def cloud_modes(pools: Pools) -> list[str]:
     return sorted({pool.encapsulation for pool in _read(pools)})
 
 
+def cloud_ranges(pools: Pools) -> list[str]:
+    """Return the ranges of those pools whose packets have pods' addresses on the wire, at least between some nodes."""
+    return [str(pool.cidr) for pool in _read(pools) if needs.wanted([pool.encapsulation]).direct]
+
+
 def cloud_verdict(
     hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, ignore: t.Sequence[str] = (), **given: bool
 ) -> dict[str, t.Any]:
@@ -44,11 +49,10 @@ def cloud_verdict(
     too).
     """
     found = {host: hostvars[host]["cloud_found"] for host in hosts}
-    read = _read(pools)
     managed = _MANAGED if given.get("manage") else ()
     try:
-        ranges = [str(pool.cidr) for pool in read]
-        return judge(found, cloud_modes(pools), ranges, ignore, managed, rules=given.get("rules", True))
+        modes, ranges = cloud_modes(pools), cloud_ranges(pools)
+        return judge(found, modes, ranges, ignore, managed, rules=given.get("rules", True))
     except PodnetError as error:
         raise AnsibleFilterError(str(error)) from error
 
@@ -98,5 +102,6 @@ class FilterModule:
         return {
             "cloud_machines": cloud_machines,
             "cloud_modes": cloud_modes,
+            "cloud_ranges": cloud_ranges,
             "cloud_verdict": cloud_verdict,
         }

@@ -48,7 +48,8 @@ options:
         elements: str
         default: []
   pools:
-    description: The ranges of pods. Needed unless O(state=absent).
+    description: The ranges of pods whose packets are not encapsulated, at least between some nodes. Needed unless
+      O(state=absent).
     type: list
     elements: str
   network_tag:

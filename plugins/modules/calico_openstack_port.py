@@ -49,7 +49,8 @@ options:
         elements: str
         default: []
   pools:
-    description: The ranges of pods. Needed unless O(state=absent).
+    description: The ranges of pods whose packets are not encapsulated, at least between some nodes. Needed unless
+      O(state=absent).
     type: list
     elements: str
   security_group:

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.podnet.calico.plugins.filter.clouds import cloud_machines, cloud_modes
+from ansible_collections.podnet.calico.plugins.filter.clouds import cloud_machines, cloud_modes, cloud_ranges
 from ansible_collections.podnet.calico.plugins.module_utils.cloud import aws_plan, needs
 
 
@@ -141,3 +141,12 @@ def test_the_modes_are_those_of_all_pools() -> None:
         {"name": "six", "cidr": "fd00::/48", "encapsulation": "VXLAN"},
     ]
     assert cloud_modes(pools) == ["IPIP", "VXLAN"]
+
+
+def test_ranges_are_those_of_pools_that_are_not_encapsulated_everywhere() -> None:
+    modes = ("IPIP", "IPIPCrossSubnet", "VXLAN", "VXLANCrossSubnet", "None")
+    pools = [
+        {"name": f"p{number}", "cidr": f"10.{number}.0.0/16", "encapsulation": mode}
+        for number, mode in enumerate(modes, 1)
+    ]
+    assert cloud_ranges(pools) == ["10.2.0.0/16", "10.4.0.0/16", "10.5.0.0/16"]
