@@ -17,7 +17,7 @@ description:
     UDP 4789, TCP 179, and all from pods' addresses where those are not encapsulated). One call is for all servers of a
     region.
   - A port without port security needs none of this and stays as it is. So does what the pairs of others let pass.
-  - A pair that is added is noted before in a tag of the port, such as C(podnet.calico:10.244.0.0/16). With
+  - A pair that is added is noted before in a tag of the port, such as C(podnet.calico:10.244.0.0_16). With
     O(state=absent) exactly those pairs and tags are taken away, and rules whose description begins with
     C(podnet.calico).
   - Encapsulations that need less than those before leave what is there, so that both work while a cluster changes from

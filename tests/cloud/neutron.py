@@ -22,7 +22,8 @@ _OTHER = ("remote_group_id", "remote_ip_prefix")
 Row = t.Dict[str, t.Any]
 
 
-def _problem(status: int, kind: str, message: str) -> Answer:
+def problem(status: int, kind: str, message: str) -> Answer:
+    """Return what Neutron says to what it refuses."""
     return status, {"NeutronError": {"type": kind, "message": message, "detail": ""}}, {}
 
 
@@ -37,10 +38,11 @@ class OpenStack(Server):
         self.servers: list[str] = []
         self.group = ""
         self.foreign = False
+        self.full: Answer | None = None
 
     def fresh(self) -> None:
         """Have three servers with one port each, and a security group of theirs."""
-        self.ports, self.rules, self.foreign = {}, {}, False
+        self.ports, self.rules, self.foreign, self.full = {}, {}, False, None
         self.requests.clear()
         self.group = self._id()
         self.servers = [self._id() for __ in ADDRESSES]
@@ -125,7 +127,7 @@ class OpenStack(Server):
             return self._ports(request, words[1:])
         if words[:1] == ["security-group-rules"]:
             return self._rules(request, words[1:])
-        return _problem(404, "HTTPNotFound", f"there is no {request.path}")
+        return problem(404, "HTTPNotFound", f"there is no {request.path}")
 
     def _keystone(self, request: Request) -> Answer:
         if request.method == "GET":
@@ -150,14 +152,20 @@ class OpenStack(Server):
             return 200, {"ports": [port for port in self.ports.values() if self._asked(port, request.query)]}, {}
         port = self.ports.get(words[0])
         if port is None:
-            return _problem(404, "PortNotFound", f"Port {words[0]} could not be found.")
-        if request.method == "PUT" and words[1:] == ["tags"]:
-            port["tags"] = request.body["tags"]
-            port["revision_number"] += 1
-            return 200, {"tags": port["tags"]}, {}
+            return problem(404, "PortNotFound", f"Port {words[0]} could not be found.")
+        if words[1:2] == ["tags"]:
+            return self._tag(port, request.method, words[2:])
         if request.method == "PUT":
             return self._update(port, request)
         return 200, {"port": port}, {}
+
+    def _tag(self, port: Row, method: str, words: list[str]) -> Answer:
+        """Add or delete one tag; one with a slash, which many web servers take for two words, is not found."""
+        if len(words) != 1 or (method == "DELETE" and words[0] not in port["tags"]):
+            return problem(404, "TagNotFound", f"Tag {'/'.join(words)} could not be found.")
+        port["tags"] = [*(tag for tag in port["tags"] if tag != words[0]), *(words if method == "PUT" else [])]
+        port["revision_number"] += 1
+        return (201, None, {}) if method == "PUT" else (204, None, {})
 
     def _asked(self, port: Row, query: dict[str, list[str]]) -> bool:
         fixed = [f"ip_address={pair['ip_address']}" for pair in port["fixed_ips"]]
@@ -169,12 +177,12 @@ class OpenStack(Server):
 
     def _update(self, port: Row, request: Request) -> Answer:
         if self.foreign:
-            return _problem(
+            return problem(
                 403, "PolicyNotAuthorized", "(rule:update_port:allowed_address_pairs) is disallowed by policy"
             )
         match = request.headers.get("If-Match", "")
         if match and match != f"revision_number={port['revision_number']}":
-            return _problem(412, "RevisionNumberConstraintFailed", "Constrained to another revision")
+            return problem(412, "RevisionNumberConstraintFailed", "Constrained to another revision")
         pairs = request.body["port"]["allowed_address_pairs"]
         port["allowed_address_pairs"] = [{"mac_address": port["mac_address"], **pair} for pair in pairs]
         port["revision_number"] += 1
@@ -183,13 +191,15 @@ class OpenStack(Server):
     def _rules(self, request: Request, words: list[str]) -> Answer:
         if request.method == "DELETE":
             found = self.rules.pop(words[0], None)
-            return (204, None, {}) if found else _problem(404, "SecurityGroupRuleNotFound", "no such rule")
+            return (204, None, {}) if found else problem(404, "SecurityGroupRuleNotFound", "no such rule")
         if request.method == "POST":
+            if self.full:
+                return self.full
             given = request.body["security_group_rule"]
             for rule in self.rules.values():
                 if all(rule[key] == given.get(key, None) for key in (*_SAME, *_OTHER)):
                     message = f"Security group rule already exists. Rule id is {rule['id']}."
-                    return _problem(409, "SecurityGroupRuleExists", message)
+                    return problem(409, "SecurityGroupRuleExists", message)
             return 201, {"security_group_rule": self.add_rule(**given)}, {}
         asked = {key: values[0] for key, values in request.query.items() if key in ("security_group_id", "direction")}
         rows = [rule for rule in self.rules.values() if all(rule[key] == value for key, value in asked.items())]

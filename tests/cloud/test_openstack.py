@@ -11,11 +11,12 @@ import pytest
 
 from ansible_collections.podnet.calico.tests.cloud.conftest import Result, RunModule
 from ansible_collections.podnet.calico.tests.cloud.converging import converge
-from ansible_collections.podnet.calico.tests.cloud.neutron import ADDRESSES, OpenStack
+from ansible_collections.podnet.calico.tests.cloud.neutron import ADDRESSES, OpenStack, problem
 
 NAME = "calico_openstack_port"
 POOL = "10.244.0.0/16"
-OURS = ([POOL], [f"podnet.calico:{POOL}"])
+TAG = "podnet.calico:10.244.0.0_16"
+OURS = ([POOL], [TAG])
 NOTHING: tuple[list[str], list[str]] = ([], [])
 IPIP = ("4", None, "members", "podnet.calico: IP protocol 4 between nodes")
 VXLAN = ("udp", 4789, "members", "podnet.calico: UDP 4789 between nodes")
@@ -117,7 +118,7 @@ def test_pairs_of_others_are_enough_and_all_of_theirs_stay(neutron: OpenStack, c
     second.update(allowed_address_pairs=[vip, other], tags=["web"])
     converged(options(neutron, "None"))
     assert neutron.pairs()[ADDRESSES[0]] == (["10.240.0.0/12"], [])
-    assert neutron.pairs()[ADDRESSES[1]] == (["10.0.0.100", POOL, POOL], [f"podnet.calico:{POOL}", "web"])
+    assert neutron.pairs()[ADDRESSES[1]] == (["10.0.0.100", POOL, POOL], [TAG, "web"])
     converged(options(neutron))
     assert (second["allowed_address_pairs"], second["tags"]) == ([vip, other], ["web"])
     assert neutron.pairs()[ADDRESSES[0]] == (["10.240.0.0/12"], [])
@@ -178,7 +179,7 @@ def test_a_pool_that_goes_is_purged_alone(neutron: OpenStack, converged: Run) ->
 
 
 def test_a_run_that_died_between_note_and_pair_is_repeated(neutron: OpenStack, converged: Run) -> None:
-    neutron.port_at(ADDRESSES[0])["tags"] = [f"podnet.calico:{POOL}"]
+    neutron.port_at(ADDRESSES[0])["tags"] = [TAG]
     converged(options(neutron, "None"))
     assert neutron.pairs() == dict.fromkeys(ADDRESSES, OURS)
     neutron.port_at(ADDRESSES[0])["allowed_address_pairs"] = []
@@ -217,6 +218,18 @@ def test_a_network_of_another_project_is_explained(neutron: OpenStack, once: Run
     refused = once(options(neutron, "None"))
     assert "only its owner or an administrator changes address pairs" in refused["msg"]
     assert refused["failure"]["status"] == 403
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "says"),
+    [("OverQuota", 409, "Look at the project's quota"), ("PolicyNotAuthorized", 403, "are not allowed to do that")],
+)
+def test_a_rule_that_is_refused_is_explained(neutron: OpenStack, once: Run, kind: str, status: int, says: str) -> None:
+    neutron.full = problem(status, kind, "Neutron says no.")
+    refused = once(options(neutron, "VXLAN"))
+    assert says in refused["msg"]
+    assert "address pairs" not in refused["msg"]
+    assert refused["failure"]["status"] == status
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_openstack_gets_what_the_mode_needs_and_it_is_taken_back(neutron: OpenSt
     done = play(tmp_path, {}, "VXLANCrossSubnet", dict(variables), **neutron.environment())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "information: VXLANCrossSubnet works on OpenStack if" in done.stdout
-    assert neutron.pairs() == dict.fromkeys(ADDRESSES, (["10.244.0.0/16"], ["podnet.calico:10.244.0.0/16"]))
+    assert neutron.pairs() == dict.fromkeys(ADDRESSES, (["10.244.0.0/16"], ["podnet.calico:10.244.0.0_16"]))
     limited = ("-e", "cloud_state=absent", "--limit", "node1,localhost")
     assert play(tmp_path, {}, "VXLANCrossSubnet", dict(variables), *limited, **neutron.environment()).returncode == 0
     assert [len(pairs) for pairs, __ in neutron.pairs().values()] == [0, 1, 1]

@@ -35,10 +35,16 @@ _OWN = (
 )
 _REMEDIES = {
     401: f"The credentials are wrong or have expired. {_OWN}",
-    403: "On a network of another project only its owner or an administrator changes address pairs; "
-    "use their credentials, or take a mode that encapsulates between all nodes",
+    403: "These credentials are not allowed to do that; use those of a member of the project, or of an administrator",
+    409: "Look at the project's quota of rules of security groups, or at what else Neutron says",
     412: "Somebody else has changed the port in this moment; run it again",
 }
+
+
+_FOREIGN = (
+    "On a network of another project only its owner or an administrator changes address pairs; use their credentials, "
+    "or take a mode that encapsulates between all nodes"
+)
 
 
 class Account(t.NamedTuple):
@@ -90,12 +96,17 @@ class Neutron:
 
     def make(self, step: Step) -> None:
         """Make a step."""
-        with _explained(f"{step.change.action} {step.change.kind} {step.change.name}"):
+        own = {403: _FOREIGN} if step.method == "change_pairs" else {}
+        with _explained(f"{step.change.action} {step.change.kind} {step.change.name}", own):
             getattr(self, f"_{step.method}")(**step.arguments)
 
     def _change_tags(self, port: str, tag: str, add: bool) -> None:
+        """Add or delete a tag by itself: who writes the list as a whole loses what somebody else adds in between."""
         found = self._network.get_port(port)
-        self._network.set_tags(found, [*(each for each in found.tags if each != tag), *([tag] if add else [])])
+        if add:
+            found.add_tag(self._network, tag)
+        elif tag in found.tags:
+            found.remove_tag(self._network, tag)
 
     def _change_pairs(self, port: str, pool: str, mac: str, add: bool) -> None:
         """Change the list of pairs, which is written as a whole, unless somebody changes the port after it was read."""
@@ -150,12 +161,11 @@ def _rule(rule: t.Any) -> Rule:
 
 
 @contextlib.contextmanager
-def _explained(what: str) -> t.Iterator[None]:
+def _explained(what: str, own: t.Mapping[int, str] | None = None) -> t.Iterator[None]:
+    """Raise what Neutron refuses with a remedy; own: remedies by status that are better than the usual ones."""
     try:
         yield
     except (ClientException, SDKException) as error:
         status = getattr(error, "status_code", None) or getattr(error, "http_status", None)
-        remedy = _REMEDIES.get(status) if status else None
-        if remedy is None:
-            remedy = "" if status else _OWN
+        remedy = {**_REMEDIES, **(own or {})}.get(status, "") if status else _OWN
         raise CloudError(f"{what}: {error}", remedy=remedy, status=status) from error

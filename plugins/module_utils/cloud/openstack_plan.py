@@ -15,7 +15,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.changes import Chang
 from ansible_collections.podnet.calico.plugins.module_utils.cloud import needs
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.needs import Need, Step
 
-# With a range behind it; older Neutrons have no tag of more than 60 characters.
+# With a range behind it; older Neutrons have no tag of more than 60 characters. A tag is part of a path, where many web
+# servers refuse a slash even if it is encoded, so that the range has "_" instead.
 TAG = "podnet.calico:"
 # How Neutron may spell a protocol, by how we do.
 _SPELT = {"ipip": "4", "17": "udp", "6": "tcp", "any": "", "0": ""}
@@ -58,7 +59,7 @@ def allow(ports: t.Iterable[Port], pools: t.Sequence[str]) -> list[Step]:
     for port in ports:
         for pool in pools if port.secure else ():
             if not any(mac == port.mac and needs.within(pool, own) for own, mac in port.pairs):
-                if f"{TAG}{pool}" not in port.tags:
+                if tag_of(pool) not in port.tags:
                     steps.append(_tag(port, pool, add=True))
                 steps.append(_pair(port, pool, add=True))
     return steps
@@ -68,7 +69,7 @@ def take_back(ports: t.Iterable[Port], kept: t.Collection[str] = ()) -> list[Ste
     """Return the steps that take our pairs off ports, and our tags, but for those of some pools."""
     steps = []
     for port in ports:
-        for pool in sorted(tag[len(TAG) :] for tag in port.tags if tag.startswith(TAG)):
+        for pool in sorted(tag[len(TAG) :].replace("_", "/") for tag in port.tags if tag.startswith(TAG)):
             if pool not in kept:
                 if (pool, port.mac) in port.pairs:
                     steps.append(_pair(port, pool, add=False))
@@ -76,8 +77,13 @@ def take_back(ports: t.Iterable[Port], kept: t.Collection[str] = ()) -> list[Ste
     return steps
 
 
+def tag_of(pool: str) -> str:
+    """Return the tag that notes a pair of ours."""
+    return TAG + pool.replace("/", "_")
+
+
 def _tag(port: Port, pool: str, *, add: bool) -> Step:
-    name = f"{TAG}{pool}"
+    name = tag_of(pool)
     change = Change("tag", f"{port.words} {name}", None if add else name, name if add else None)
     return Step(change, "change_tags", {"port": port.id, "tag": name, "add": add})
 

@@ -22,7 +22,7 @@ def steps(made: list[needs.Step]) -> list[tuple[str, bool]]:
 
 def test_the_tag_is_written_before_and_deleted_after_the_pair() -> None:
     assert steps(openstack_plan.allow([PORT], [POOL])) == [("change_tags", True), ("change_pairs", True)]
-    ours = PORT._replace(pairs=((POOL, PORT.mac),), tags=(f"podnet.calico:{POOL}",))
+    ours = PORT._replace(pairs=((POOL, PORT.mac),), tags=("podnet.calico:10.244.0.0_16",))
     assert steps(openstack_plan.take_back([ours])) == [("change_pairs", False), ("change_tags", False)]
     assert openstack_plan.take_back([ours], [POOL]) == []
 
@@ -45,7 +45,7 @@ def test_a_pair_counts_if_all_of_the_pool_is_in_it(pair: tuple[str, str], missin
 
 def test_the_longest_tag_fits_into_every_neutron() -> None:
     longest = "2001:db8:1111:2222:3333:4444:5555:6680/122"
-    assert len(f"{openstack_plan.TAG}{longest}") <= 60
+    assert len(openstack_plan.tag_of(longest)) <= 60
 
 
 @pytest.mark.parametrize(("theirs", "ours"), [("ipip", "4"), (17, "udp"), (None, ""), ("any", ""), ("sctp", "sctp")])
