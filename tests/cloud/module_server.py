@@ -22,8 +22,12 @@ PACKAGE = "ansible_collections.podnet.calico.plugins"
 CLOUD = f"{PACKAGE}.module_utils.cloud"
 PRELOADED = (
     "ansible.module_utils.basic",
+    f"{PACKAGE}.module_utils.argspec",
+    f"{PACKAGE}.module_utils.runner",
     *(f"{CLOUD}.{name}" for name in ("aws", "azure", "detect", "google", "openstack")),
-    "openstack.network.v2._proxy",  # which openstacksdk loads as late as it can
+    # What the clouds' libraries load as late as they can.
+    "google.oauth2.service_account",
+    "openstack.network.v2._proxy",
 )
 
 

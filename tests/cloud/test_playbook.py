@@ -1,7 +1,7 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The playbook on hosts that take themselves for machines of a cloud: DMI from folders, EC2 on loopback."""
+"""The playbook on hosts that take themselves for machines of clouds: DMI from folders, the clouds on loopback."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from ansible_collections.podnet.calico.tests.cloud.ec2 import ADDRESSES, REGION,
 from ansible_collections.podnet.calico.tests.cloud.neutron import OpenStack
 
 POOL = {"name": "pods", "cidr": "10.244.0.0/16"}
+AZURE = {"chassis_asset_tag": "7783-7084-3265-9085-8269-3286-77"}
+Hosts = t.Dict[str, t.Dict[str, t.Any]]
 
 
 @pytest.fixture
@@ -32,33 +34,49 @@ def neutron() -> t.Iterator[OpenStack]:
     made.stop()
 
 
+@pytest.fixture
+def azure(tmp_path: Path) -> t.Iterator[Azure]:
+    """Return Azure with three machines."""
+    made = Azure(tmp_path)
+    made.fresh()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def google(tmp_path: Path) -> t.Iterator[Google]:
+    """Return Google Cloud with three instances."""
+    made = Google(tmp_path)
+    made.fresh()
+    yield made
+    made.stop()
+
+
+def dmi(folder: Path, fields: dict[str, str]) -> dict[str, str]:
+    """Return the variable by which a host takes itself for what fields of DMI say."""
+    path = folder / f"dmi-{'-'.join(fields)}"
+    path.mkdir(exist_ok=True)
+    for field, text in fields.items():
+        (path / field).write_text(f"{text}\n")
+    return {"cloud_dmi_path": str(path)}
+
+
 def play(
     folder: Path,
-    dmi: dict[str, str],
-    mode: str,
-    variables: dict[str, t.Any],
+    hosts: Hosts,
+    modes: list[str],
     *arguments: str,
     book: str = "cloud",
     **environment: str,
-) -> t.Any:
-    """Run a playbook on three hosts of this machine and return what the process ended with."""
-    for field, text in dmi.items():
-        (folder / field).write_text(f"{text}\n")
-    hosts = {
-        f"node{number}": {"calico_node_address": address, **{key: value[number - 1] for key, value in each.items()}}
-        for each in [variables.pop("of_hosts", {})]
-        for number, address in enumerate(ADDRESSES, 1)
-    }
-    shared = {
-        "ansible_connection": "local",
-        "ansible_python_interpreter": sys.executable,
-        "calico_ip_pools": [{**POOL, "encapsulation": mode}],
-        "cloud_dmi_path": str(folder),
-        "cloud_metadata": "never",
-        **variables,
-    }
-    local = {"hosts": {"localhost": {key: shared[key] for key in ("ansible_connection", "ansible_python_interpreter")}}}
+) -> subprocess.CompletedProcess[str]:
+    """Run a playbook on hosts, all of them this machine, with one pool for each mode."""
+    pools = [
+        {"name": mode.lower(), "cidr": f"10.{244 + at}.0.0/16", "encapsulation": mode} for at, mode in enumerate(modes)
+    ]
+    here = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    shared = {**here, "calico_ip_pools": pools, "cloud_metadata": "never"}
     inventory = folder / "inventory.yml"
+    local = {"hosts": {"localhost": here}}
     inventory.write_text(yaml.safe_dump({"calico_nodes": {"hosts": hosts, "vars": shared}, "ungrouped": local}))
     return subprocess.run(
         ["ansible-playbook", "-i", str(inventory), f"podnet.calico.{book}", *arguments],
@@ -69,97 +87,100 @@ def play(
     )
 
 
-def test_amazon_gets_what_the_mode_needs_and_it_is_taken_back(cloud: Ec2, tmp_path: Path) -> None:
-    variables = {
-        "of_hosts": {"instance_id": cloud.instances},
-        "cloud_region": REGION,
+def test_each_cloud_gets_what_its_modes_need_and_it_is_taken_back(
+    cloud: Ec2, neutron: OpenStack, azure: Azure, google: Google, tmp_path: Path
+) -> None:
+    # What is for all machines of a cloud is taken from the first host, whichever cloud that is in.
+    shared = {
         "cloud_aws_endpoint_url": cloud.url,
+        "cloud_azure_endpoint_url": azure.url,
+        "cloud_google_endpoint_url": google.api,
     }
-    done = play(tmp_path, {"sys_vendor": "Amazon EC2"}, "VXLANCrossSubnet", dict(variables))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "node1, node2, node3: Amazon EC2 (sys_vendor is Amazon EC2)" in done.stdout
-    assert {check for check, __ in cloud.state().values()} == {False}
-    assert cloud.rules() == {("udp", 4789, "podnet.calico: UDP 4789 between nodes")}
-    done = play(tmp_path, {}, "VXLANCrossSubnet", dict(variables), "-e", "cloud_state=absent")
-    assert done.returncode == 0, done.stdout + done.stderr
+    at = {**shared, "calico_node_address": ADDRESSES[0]}
+    amazon = {"instance_id": cloud.instances[0], "cloud_region": REGION}
+    hosts: Hosts = {
+        "aws1": {**at, **amazon, **dmi(tmp_path, {"sys_vendor": "Amazon EC2"})},
+        "azure1": {**at, "cloud_instance": machine_id("node1"), **dmi(tmp_path, AZURE)},
+        "google1": {
+            **at,
+            "cloud_instance": instance_id("node1"),
+            **dmi(tmp_path, {"product_name": "Google Compute Engine"}),
+        },
+        "openstack1": {**at, "cloud_platform": "openstack"},
+        "openstack2": {**at, "calico_node_address": ADDRESSES[1], "cloud_platform": "openstack"},
+    }
+    environment = {**neutron.environment(), **azure.environment(), **google.environment()}
+
+    def run(*arguments: str) -> str:
+        done = play(tmp_path, hosts, ["None", "VXLAN"], *arguments, **environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def changed() -> list[list[str]]:
+        """Return of each cloud the addresses of the machines that are as the modes need it."""
+        states = [
+            {at: not check for at, (check, __) in cloud.state().items()},
+            {at: on for at, (on, __) in azure.state().items()},
+            {at: on for at, (on, __) in google.state().items()},
+            {at: pairs == ["10.244.0.0/16"] for at, (pairs, __) in neutron.pairs().items()},
+        ]
+        return [[at for at, done in state.items() if done] for state in states]
+
+    def rules() -> list[int]:
+        return [len(cloud.rules()), len(google.rules), len(neutron.rules)]
+
+    one, two = [ADDRESSES[0]], [*ADDRESSES[:2]]
+    # -e gives text.
+    as_text = [word for name in ("rules=false", "purge=false", "manage=true") for word in ("-e", f"cloud_{name}")]
+    said = run(*as_text, "--limit", "openstack1,google1,localhost")
+    assert "warning: VXLAN works on OpenStack if" in said
+    assert (changed(), rules()) == ([[], [], one, one], [0, 0, 0])
+    said = run()
+    assert "aws1: Amazon EC2 (sys_vendor is Amazon EC2)" in said
+    assert "information: VXLAN works on OpenStack if" in said
+    assert "warning: None works on Azure if IP forwarding is on" in said
+    assert changed() == [one, one, one, two]
+    vxlan, bgp = (
+        (protocol, port, f"podnet.calico: {protocol.upper()} {port} between nodes")
+        for protocol, port in (("udp", 4789), ("tcp", 179))
+    )
+    assert cloud.rules() == {vxlan, bgp}
+    assert {source for __, __, source, __ in neutron.opened()} == {"members", "10.244.0.0/16"}
+    assert google.opened() == {("udp", ("4789",), "nodes"), ("tcp", ("179",), "nodes"), ("all", (), "10.244.0.0/16")}
+    run("-e", "cloud_state=absent", "--limit", "openstack1,localhost")
+    assert (changed(), rules()) == ([one, one, one, [ADDRESSES[1]]], [2, 3, 3])
+    run("-e", "cloud_state=absent")
+    assert (changed(), rules()) == ([[], [], [], []], [0, 0, 0])
     assert cloud.state() == dict.fromkeys(ADDRESSES, (True, {}))
-    assert cloud.rules() == set()
-
-
-def test_openstack_gets_what_the_mode_needs_and_it_is_taken_back(neutron: OpenStack, tmp_path: Path) -> None:
-    variables = {"cloud_platform": "openstack"}
-    done = play(tmp_path, {}, "VXLANCrossSubnet", dict(variables), **neutron.environment())
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "information: VXLANCrossSubnet works on OpenStack if" in done.stdout
-    assert neutron.pairs() == dict.fromkeys(ADDRESSES, (["10.244.0.0/16"], ["podnet.calico:10.244.0.0_16"]))
-    limited = ("-e", "cloud_state=absent", "--limit", "node1,localhost")
-    assert play(tmp_path, {}, "VXLANCrossSubnet", dict(variables), *limited, **neutron.environment()).returncode == 0
-    assert [len(pairs) for pairs, __ in neutron.pairs().values()] == [0, 1, 1]
-    assert len(neutron.rules) == 2
-    done = play(tmp_path, {}, "VXLANCrossSubnet", dict(variables), "-e", "cloud_state=absent", **neutron.environment())
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (neutron.pairs(), neutron.rules) == (dict.fromkeys(ADDRESSES, ([], [])), {})
+    assert neutron.pairs() == dict.fromkeys(ADDRESSES, ([], []))
 
 
 def test_unmanaged_the_commands_are_said_and_nothing_is_asked(neutron: OpenStack, tmp_path: Path) -> None:
-    as_text = ("-e", "cloud_manage=false", "-e", "cloud_rules=false")
-    done = play(tmp_path, {}, "None", {"cloud_platform": "openstack"}, *as_text, **neutron.environment())
+    hosts = {"openstack1": {"cloud_platform": "openstack"}, "azure1": dmi(tmp_path, AZURE)}
+    as_text = [word for name in ("manage", "rules") for word in ("-e", f"cloud_{name}=false")]
+    ignored = ("-e", '{"cloud_ignore": ["azure/IPIP"]}')
+    done = play(tmp_path, hosts, ["None", "IPIP"], *as_text, *ignored, **neutron.environment())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "openstack port set --allowed-address ip-address=10.244.0.0/16 PORT" in done.stdout
+    assert "warning: IPIP does not work on Azure" in done.stdout
     assert neutron.requests == []
 
 
-def test_azure_gets_ip_forwarding_and_it_is_taken_back(tmp_path: Path) -> None:
-    azure = Azure(tmp_path)
-    azure.fresh()
-    names = [machine_id(f"node{number}") for number in (1, 2, 3)]
-    variables = {"of_hosts": {"cloud_instance": names}, "cloud_azure_endpoint_url": azure.url}
-    dmi = {"chassis_asset_tag": "7783-7084-3265-9085-8269-3286-77"}
-    done = play(tmp_path, dmi, "None", dict(variables), **azure.environment())
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "warning: None works on Azure if IP forwarding is on" in done.stdout
-    assert {on for on, __ in azure.state().values()} == {True}
-    done = play(tmp_path, dmi, "None", dict(variables), "-e", "cloud_state=absent", **azure.environment())
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert {on for on, __ in azure.state().values()} == {False}
-    azure.stop()
-
-
-def test_google_gets_what_the_mode_needs_and_it_is_taken_back(tmp_path: Path) -> None:
-    google = Google(tmp_path)
-    google.fresh()
-    names = [instance_id(f"node{number}") for number in (1, 2, 3)]
-    variables = {"of_hosts": {"cloud_instance": names}, "cloud_google_endpoint_url": google.api}
-    dmi = {"product_name": "Google Compute Engine"}
-    done = play(tmp_path, dmi, "VXLAN", dict(variables), **google.environment())
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "information: VXLAN works on Google Cloud if a firewall rule lets UDP 4789 pass" in done.stdout
-    assert google.opened() == {("udp", ("4789",), "nodes")}
-    done = play(tmp_path, dmi, "VXLAN", dict(variables), "-e", "cloud_state=absent", **google.environment())
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert google.rules == {}
-    google.stop()
-
-
-def test_azure_refuses_ipip_until_it_is_ignored(tmp_path: Path) -> None:
-    dmi = {"chassis_asset_tag": "7783-7084-3265-9085-8269-3286-77"}
-    refused = play(tmp_path, dmi, "IPIP", {})
+def test_azure_refuses_ipip(tmp_path: Path) -> None:
+    refused = play(tmp_path, {"node1": dmi(tmp_path, AZURE)}, ["IPIP"])
     assert refused.returncode != 0
     assert "IPIP does not work on Azure" in refused.stdout
     assert "Can work here: VXLAN" in refused.stdout
-    ignored = play(tmp_path, dmi, "IPIP", {"cloud_ignore": ["azure/IPIP"]})
-    assert ignored.returncode == 0, ignored.stdout + ignored.stderr
-    assert "warning: IPIP does not work on Azure" in ignored.stdout
 
 
 def test_a_preflight_knows_the_platform_too(tmp_path: Path) -> None:
-    dmi = {"chassis_asset_tag": "7783-7084-3265-9085-8269-3286-77"}
     report = tmp_path / "verdict.json"
-    given = {"preflight_probe": False, "calico_preflight_report": str(report)}
-    refused = play(tmp_path, dmi, "IPIP", dict(given), book="preflight")
+    given = ("-e", "preflight_probe=false", "-e", f"calico_preflight_report={report}")
+    hosts = {"node1": dmi(tmp_path, AZURE)}
+    refused = play(tmp_path, hosts, ["IPIP"], *given, book="preflight")
     assert refused.returncode != 0
     (found,) = [row for row in json.loads(report.read_text())["findings"] if row["kind"] == "cloud-mode"]
-    assert (found["severity"], found["hosts"]) == ("error", ["node1", "node2", "node3"])
+    assert (found["severity"], found["hosts"]) == ("error", ["node1"])
     assert "Azure's network drops IP protocol 4" in found["what"]
-    play(tmp_path, dmi, "IPIP", {**given, "preflight_cloud": False}, book="preflight")
+    play(tmp_path, hosts, ["IPIP"], *given, "-e", "preflight_cloud=false", book="preflight")
     assert "cloud-mode" not in report.read_text()
