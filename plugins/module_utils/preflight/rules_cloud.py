@@ -51,7 +51,7 @@ def of_cloud(cloud: Row | None, probe: Row | None) -> t.Iterator[tuple[list[str]
 
 def _passed(packets: t.Iterable[str], probe: Row | None) -> bool:
     """Tell whether a probe was made and misses none of these packets."""
-    if not probe or probe.get("broken"):
+    if not probe or probe.get("broken") or probe.get("unseen"):
         return False
     lost = {found["kind"] for found in probe.get("findings", [])}
     return not lost & {"plain", *(_PROBED[each] for each in packets)}
