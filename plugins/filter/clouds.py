@@ -12,6 +12,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.podnet.calico.plugins.module_utils.cloud import needs, platforms
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.judge import judge
 from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
+from ansible_collections.podnet.calico.plugins.module_utils.preflight.choice import listed
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
 
@@ -41,7 +42,7 @@ def cloud_ranges(pools: Pools) -> list[str]:
 
 
 def cloud_verdict(
-    hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, ignore: t.Sequence[str] = (), **given: bool
+    hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, ignore: t.Any = (), **given: bool
 ) -> dict[str, t.Any]:
     """Return the verdict of judge.judge.
 
@@ -52,7 +53,7 @@ def cloud_verdict(
     managed = _MANAGED if given.get("manage") else ()
     try:
         modes, ranges = cloud_modes(pools), cloud_ranges(pools)
-        return judge(found, modes, ranges, ignore, managed, rules=given.get("rules", True))
+        return judge(found, modes, ranges, listed(ignore), managed, rules=given.get("rules", True))
     except PodnetError as error:
         raise AnsibleFilterError(str(error)) from error
 

@@ -63,7 +63,8 @@ def preflight_verdict(hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, 
     unseen = [host for host in hosts if host not in facts]
     fix = given.get("fix", FIXABLE)
     places = {host: found for host in facts if (found := hostvars[host].get("cloud_found", {})).get("platform")}
-    cloud = _platforms(places, wanted, given.get("cloud_ignore") or ()) if given.get("cloud") and places else None
+    accepted = listed(given.get("cloud_ignore") or ())
+    cloud = _platforms(places, wanted, accepted) if given.get("cloud") and places else None
     return judge(facts, wanted, given.get("probe") or None, listed(given.get("ignore") or ()), unseen, fix, cloud)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.podnet.calico.plugins.filter.clouds import cloud_verdict
 from ansible_collections.podnet.calico.plugins.module_utils.cloud import table
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.judge import judge
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
@@ -72,6 +73,13 @@ def test_it_can_be_ignored_by_name() -> None:
     assert [finding["severity"] for finding in verdict["findings"]] == ["warning"]
     with pytest.raises(InvalidInput, match="azure/GRE is no platform and mode"):
         judge(hosts("azure"), ["IPIP"], POOLS, ["azure/GRE"])
+
+
+def test_it_can_be_ignored_on_the_command_line() -> None:
+    found = {name: {"cloud_found": facts} for name, facts in hosts("azure").items()}
+    pools = [{"name": "pods", "cidr": "10.244.0.0/16", "encapsulation": "IPIP"}]
+    assert cloud_verdict(found, list(found), pools, "azure/IPIP,")["ok"]
+    assert not cloud_verdict(found, list(found), pools, "")["ok"]
 
 
 def test_what_the_role_looks_after_is_for_information() -> None:
