@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 import pytest
@@ -116,8 +117,8 @@ def test_a_next_hop_whose_link_is_down_is_no_change(host: Namespace, converge: R
     routes = [{"destination": destinations[0], "next_hops": wanted}, {"destination": destinations[1], **single}]
     converge("calico_route", {"routes": routes})
     host.ip("link set high down")
-    shown = host.routes(version=version)
-    assert "linkdown" in shown[destinations[1]]["flags"]
+    while "linkdown" not in (shown := host.routes(version=version))[destinations[1]]["flags"]:
+        time.sleep(0.05)  # the kernel notices by and by
     assert any("linkdown" in hop["flags"] for hop in shown[destinations[0]]["nexthops"])
     assert converge("calico_route", {"routes": routes})["changed"] is False
     assert converge("calico_route", {"routes": routes, "state": "absent"})["summary"]["delete"] == 2
