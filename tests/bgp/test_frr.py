@@ -240,7 +240,10 @@ def test_a_direct_pool_works_across_the_router(scene: Scene, version: int) -> No
     pods = [ipaddress.ip_network(own(scene.plans[node.name], version))[5] for node in (first, third)]
     for node, pod in zip((first, third), pods):
         node.host.ip(f"addr add {pod} dev lo{' nodad' if version == 6 else ''}")
-    done = first.host.run(f"ping -{version} -c 3 -i 0.2 -W 2 -I {pods[0]} {pods[1]}", check=False)
+    ping = f"ping -{version} -i 0.2 -W 2 -I {pods[0]} {pods[1]}"
+    # The first may be lost while neighbours look for each other.
+    wait_for(lambda: first.host.run(f"{ping} -c 1", check=False).returncode == 0, "an answer")
+    done = first.host.run(f"{ping} -c 3", check=False)
     assert "3 received" in done.stdout, done.stdout + done.stderr
 
 
