@@ -55,8 +55,9 @@ def inside(node: str, command: str) -> subprocess.CompletedProcess[str]:
 
 
 def machine() -> dict[str, t.Any]:
-    """Return what a lab could leave behind; namespaces of other programs come and go and are not counted."""
+    """Return what a lab could leave behind; namespaces and mounts of other labs come and go and are not counted."""
     mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    mounts = [mount for mount in mounts if LAB.name in mount or not mount.startswith("/run/")]
     links = subprocess.run(["ip", "-j", "link"], capture_output=True, text=True, check=True).stdout
     names = sorted(path.name for path in Path("/run/netns").glob(f"{LAB.name}-*"))
     return {
