@@ -234,7 +234,7 @@ class Probe:
 
 @dataclasses.dataclass(frozen=True)
 class PeerPorts:
-    """A BGP peer that is no node: its address, the TCP port that it listens on, and the one that the node listens on."""
+    """A BGP peer that is no node: its address, the TCP port on which it listens, and that on which the node does."""
 
     address: str
     port: int

@@ -120,7 +120,7 @@ class Wire:
         return not self.spoils(pair) and not self.spoils(back)
 
     def left_out(self, pair: Pair) -> bool:
-        """Tell whether nothing was sent through the kernel's own VXLAN though both ends have it, and VXLAN is answered."""
+        """Tell whether nothing was sent through the kernel's VXLAN though both ends have it, and VXLAN is answered."""
         ready = all(self._listening.get(name, {}).get("payload") == "" for name in pair)
         row = self.rows[pair]
         return ready and row.get("payload") is None and bool(row["kinds"]["vxlan"]["answered"])
