@@ -19,7 +19,7 @@ RECOMMENDED = {
     "openstack": ("VXLAN", 1450),
     "strict-rp_filter": ("VXLANCrossSubnet", 1450),
 }
-NIGHTLY = ("openstack", "strict-rp_filter")  # much as "aws"; tests/kernel/test_probe.py has them all
+NIGHTLY = ("mtu1400", "openstack", "strict-rp_filter")  # tests/kernel/test_probe.py has them for every change
 
 
 @pytest.fixture(scope="module")

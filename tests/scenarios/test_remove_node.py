@@ -56,7 +56,7 @@ def kill(stage: Stage, node: str) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("encapsulation", ["VXLAN", "None"])
+@pytest.mark.parametrize("encapsulation", [pytest.param("VXLAN", marks=pytest.mark.nightly), "None"])
 def test_living_and_dead_nodes_go_and_nothing_names_them(stage: Stage, encapsulation: str) -> None:
     stage.fresh(4, encapsulation)
     stage.succeed("deploy")
