@@ -13,7 +13,8 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
-from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_verdict import Wire, judge
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_verdict import judge
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_wire import Wire
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 Pools = t.Sequence[t.Dict[str, t.Any]]

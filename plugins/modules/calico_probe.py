@@ -181,7 +181,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.changes import Outco
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 from ansible_collections.podnet.calico.plugins.module_utils.verify import probe_answers, probe_tunnel
-from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_place import Place, mtu_towards, own_place
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_place import Place, mtus_towards, own_place
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_questions import Asker, Target
 
 NODE = {"name": {"type": "str", "required": True}, "address": {"type": "str", "required": True}}
@@ -199,7 +199,8 @@ def work(module: AnsibleModule) -> Outcome:
         return Outcome([], {"arrivals": probe_answers.collect(session, own)})
     if params["state"] == "listening":
         return _listen(params, place)
-    targets = [Target(**node, mtu=mtu_towards(node["address"], place)) for node in params["nodes"]]
+    mtus = mtus_towards([node["address"] for node in params["nodes"]], place)
+    targets = [Target(**node, mtu=mtus[node["address"]]) for node in params["nodes"]]
     asker = Asker(bytes.fromhex(session), own, pod, params["timeout"])
     asker.ask(targets, params["tcp_ports"], params["udp_ports"], probe_answers.tunnel(session, own))
     return Outcome([], {"results": [target.result() for target in targets]})

@@ -15,7 +15,8 @@ import typing as t
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_packets import KINDS
-from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_verdict import Wire, judge
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_verdict import judge
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_wire import Wire
 from ansible_collections.podnet.calico.tests.kernel.net import PYTHONS, Modules, Namespace, Result, debian_site
 
 PEERS = range(3)

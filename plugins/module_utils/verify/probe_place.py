@@ -14,7 +14,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink impor
 
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5  # linux/rtnetlink.h
 _MAC_BYTES = 6
-_LARGEST = 65535  # bytes of an IPv4 packet (RFC 791)
+LARGEST = 65535  # bytes of an IPv4 packet (RFC 791)
 _DISCARD = 9  # a port to connect a UDP socket to, by which nothing is sent
 
 
@@ -52,15 +52,15 @@ def own_place(address: str | None, towards: t.Iterable[str]) -> Place:
     raise InvalidInput("address: no other node can be reached by a route", remedy="Give address, or mend the routes")
 
 
-def mtu_towards(target: str, own: Place) -> int:
-    """Return the MTU in bytes of the device that sends to an address, of the own one where there is no route.
+def mtus_towards(targets: t.Iterable[str], own: Place) -> dict[str, int]:
+    """Return the MTU in bytes of the device that sends to each address, of the own one where there is no route.
 
     The device may be another one than that of the own address, which may be on lo.
     """
     with Netlink() as netlink:
-        way = _way(netlink, target)
         mtus = {link.index: link.mtu for link in links.links(netlink)}
-    return min(mtus.get(way[0], own.mtu) if way else own.mtu, _LARGEST)
+        ways = {target: _way(netlink, target) for target in targets}
+    return {target: min(mtus.get(way[0], own.mtu) if way else own.mtu, LARGEST) for target, way in ways.items()}
 
 
 def _way(netlink: Netlink, target: str) -> tuple[int, bytes] | None:

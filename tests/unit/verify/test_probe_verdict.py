@@ -11,7 +11,8 @@ import typing as t
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_packets import KINDS
-from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_verdict import Row, Wire, judge
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_verdict import judge
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_wire import Row, Wire
 
 NODES = {"a1": "192.0.2.11/24", "a2": "192.0.2.12/24", "b1": "198.51.100.11/24", "b2": "198.51.100.12/24"}
 Passing = t.Callable[[str, str, str], bool]
