@@ -221,8 +221,7 @@ class Asker:
             opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             opened.setblocking(False)
             # Segments that fit into the path: what a path carries has been measured, and is another finding.
-            segment = min(_MOST_SEGMENT, largest[address] - _TCP_HEADERS)
-            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, segment)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, _segment(largest[address]))
             opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # one packet to close
             opened.connect_ex((address, probe_packets.PORT))
             waiting[opened] = address
@@ -233,8 +232,7 @@ class Asker:
             for opened in writable:
                 connecting.discard(opened)
                 _be_terse(opened)
-                segment = min(_MOST_SEGMENT, largest[waiting[opened]] - _TCP_HEADERS)
-                data = _stream(self._session, 2 * (segment - _TIMESTAMPS))
+                data = _stream(self._session, 2 * (_segment(largest[waiting[opened]]) - _TIMESTAMPS))
                 sums[opened] = zlib.crc32(data)
                 found[waiting[opened]].tcp = "broken"
                 with contextlib.suppress(OSError):  # refused: reading says so, too
@@ -248,6 +246,11 @@ class Asker:
                 _close(opened, each)
         for opened, address in waiting.items():
             _close(opened, found[address])
+
+
+def _segment(largest: int) -> int:
+    """Return the bytes of a TCP segment, options included, that a VXLAN packet of a size on the underlay carries."""
+    return min(_MOST_SEGMENT, largest - _TCP_HEADERS)
 
 
 def _be_terse(opened: socket.socket) -> None:

@@ -14,7 +14,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink impor
 
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5  # linux/rtnetlink.h
 _MAC_BYTES = 6
-LARGEST = 65535  # bytes of an IPv4 packet (RFC 791)
+_LARGEST = 65535  # bytes of an IPv4 packet (RFC 791)
 _DISCARD = 9  # a port to connect a UDP socket to, by which nothing is sent
 
 
@@ -60,7 +60,7 @@ def mtus_towards(targets: t.Iterable[str], own: Place) -> dict[str, int]:
     with Netlink() as netlink:
         mtus = {link.index: link.mtu for link in links.links(netlink)}
         ways = {target: _way(netlink, target) for target in targets}
-    return {target: min(mtus.get(way[0], own.mtu) if way else own.mtu, LARGEST) for target, way in ways.items()}
+    return {target: min(mtus.get(way[0], own.mtu) if way else own.mtu, _LARGEST) for target, way in ways.items()}
 
 
 def _way(netlink: Netlink, target: str) -> tuple[int, bytes] | None:

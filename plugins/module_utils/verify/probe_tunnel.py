@@ -18,6 +18,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel import offloa
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import MTU
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.namespaces import anonymous, namespace
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.pod_side import PROTOCOL_BOOT
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import (
     MAIN_TABLE,
     SCOPE_LINK,
@@ -48,9 +49,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_place i
 DEVICE = "vxlan0"
 _FIRST_VNI = 0xFF0000  # 2^15 from here on: no cluster has them, and the packets that a probe makes have another one
 _MAIN = (socket.AF_INET, TYPES["unicast"], MAIN_TABLE, 0)  # what a route is found by, but its destination
-_LARGEST = 65535  # bytes of an IPv4 packet
 _OVERHEAD = 50  # bytes of IPv4, UDP, VXLAN and Ethernet (RFC 7348)
-_BOOT = 3  # RTPROT_BOOT, linux/rtnetlink.h
 _NO_IPV6 = "net.ipv6.conf.default.disable_ipv6"
 _NET_NS_FD = 28  # IFLA_NET_NS_FD, linux/if_link.h
 
@@ -71,9 +70,9 @@ def make(session: bytes, place: Place, checksum_offload: bool | None) -> int:
         with _inside(netns):
             sysctls.write(dict.fromkeys(sysctls.read([_NO_IPV6]), "1"))  # it would say hello to everybody
         with Netlink() as netlink:  # of the host, whose underlay it takes
-            for refusal in netlink.send(
-                [(kind, flags, body + number(MTU, place.mtu - _OVERHEAD) + number(_NET_NS_FD, netns))]
-            ):
+            # Of what is more than a packet can have the kernel makes less.
+            body += number(MTU, place.mtu - _OVERHEAD) + number(_NET_NS_FD, netns)
+            for refusal in netlink.send([(kind, flags, body)]):
                 raise refusal.as_error(what)
         with _inside(netns), Netlink() as inner:
             index = socket.if_nametoindex(DEVICE)
@@ -81,7 +80,7 @@ def make(session: bytes, place: Place, checksum_offload: bool | None) -> int:
             own = IFADDR.pack(socket.AF_INET, 32, 0, 0, index)
             own += attribute(IFA_LOCAL, packed) + attribute(IFA_ADDRESS, packed)
             up = IFINFO.pack(0, 0, index, IFF_UP, IFF_UP)
-            everybody = encode(Route(bytes(4), 0, _BOOT, Way(*_MAIN, (Hop(b"", index),), scope=SCOPE_LINK)))
+            everybody = encode(Route(bytes(4), 0, PROTOCOL_BOOT, Way(*_MAIN, (Hop(b"", index),), scope=SCOPE_LINK)))
             requests = [(RTM_NEWADDR, 0, own), (RTM_SETLINK, 0, up), (RTM_NEWROUTE, NLM_F_CREATE, everybody)]
             for refusal in inner.send(requests):
                 raise refusal.as_error(what)
