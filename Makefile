@@ -47,12 +47,15 @@ lab-down: root
 	@tests/lab/bootstrap.sh remove
 	@[ ! -d /var/cache/podnet-lab ] || echo 'Kept for the next lab with KIND=vm: /var/cache/podnet-lab ('$$(du -sh /var/cache/podnet-lab | cut -f1)').'
 
+# The environment's costs belong to the run: tests/tools/conductor.py adds them up.
+MEASURED_BOOTSTRAP = @$(PYTHON) tests/tools/measured.py .cache/measured/bootstrap.json tests/lab/bootstrap.sh test
+
 test: root
-	@tests/lab/bootstrap.sh test
+	$(MEASURED_BOOTSTRAP)
 	@.venv/bin/nox -s test
 
 test-all: root
-	@tests/lab/bootstrap.sh test
+	$(MEASURED_BOOTSTRAP)
 	@.venv/bin/nox -s test_all
 
 bench: root

@@ -8,16 +8,12 @@ All sessions use the virtual environment that tests/lab/bootstrap.sh makes from 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import nox
-from nox.command import CommandFailed
 
 ROOT = Path(__file__).parent
 COLLECTIONS = ROOT / ".cache" / "collections"
@@ -26,13 +22,12 @@ os.environ["PATH"] = f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["test"]
 
-# What `test` runs, the quickest first, and beside them what mostly waits for machines that boot.
-PARTS = ("lint", "units", "cloud", "kernel", "bgp", "lab", "molecule", "scenarios", "sanity")
-BESIDE = "vm"
-BESIDE_LOG = ROOT / ".cache" / "vm.log"
-# What `test_all` runs beside these.
-NIGHTLY = ("nightly",)
-RUN_AGAIN = 3  # files with failed tests at most that a session runs once more
+# What `test` runs, AT_ONCE at the same time on two cores, the longest first: machines boot and BIRD's timers run while
+# Ansible computes.
+PARTS = ("vm", "scenarios", "kernel", "bgp", "molecule", "cloud", "sanity", "lint", "lab", "units")
+AT_ONCE = 3
+# What `test_all` runs besides.
+NIGHTLY = ("nightly", "nightly_molecule", "ansible_test_units", "mutants")
 # Molecule scenarios with these prefixes run on virtual machines, for every change or once in a night.
 VM_SCENARIOS = "vm-"
 NIGHTLY_SCENARIOS = "nightly-"
@@ -67,30 +62,23 @@ def _environment() -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": collections,
+        "PYTHONDONTWRITEBYTECODE": "",  # each of a thousand processes would compile the same sources
         "MYPYPATH": collections,
         "ANSIBLE_COLLECTIONS_PATH": collections,
         "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
     }
 
 
-def _pytest(session: nox.Session, *paths: str, marked: str = "not nightly") -> None:
-    """Run tests; a few files in which something failed run once more, and have to pass then.
-
-    Two cores do the work of machines, daemons and Ansible at the same time, and kernels and daemons keep real time:
-    what fails beside all that and not by itself is said in the log, and is worth a look.
-    """
-    cache = ROOT / ".cache" / "pytest" / session.name
-    shutil.rmtree(cache, ignore_errors=True)
-    command = ("pytest", "-q", "-m", marked, "-o", f"cache_dir={cache}")
-    try:
-        session.run(*command, *paths, *session.posargs, env=_environment())
-    except CommandFailed:
-        failed = cache / "v" / "cache" / "lastfailed"
-        files = sorted({test.partition("::")[0] for test in json.loads(failed.read_text())}) if failed.exists() else []
-        if not 0 < len(files) <= RUN_AGAIN:
-            raise
-        session.warn(f"Failed, and run once more: {', '.join(files)}")
-        session.run(*command, *files, env=_environment())
+def _pytest(session: nox.Session, *paths: str, marked: str = "not nightly", workers: int = 0) -> None:
+    """Run tests, by file on several workers if asked; the session's arguments replace the paths if they name one."""
+    results = ROOT / ".cache" / "results" / f"{session.name}.xml"
+    command = ["pytest", "-q", "-m", marked, "-p", "no:cacheprovider", f"--junitxml={results}"]
+    command += ["-n", str(workers), "--dist", "loadfile"] if workers else []
+    if not any((ROOT / argument.partition("::")[0]).exists() for argument in session.posargs):
+        command += paths
+    # pytest exits with 5 where the arguments select no test of this session.
+    codes = [0, 5] if session.posargs else [0]
+    session.run(*command, *session.posargs, env=_environment(), success_codes=codes)
 
 
 @nox.session
@@ -107,25 +95,25 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def units(session: nox.Session) -> None:
     """Tables of cases without root: models, datastore, planner, rendering."""
-    _pytest(session, "tests/unit")
+    _pytest(session, "tests/unit", workers=2)
 
 
 @nox.session
 def cloud(session: nox.Session) -> None:
     """The modules and the role for clouds against imitations of clouds on loopback."""
-    _pytest(session, "tests/cloud")
+    _pytest(session, "tests/cloud", workers=2)
 
 
 @nox.session
 def kernel(session: nox.Session) -> None:
     """The modules that touch the kernel, in throw-away namespaces, with both supported lines of pyroute2 (root)."""
-    _pytest(session, "tests/kernel")
+    _pytest(session, "tests/kernel", workers=3)
 
 
 @nox.session
 def bgp(session: nox.Session) -> None:
     """BIRD as the modules configure it against FRR, GoBGP and a hostile ExaBGP, in throw-away namespaces (root)."""
-    _pytest(session, "tests/bgp")
+    _pytest(session, "tests/bgp", workers=3)
 
 
 def _molecule(session: nox.Session, chosen: Callable[[str], bool], lab: str = "molecule") -> None:
@@ -149,7 +137,7 @@ def molecule(session: nox.Session) -> None:
 @nox.session
 def scenarios(session: nox.Session) -> None:
     """Whole stories on lab nodes: check mode, bad input, reset, SSH, ansible-runner, CNI plugins (root)."""
-    _pytest(session, "tests/scenarios")
+    _pytest(session, "tests/scenarios", workers=2)
 
 
 @nox.session
@@ -161,15 +149,34 @@ def vm(session: nox.Session) -> None:
 
 @nox.session
 def nightly(session: nox.Session) -> None:
-    """What takes too long for every change: tests that are marked so, and the Molecule scenarios nightly-* (root)."""
-    _pytest(session, "tests/scenarios", "tests/vm", marked="nightly")
-    _molecule(session, lambda name: name.startswith(NIGHTLY_SCENARIOS))
+    """Tests that take too long for every change: those marked `nightly` (root)."""
+    _pytest(session, "tests/kernel", "tests/bgp", "tests/scenarios", "tests/vm", marked="nightly", workers=3)
+
+
+@nox.session
+def nightly_molecule(session: nox.Session) -> None:
+    """The Molecule scenarios nightly-* (root)."""
+    _molecule(session, lambda name: name.startswith(NIGHTLY_SCENARIOS), lab="moleculenight")
 
 
 @nox.session
 def sanity(session: nox.Session) -> None:
-    """ansible-test sanity and units, on a copy of what git knows, where ansible-test wants to find it."""
-    copy = ROOT / ".cache" / "sanity" / "ansible_collections" / "podnet" / "calico"
+    """ansible-test sanity, on a copy of what git knows, where ansible-test wants to find it."""
+    copy = _copy_for_ansible_test(session)
+    with session.chdir(copy):
+        skipped = [f"--exclude={path}" for path in NOT_FOR_ANSIBLE_TEST if (copy / path).exists()]
+        session.run("ansible-test", "sanity", *skipped, *_python(session), "--color", "no", env=_ansible_test())
+
+
+@nox.session
+def ansible_test_units(session: nox.Session) -> None:
+    """The unit tests once more, as ansible-test runs them."""
+    with session.chdir(_copy_for_ansible_test(session)):
+        session.run("ansible-test", "units", *_python(session), "--color", "no", env=_ansible_test())
+
+
+def _copy_for_ansible_test(session: nox.Session) -> Path:
+    copy = ROOT / ".cache" / session.name / "ansible_collections" / "podnet" / "calico"
     shutil.rmtree(copy, ignore_errors=True)
     files = session.run("git", "ls-files", "-co", "--exclude-standard", external=True, silent=True)
     for name in str(files).splitlines():
@@ -179,14 +186,14 @@ def sanity(session: nox.Session) -> None:
     # ansible-test asks git for the files; of this repository, the copy is an ignored folder without any.
     session.run("git", "init", "--quiet", str(copy), external=True)
     _provide_pip()
+    return copy
+
+
+def _python(session: nox.Session) -> tuple[str, str]:
     version = session.run(
         "python", "-c", "import sys; print('%d.%d' % sys.version_info[:2])", silent=True, env=_environment()
     )
-    python = ("--python", str(version).strip())
-    with session.chdir(copy):
-        skipped = [f"--exclude={path}" for path in NOT_FOR_ANSIBLE_TEST if (copy / path).exists()]
-        session.run("ansible-test", "sanity", *skipped, *python, "--color", "no", env=_ansible_test())
-        session.run("ansible-test", "units", *python, "--color", "no", env=_ansible_test())
+    return "--python", str(version).strip()
 
 
 def _ansible_test() -> dict[str, str]:
@@ -203,37 +210,18 @@ def _provide_pip() -> None:
             path.write_text(GET_PIP)
 
 
-_beside: list[subprocess.Popen[bytes]] = []
-
-
 @nox.session
 def test(session: nox.Session) -> None:
     """Everything that continuous integration runs."""
-    _run_all(session, PARTS)
+    _conduct(session, *PARTS)
 
 
 @nox.session
 def test_all(session: nox.Session) -> None:
-    """Everything, with what continuous integration runs once in a night."""
-    _run_all(session, PARTS, NIGHTLY)
+    """Everything, with what runs once in a night."""
+    _conduct(session, *PARTS, *NIGHTLY)
 
 
-def _run_all(session: nox.Session, parts: tuple[str, ...], later: tuple[str, ...] = ()) -> None:
-    """Start BESIDE with its output in a file, have the other parts follow, then its end, then what needs quiet."""
-    session.log(f"{BESIDE} runs beside the others; its output comes when they have ended, and stands in {BESIDE_LOG}")
-    with BESIDE_LOG.open("wb") as log:
-        command = [sys.executable, "-m", "nox", "-s", BESIDE]
-        _beside.append(subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT))
-    for part in (*parts, "beside", *later):
-        session.notify(part)
-
-
-@nox.session
-def beside(session: nox.Session) -> None:
-    """Wait for what `test` has started beside the others, and show what it said."""
-    for process in _beside:
-        status = process.wait()
-        sys.stdout.write(BESIDE_LOG.read_text(errors="replace"))
-        sys.stdout.flush()
-        if status:
-            session.error(f"{BESIDE} failed")
+def _conduct(session: nox.Session, *parts: str) -> None:
+    arguments = ("--", *session.posargs) if session.posargs else ()
+    session.run("python", "tests/tools/conductor.py", str(AT_ONCE), *parts, *arguments, env=_environment())
