@@ -8,6 +8,8 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+Key = t.TypeVar("Key")
+
 if t.TYPE_CHECKING:  # pragma: no cover
     Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
     Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
@@ -22,6 +24,20 @@ def contains(outer: Network, inner: Network) -> bool:
 def overlaps(one: Network, other: Network) -> bool:
     """Tell whether two networks share an address; networks of different families never do."""
     return one.version == other.version and one.overlaps(other)
+
+
+def overlapping(networks: t.Mapping[Key, Network]) -> t.Iterator[tuple[Key, Key]]:
+    """Yield the pairs of keys whose networks share an address, the key of the wider network first.
+
+    Of two networks that overlap, one contains the other, so one pass in the order of addresses finds all pairs: n log n
+    for n networks, and one step for each pair.
+    """
+    containing: list[Key] = []
+    for key in sorted(networks, key=lambda key: (*order(networks[key]), networks[key].prefixlen)):
+        while containing and not overlaps(networks[containing[-1]], networks[key]):
+            containing.pop()
+        yield from ((outer, key) for outer in containing)
+        containing.append(key)
 
 
 def block_count(pool: Network, block_size: int) -> int:

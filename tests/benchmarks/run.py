@@ -22,6 +22,7 @@ from ansible_collections.podnet.calico.tests.benchmarks import (
     bgp,
     bgp_farm,
     cni,
+    datastore,
     engine,
     figures,
     kernel,
@@ -40,6 +41,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "modes": modes.CASES,
     "probe": probe.CASES,
     "cni": cni.CASES,
+    "datastore": datastore.CASES,
 }
 QUICK = 20  # by how much a quick run divides the number of objects
 

@@ -9,7 +9,10 @@ import ipaddress
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
-from ansible_collections.podnet.calico.plugins.module_utils.ip import overlaps
+from ansible_collections.podnet.calico.plugins.module_utils.ip import overlapping
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.podnet.calico.plugins.module_utils.ip import Network
 
 Documents = t.Mapping[t.Tuple[str, str], t.Mapping[str, t.Any]]
 Problems = t.Iterator[InvalidInput]
@@ -60,30 +63,32 @@ def _immutable(before: Documents, after: Documents, changed: set[tuple[str, str]
 
 
 def _overlapping(after: Documents, changed: set[tuple[str, str]]) -> Problems:
+    """Yield each pair of pools that overlap, as a problem of the first one by name that changes."""
     pools = {name: ipaddress.ip_network(spec["cidr"]) for name, spec in _specs(after, "IPPool").items()}
-    touched = [name for name in pools if ("IPPool", name) in changed]
-    for index, one in enumerate(touched):
-        for other in pools:
-            if other in touched[: index + 1] or not overlaps(pools[one], pools[other]):
-                continue
-            message = f'IPPool "{one}": spec.cidr "{pools[one]}" overlaps "{pools[other]}" of IPPool "{other}"'
-            remedy = "Choose a range that no other pool covers; ranges of disabled pools count too"
-            yield InvalidInput(message, remedy=remedy, path="spec.cidr")
+    by_change = [sorted(pair, key=lambda name: (("IPPool", name) not in changed, name)) for pair in overlapping(pools)]
+    for one, other in sorted(pair for pair in by_change if ("IPPool", pair[0]) in changed):
+        message = f'IPPool "{one}": spec.cidr "{pools[one]}" overlaps "{pools[other]}" of IPPool "{other}"'
+        remedy = "Choose a range that no other pool covers; ranges of disabled pools count too"
+        yield InvalidInput(message, remedy=remedy, path="spec.cidr")
 
 
 def _other_block_sizes(after: Documents, new: set[tuple[str, str]]) -> Problems:
-    """Yield new pools in whose range blocks of another size are left from an earlier pool."""
+    """Yield new pools in whose range blocks of another size are left, with the first such block."""
     pools = {name: spec for name, spec in _specs(after, "IPPool").items() if ("IPPool", name) in new}
     if not pools:
         return
-    blocks = [ipaddress.ip_network(spec["cidr"]) for spec in _specs(after, "IPAMBlock").values() if "cidr" in spec]
-    for name, spec in pools.items():
-        cidr, size = ipaddress.ip_network(spec["cidr"]), spec["blockSize"]
-        found = next((block for block in blocks if overlaps(block, cidr) and block.prefixlen != size), None)
-        if found is not None:
-            message = f'IPPool "{name}": spec.blockSize {size} differs from the existing block {found} in its range'
-            remedy = f"Use blockSize {found.prefixlen}, or release the block first"
-            yield InvalidInput(message, remedy=remedy, path="spec.blockSize")
+    networks = {("IPPool", name): ipaddress.ip_network(spec["cidr"]) for name, spec in pools.items()}
+    blocks = (ipaddress.ip_network(spec["cidr"]) for spec in _specs(after, "IPAMBlock").values() if "cidr" in spec)
+    networks.update((("IPAMBlock", str(block)), block) for block in blocks)
+    left: dict[str, Network] = {}
+    for pair in overlapping(networks):
+        (pool, name), (other, block) = sorted(pair, reverse=True)
+        if (pool, other) == ("IPPool", "IPAMBlock") and networks[other, block].prefixlen != pools[name]["blockSize"]:
+            left.setdefault(name, networks[other, block])
+    for name, found in sorted(left.items()):
+        message = f'IPPool "{name}": spec.blockSize {pools[name]["blockSize"]} differs from the existing block {found}'
+        remedy = f"Use blockSize {found.prefixlen}, or release the block first"
+        yield InvalidInput(f"{message} in its range", remedy=remedy, path="spec.blockSize")
 
 
 def _addresses(spec: t.Mapping[str, t.Any]) -> list[str]:

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import ipaddress
+import itertools
 import typing as t
 
 import pytest
 
+from ansible_collections.podnet.calico.plugins.module_utils import ip
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.resources.crosscheck import check
 from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import normalise
@@ -116,3 +119,30 @@ def test_change_is_accepted(before: Documents, after: Documents) -> None:
 def test_everything_is_checked_against_an_empty_past() -> None:
     with pytest.raises(InvalidInput, match="2 problems"):
         check({}, {**pool("a", "10.0.0.0/8"), **pool("b", "10.1.0.0/16"), **PEER})
+
+
+MANY = [f"10.{index >> 8}.{index & 255}.0/24" for index in range(2000)]
+
+
+def test_thousands_of_pools_are_not_compared_pair_by_pair(monkeypatch: pytest.MonkeyPatch) -> None:
+    comparisons = 0
+
+    def counted(one: t.Any, other: t.Any) -> bool:
+        nonlocal comparisons
+        comparisons += 1
+        return ip.contains(one, other) or ip.contains(other, one)
+
+    documents = {key: value for index, cidr in enumerate(MANY) for key, value in pool(f"p{index}", cidr).items()}
+    monkeypatch.setattr(ip, "overlaps", counted)
+    check({}, documents)
+    assert comparisons <= 2 * len(MANY)
+    with pytest.raises(InvalidInput, match=r'(?s)8 problems.*"10.0.0.0/21" overlaps "10.0.7.0/24" of IPPool "p7"'):
+        check(documents, {**documents, **pool("wide", "10.0.0.0/21")})
+
+
+def test_pairs_are_those_that_a_comparison_of_all_finds() -> None:
+    texts = ("10.0.0.0/8", "10.0.0.0/16", "10.0.0.0/24", "10.0.1.0/24", "10.1.0.0/16", "11.0.0.0/8", "10.0.0.0/24")
+    networks = dict(enumerate(map(ipaddress.ip_network, (*texts, "::/0", "fd00::/8", "fd00::/64"))))
+    found = {frozenset(pair) for pair in ip.overlapping(networks)}
+    pairs = itertools.combinations(networks, 2)
+    assert found == {frozenset(pair) for pair in pairs if ip.overlaps(*(networks[key] for key in pair))}
