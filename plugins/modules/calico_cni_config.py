@@ -181,10 +181,12 @@ kept:
   elements: str
 """
 
+import contextlib
 import platform
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.validation import check_type_dict
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.cni import conflist, network, spec
@@ -216,8 +218,13 @@ def wanted(params: t.Mapping[str, t.Any]) -> conflist.Network:
 
 
 def secrets(params: t.Mapping[str, t.Any]) -> t.Iterator[str]:
-    """Yield the secrets in the options."""
-    return conflist.secrets([params.get(key) for key in ("extra_plugins", "list_options", "calico", "kubeconfig")])
+    """Yield the secrets in the options; a key of kubeconfig that is unknown may be a misspelt token."""
+    given = [params.get(key) for key in ("extra_plugins", "list_options", "calico")]
+    access = params.get("kubeconfig") or {}
+    with contextlib.suppress(TypeError):  # a text that is no dictionary is refused later, and hidden as a whole
+        access = check_type_dict(access)
+    unknown = {key: access[key] for key in access if key not in KUBECONFIG} if isinstance(access, dict) else access
+    return conflist.secrets([*given, access, {"secret": unknown}])
 
 
 def work(module: AnsibleModule) -> Outcome:

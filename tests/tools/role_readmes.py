@@ -50,10 +50,13 @@ def render(role: Path) -> str:
     """Return the text of a role's README; the role has meta/main.yml and meta/argument_specs.yml."""
     summary = load(role / "meta" / "main.yml")["galaxy_info"]["description"]
     entries: t.Mapping[str, t.Any] = load(role / "meta" / "argument_specs.yml")["argument_specs"]
+    defaults = load(role / "defaults" / "main.yml")
     parts = [f"# Role podnet.calico.{role.name}", NOTICE, summary]
     for entry, spec in entries.items():
         parts += [f"## Entry point {entry}", *(_prose(text) for text in spec["description"])]
-        parts.append("\n".join([*TABLE, *_rows(spec["options"])]) if spec["options"] else "It has no variables.")
+        parts.append(
+            "\n".join([*TABLE, *_rows(spec["options"], defaults)]) if spec["options"] else "It has no variables."
+        )
     parts.append("Variables that several roles share are in [docs/variables.md](../../docs/variables.md).")
     return "\n\n".join(parts) + "\n"
 
@@ -63,19 +66,18 @@ def load(path: Path) -> t.Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
-def _rows(options: Options) -> t.Iterator[str]:
+def _rows(options: Options, defaults: t.Mapping[str, t.Any]) -> t.Iterator[str]:
     for name, option in options.items():
         lines = option["description"]
         text = " ".join([lines] if isinstance(lines, str) else lines)
         if option.get("choices"):
             text += f" One of {', '.join(f'`{choice}`' for choice in option['choices'])}."
         kind = f"{option['type']} of {option['elements']}" if "elements" in option else option["type"]
-        cells = (f"`{name}`", kind, _default(option), _prose(text))
+        cells = (f"`{name}`", kind, _default(defaults[name]), _prose(text))
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _default(option: t.Mapping[str, t.Any]) -> str:
-    value = option["default"]
+def _default(value: t.Any) -> str:
     return f"`{value if isinstance(value, str) and value else json.dumps(value)}`"
 
 

@@ -19,6 +19,8 @@ ROLES = sorted(path for path in (ROOT / "roles").iterdir() if path.is_dir())
 # How roles, playbooks and filters read a variable of the inventory: each of them may be missing.
 SHARED = re.compile(r'\b(calico_[a-z_]+) \| default\(|\.get\("(calico_[a-z_]+)"\)')
 
+SECRET = re.compile(r"password|kubeconfig|token|secret")
+
 
 def load(path: Path) -> t.Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -34,8 +36,21 @@ def tasks(role: Path) -> str:
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
 def test_the_argument_spec_lists_exactly_the_defaults(role: Path) -> None:
-    options = entry_points(role)["main"]["options"]
-    assert {name: option["default"] for name, option in options.items()} == load(role / "defaults" / "main.yml")
+    options, defaults = entry_points(role)["main"]["options"], load(role / "defaults" / "main.yml")
+    assert set(options) == set(defaults)
+    open_ones = {name: option for name, option in options.items() if not option.get("no_log")}
+    assert {name: option["default"] for name, option in open_ones.items()} == {
+        name: defaults[name] for name in open_ones
+    }
+
+
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)
+def test_no_secret_is_a_default_of_the_argument_spec(role: Path) -> None:
+    """Ansible shows the whole spec, with the values of its defaults, when any argument of a role is refused."""
+    for entry in entry_points(role).values():
+        for name, option in entry["options"].items():
+            secret = bool(SECRET.search(name) or SECRET.search(str(load(role / "defaults" / "main.yml")[name])))
+            assert (bool(option.get("no_log")), "default" in option) == (secret, not secret), name
 
 
 @pytest.mark.parametrize("role", ROLES, ids=lambda role: role.name)

@@ -1,0 +1,84 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A wrong variable is refused without any secret of the inventory in Ansible's output, however verbose it is.
+
+No host is reached: arguments are checked on the controller, and the nodes of the lab that the inventory names do not run.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import typing as t
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+COLLECTIONS = ROOT / ".cache" / "collections"
+PROGRAM = Path(sys.executable).with_name("ansible-playbook")
+PASSWORD, TOKEN = "S3cretOfTheSession", "S3cretOfTheToken"
+VARIABLES: dict[str, t.Any] = {
+    "ansible_connection": "netns_node",
+    "calico_ip_pools": [{"name": "main", "cidr": "10.244.0.0/16", "encapsulation": "None"}],
+    "calico_bgp_passwords": {"sessions": {"rack": PASSWORD}},
+    "cni_kubeconfig": {"server": "https://192.0.2.1:6443", "token": TOKEN},
+}
+PROGRAMS = {"bird": True, "cni": True, "nft": True}
+PLANNED = {
+    "plan_of_node": {},
+    "plan_cluster": {"hosts": {}, "resources": []},
+    "plan_host": {"host": {"programs": PROGRAMS}},
+}
+PLAYBOOKS = ("audit", "change_bgp", "deploy", "firewall", "switch_encapsulation", "verify")
+# A variable with a wrong value for each role that has secrets.
+ROLES = {"audit": "audit_bfd", "bird": "bird_bfd", "cni": "cni_exclusive", "plan": "plan_standby"}
+
+pytestmark = [
+    pytest.mark.skipif(not PROGRAM.exists(), reason="ansible-playbook is not installed beside this Python"),
+    pytest.mark.skipif(not COLLECTIONS.exists(), reason="tests/lab/bootstrap.sh links the checkout as a collection"),
+]
+
+
+def refused(tmp_path: Path, playbook: str, variables: dict[str, t.Any]) -> str:
+    """Run a playbook as verbosely as possible, which has to fail in a check of arguments; return all that it said."""
+    inventory = tmp_path / "hosts.yml"
+    group = {"hosts": {"a": None, "b": None}, "vars": {**VARIABLES, **variables}}
+    inventory.write_text(yaml.safe_dump({"calico_nodes": group}))
+    environment = {
+        **os.environ,
+        "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+    }
+    environment |= {"ANSIBLE_LOCAL_TEMP": str(tmp_path), "HOME": str(tmp_path)}
+    answer = subprocess.run(
+        [str(PROGRAM), "-vvvv", "-i", str(inventory), playbook],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = answer.stdout + answer.stderr
+    assert answer.returncode != 0, said
+    assert "Validation of arguments failed" in said, said
+    return said
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS)
+def test_playbooks_show_no_secret_when_they_refuse_a_variable(tmp_path: Path, playbook: str) -> None:
+    said = refused(tmp_path, f"podnet.calico.{playbook}", {"calico_bgp": "maybe"})
+    assert "maybe" in said
+    assert (PASSWORD in said, TOKEN in said) == (False, False)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_roles_show_no_secret_when_they_refuse_a_variable(tmp_path: Path, role: str) -> None:
+    play = tmp_path / "play.yml"
+    tasks = [{"ansible.builtin.include_role": {"name": f"podnet.calico.{role}"}}]
+    play.write_text(yaml.safe_dump([{"hosts": "a", "gather_facts": False, "tasks": tasks}]))
+    said = refused(tmp_path, str(play), {**PLANNED, ROLES[role]: "perhaps"})
+    assert (PASSWORD in said, TOKEN in said) == (False, False)
