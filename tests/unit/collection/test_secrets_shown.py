@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A wrong variable is refused without any secret of the inventory in Ansible's output, however verbose it is.
 
-No host is reached: arguments are checked on the controller, and the nodes of the lab that the inventory names do not run.
+No host is reached: arguments are checked on the controller, and the inventory names nodes of a lab that does not run.
 """
 
 from __future__ import annotations
