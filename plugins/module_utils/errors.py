@@ -37,6 +37,10 @@ class DatastoreError(PodnetError):
     """The datastore cannot be read or written."""
 
 
+class FileError(PodnetError):
+    """A file on the host cannot be read or written."""
+
+
 class KernelError(PodnetError):
     """The kernel refused a change."""
 

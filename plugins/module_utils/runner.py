@@ -25,6 +25,9 @@ def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], Outcome]) -> No
     except PodnetError as error:
         trace = getattr(error, "trace", None) or traceback.format_exc()
         module.fail_json(msg=str(error), failure=error.as_dict(), exception=trace)
+    except OSError as error:  # a file that is a directory, a disk that is full: said in one line, wherever it was
+        place = f"{error.filename}: " if error.filename else ""
+        module.fail_json(msg=f"{module._name}: {place}{error.strerror or error}", exception=traceback.format_exc())
     # Ansible would send all arguments back; a list of ten thousand routes takes it longer than the kernel.
     module.exit_json(**outcome.result(with_diff=module._diff), invocation={"module_args": brief(module.params)})
 

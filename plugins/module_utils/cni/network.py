@@ -22,7 +22,12 @@ from ansible_collections.podnet.calico.plugins.module_utils.cni import (
     plugin_version,
     spec,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, raise_all
+from ansible_collections.podnet.calico.plugins.module_utils.errors import (
+    Conflict,
+    FileError,
+    InvalidInput,
+    raise_all,
+)
 
 Step = t.Tuple[Change, t.Callable[[], None]]
 
@@ -146,8 +151,9 @@ def _apply(config_dir: str, steps: t.Sequence[Step], facts: dict[str, t.Any], ch
     try:
         for __, act in [] if check_mode else steps:
             act()
-    except OSError as error:
-        message = f"change the container runtime's network in {config_dir}: {error.strerror}"
+    except (FileError, OSError) as error:
+        reason = error.message if isinstance(error, FileError) else error.strerror
+        message = f"change the container runtime's network in {config_dir}: {reason}"
         raise Conflict(message, remedy="Make the folder writable, or its disk less full, and run this again") from error
     return Outcome([change for change, __ in steps], facts)
 

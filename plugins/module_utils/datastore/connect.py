@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.file import FileStore
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Datastore
@@ -16,6 +17,12 @@ DEFAULT_PATH = "/etc/podnet-calico/datastore"
 
 
 def connect(params: t.Mapping[str, t.Any]) -> Datastore:
-    """Return the datastore of a module's parameters; nothing is opened or created before the first operation."""
-    options = params.get("datastore") or {}
-    return FileStore(options.get("path") or DEFAULT_PATH)
+    """Return the datastore of a module's parameters; nothing is opened or created before the first operation.
+
+    Raises InvalidInput for a path that is empty or not absolute: it is nobody's wish to write the default then.
+    """
+    path = (params.get("datastore") or {}).get("path", DEFAULT_PATH)
+    if not path.startswith("/") or "\0" in path:
+        remedy = f"Give the absolute path of a folder, or leave it out to use {DEFAULT_PATH}"
+        raise InvalidInput(f'datastore.path "{path}" is not an absolute path', remedy=remedy)
+    return FileStore(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ansible_collections.podnet.calico.plugins.module_utils.datastore import yaml_text
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DatastoreError
+from ansible_collections.podnet.calico.plugins.module_utils.regular_file import read_text
 from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import API_VERSIONS, KINDS
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -26,9 +27,9 @@ def read_documents(path: str) -> list[t.Any]:
         if not files:
             message = f"Reading documents from {path}: there is no file whose name ends in {', '.join(SUFFIXES)}"
             raise DatastoreError(message, remedy="Correct src")
-        return [item for file in files for item in yaml_text.parse(file.read_text(encoding="utf-8"), str(file))]
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        return [item for file in files for item in yaml_text.parse(read_text(file), str(file))]
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}"
         raise DatastoreError(f"Reading documents from {path}: {reason}", remedy="Correct src") from error
 
 

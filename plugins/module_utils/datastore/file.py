@@ -137,8 +137,7 @@ class FileStore:
         """Turn an operating system error into DatastoreError."""
         try:
             yield
-        except (OSError, UnicodeDecodeError) as error:
-            path = getattr(error, "filename", None) or self.root
-            reason = getattr(error, "strerror", None) or str(error)
+        except OSError as error:
+            path, reason = error.filename or self.root, error.strerror or str(error)
             remedy = "Check the path, its permissions, and that the disk has space"
             raise DatastoreError(f"{attempt} the datastore {self.root}: {path}: {reason}", remedy=remedy) from error

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import typing as t
 from pathlib import Path
@@ -13,9 +15,12 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore import yam
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Document, Key, key_of
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.revisions import revision, with_metadata
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DatastoreError
+from ansible_collections.podnet.calico.plugins.module_utils.regular_file import read_text
 from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import KINDS, unknown_kind
 
 SUFFIXES = (".yaml", ".yml")
+UNFINISHED = ".unfinished.tmp"
+LONGEST = 255  # bytes in the name of a file (NAME_MAX of Linux's file systems)
 
 
 class FileIndex:
@@ -31,7 +36,11 @@ class FileIndex:
 
     def _add_file(self, path: Path) -> None:
         self.files[path] = []
-        for item in yaml_text.parse(path.read_text(encoding="utf-8"), str(path)):
+        items = yaml_text.parse(read_text(path), str(path))
+        if not items:
+            remedy = "Restore it from a backup, or delete it if its object is to be gone"
+            raise DatastoreError(f"Reading {path}: the file has no document", remedy=remedy)
+        for item in items:
             document = _checked(item, path)
             key = key_of(document)
             if key in self.places:
@@ -50,7 +59,7 @@ class FileIndex:
     def store(self, document: Document) -> None:
         """Write a document to its own file, and take it out of the file in which it came, if that is another."""
         key = key_of(document)
-        own = self.root / KINDS[key[0]][0] / f"{key[1]}.yaml"
+        own = self.root / KINDS[key[0]][0] / _file_name(key[1])
         source = self.places.get(key, own)
         self.files[own] = [item for item in self.files.get(own, []) if key_of(item) != key] + [document]
         self.places[key] = own
@@ -84,14 +93,25 @@ class FileIndex:
     def _write(self, path: Path) -> None:
         """Replace a file in one step: other readers see the old or the new content, also after a crash."""
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        temporary = path.with_name(UNFINISHED)  # the lock is held, so what has this name was left by a crash
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(yaml_text.render(self.files[path]))
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)
         self._unsynced.add(path.parent)
+
+
+def _file_name(name: str) -> str:
+    """Return the name of an object's own file; that of a very long name ends in a digest of it."""
+    plain = f"{name}.yaml"
+    if len(plain) <= LONGEST:
+        return plain
+    digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+    return f"{name[:200]}-{digest}.yaml"
 
 
 def _yaml_files(root: Path) -> t.Iterator[Path]:

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 import time
 import typing as t
 
@@ -39,33 +41,50 @@ class FileLock:
 
         Raises DatastoreError if another process holds it for longer than the patience.
         """
+        deadline = time.monotonic() + self.patience
         while not self.held:
             try:
-                flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
-                self._descriptor = os.open(self.path, flags | os.O_CLOEXEC, 0o600)
+                self._descriptor = _open(self.path, create)
             except FileNotFoundError:
                 if create:
                     raise
                 return
-            self._wait(self._descriptor)
+            self._wait(self._descriptor, deadline)
             if not os.fstat(self._descriptor).st_nlink:  # deleted while we waited: others use a new file by now
                 self.release()
+                self._pause(deadline, "it is deleted again and again")
 
-    def _wait(self, descriptor: int) -> None:
-        deadline = time.monotonic() + self.patience
+    def _wait(self, descriptor: int, deadline: float) -> None:
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
-            except BlockingIOError as error:
-                if time.monotonic() >= deadline:
-                    self.release()
-                    message = f"Locking {self.path}: another process has held it for {self.patience:g} seconds"
-                    raise DatastoreError(message, remedy="Find it with fuser on that file") from error
-            time.sleep(PAUSE)
+            except BlockingIOError:
+                self._pause(deadline, "another process has held it")
+
+    def _pause(self, deadline: float, reason: str) -> None:
+        """Let some time pass; raises DatastoreError when patience is at its end."""
+        if time.monotonic() >= deadline:
+            self.release()
+            message = f"Locking {self.path}: {reason} for {self.patience:g} seconds"
+            raise DatastoreError(message, remedy="Find it with fuser on that file")
+        time.sleep(PAUSE)
 
     def release(self) -> None:
         """Give the lock back, if it is held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _open(path: Path, create: bool) -> int:
+    """Open the lock file itself, never what a link at its place leads to; nobody but its owner may use it."""
+    flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
+    descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
+    if stat.S_IMODE(status.st_mode) != 0o600 and status.st_uid == os.geteuid():
+        os.fchmod(descriptor, 0o600)
+    return descriptor

@@ -9,6 +9,7 @@ The rules are those of Calico's client (libcalico-go/lib/clientv3/resources.go) 
 from __future__ import annotations
 
 import datetime
+import re
 import typing as t
 import uuid
 
@@ -18,6 +19,8 @@ UNSEEN = "0"
 """The revision of an object that was put into the datastore by other hands and never written by us."""
 
 NEEDED = ("resourceVersion", "uid", "creationTimestamp")
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 RUN_AGAIN = "Somebody else changed it in the meantime; read it again and repeat the change"
 
@@ -58,7 +61,7 @@ def as_successor(before: t.Mapping[str, t.Any], after: t.Mapping[str, t.Any]) ->
 def next_revision(stored: t.Mapping[str, t.Any]) -> str:
     """Return the revision that follows a stored document's; one that is no number is followed by "1"."""
     current = revision(stored)
-    return str(int(current) + 1) if current.isdigit() else "1"
+    return str(int(current) + 1) if _NUMBER.fullmatch(current) else "1"
 
 
 def check_create(document: t.Mapping[str, t.Any], stored: t.Mapping[str, t.Any] | None) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 import traceback
 import typing as t
@@ -26,6 +27,9 @@ HEADER = "# Managed by podnet.calico; edits are kept, comments are not.\n"
 COMPACT_KINDS = ("BlockAffinity", "IPAMBlock", "IPAMHandle")
 """Kinds that only programs write, one small file each and many of them: rendered as JSON, which YAML contains."""
 
+DEEPEST = 100
+LARGEST = 10_000_000
+_INDENT = re.compile(r"^[ ?-]+", re.MULTILINE)
 _DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)|0o?[0-7]+|0x[0-9a-fA-F]+")
 
 
@@ -39,6 +43,7 @@ def parse(text: str, source: str) -> list[t.Any]:
     if compact is not None:
         return _items(compact)
     try:
+        _check_depth(text, source)
         documents = list(yaml.load_all(text, Loader=_loader()))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -46,7 +51,41 @@ def parse(text: str, source: str) -> list[t.Any]:
         raise DatastoreError(message, remedy="Correct the file, or move it elsewhere", line=line) from error
     except (yaml.YAMLError, ValueError) as error:
         raise DatastoreError(f"Reading {source}: not valid YAML: {error}", remedy="Correct the file") from error
+    _check_size(documents, source)
     return [item for document in documents if document is not None for item in _items(document)]
+
+
+def _check_depth(text: str, source: str) -> None:
+    """Raise DatastoreError for a text nested too deep; libyaml 0.2.5 (Debian 12) has no limit of its own."""
+    brackets = text.count("[") + text.count("{")
+    indent = max((len(found) for found in _INDENT.findall(text)), default=0)
+    if brackets + indent <= DEEPEST:
+        return
+    depth = 0
+    for event in yaml.parse(text, Loader=_loader()):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            line = event.start_mark.line + 1
+            message = f"Reading {source}: line {line} is nested more than {DEEPEST} levels deep"
+            raise DatastoreError(message, remedy="Correct the file, or move it elsewhere", line=line)
+
+
+def _check_size(documents: list[t.Any], source: str) -> None:
+    """Raise DatastoreError for documents that contain themselves, or that aliases make too large to be written out."""
+    sizes: dict[int, float] = {}
+
+    def size(value: t.Any) -> float:
+        if not isinstance(value, (dict, list)):
+            return 1
+        if id(value) not in sizes:
+            sizes[id(value)] = math.inf  # what is met once more before it is known contains itself
+            sizes[id(value)] = 1 + sum(map(size, value.values() if isinstance(value, dict) else value))
+        return sizes[id(value)]
+
+    found = size(documents)
+    if found > LARGEST:
+        reason = "contains itself" if math.isinf(found) else f"has more than {LARGEST} values"
+        raise DatastoreError(f"Reading {source}: with its aliases written out, it {reason}", remedy="Correct the file")
 
 
 def render(documents: t.Sequence[t.Any]) -> str:
@@ -67,7 +106,7 @@ def _parse_compact(text: str) -> dict[str, t.Any] | None:
         return None
     try:
         return t.cast("dict[str, t.Any]", json.loads(text[len(HEADER) :]))
-    except ValueError:
+    except (RecursionError, ValueError):
         return None
 
 

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils import owned_file
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
-from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, KernelError, raise_all
 
 PROC = "/proc/sys"
 
@@ -33,7 +33,12 @@ def read(names: t.Iterable[str]) -> dict[str, str]:
 
 
 def plan(actual: t.Mapping[str, str], wanted: t.Mapping[str, str]) -> list[Change]:
-    """Return the changes that give the sysctls their wanted values; raises KernelError for one that does not exist."""
+    """Return the changes that give the sysctls their wanted values.
+
+    Raises InvalidInput for a value of several lines, and KernelError for a sysctl that does not exist.
+    """
+    several = [name for name, value in sorted(wanted.items()) if len(value.splitlines()) > 1]
+    raise_all([InvalidInput(f"set {name}: the value has several lines", remedy="Give one line") for name in several])
     missing = sorted(set(wanted) - set(actual))
     if missing:
         raise KernelError(
@@ -59,7 +64,11 @@ _BEFORE = "# before: "
 
 
 def ensure(wanted: t.Mapping[str, str], *, state: str, check_mode: bool, path_of_file: str = FILE) -> Outcome:
-    """Set sysctls now and for the next boot; those that are not wanted any more become what they were before."""
+    """Set sysctls now and for the next boot; those that are not wanted any more become what they were before.
+
+    Where the kernel refuses a value, all values and the file stay as they were. Raises InvalidInput, KernelError and
+    FileError.
+    """
     old_text = owned_file.read(path_of_file)
     before = _values_before(old_text)
     wanted = {} if state == "absent" else wanted
@@ -71,13 +80,24 @@ def ensure(wanted: t.Mapping[str, str], *, state: str, check_mode: bool, path_of
         "file", {path_of_file: old_text} if old_text else {}, {path_of_file: new_text} if new_text else {}
     )
     if changes and not check_mode:
-        write(given_up)
-        if new_text:  # first, so that what was before is remembered whatever happens next
-            owned_file.write(path_of_file, new_text)
-        write(wanted)
-        if old_text and not new_text:
-            os.unlink(path_of_file)
+        if new_text and not before.items() <= _values_before(old_text).items():  # remembered before they are lost
+            owned_file.write(path_of_file, _text(_values(old_text), {**_values_before(old_text), **before}))
+        present = read([*given_up, *wanted])
+        try:
+            write({**given_up, **wanted})
+        except KernelError:
+            write(present)
+            _replace(path_of_file, old_text)
+            raise
+        _replace(path_of_file, new_text)
     return Outcome(changes)
+
+
+def _replace(path_of_file: str, text: str) -> None:
+    if text:
+        owned_file.write(path_of_file, text)
+    else:
+        owned_file.remove(path_of_file)
 
 
 def _text(wanted: t.Mapping[str, str], before: t.Mapping[str, str]) -> str:
@@ -87,5 +107,12 @@ def _text(wanted: t.Mapping[str, str], before: t.Mapping[str, str]) -> str:
 
 
 def _values_before(text: str) -> dict[str, str]:
-    lines = (line[len(_BEFORE) :] for line in text.splitlines() if line.startswith(_BEFORE))
+    return _pairs(line[len(_BEFORE) :] for line in text.splitlines() if line.startswith(_BEFORE))
+
+
+def _values(text: str) -> dict[str, str]:
+    return _pairs(line for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def _pairs(lines: t.Iterable[str]) -> dict[str, str]:
     return {name.strip(): value.strip() for name, __, value in (line.partition("=") for line in lines)}

@@ -15,6 +15,7 @@ from ansible_collections.podnet.calico.plugins.module_utils import owned_file
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DaemonError, InvalidInput, PodnetError
 from ansible_collections.podnet.calico.plugins.module_utils.marks import BASELINE
+from ansible_collections.podnet.calico.plugins.module_utils.regular_file import read_text
 from ansible_collections.podnet.calico.plugins.module_utils.verify.baseline import Baseline, state, take
 from ansible_collections.podnet.calico.plugins.module_utils.verify.baseline_judge import differences, is_on, marks, ours
 
@@ -79,15 +80,17 @@ def prove(service: str, kept: t.Sequence[str], *, check_mode: bool) -> Outcome:
 
 
 def _read() -> Baseline | None:
+    remedy = "Remove it; then reset cannot tell whether the host is as it was before"
     try:
-        with open(BASELINE) as file:
-            return t.cast("Baseline", json.load(file))
+        found = json.loads(read_text(BASELINE))
     except FileNotFoundError:
         return None
-    except ValueError as error:
-        raise InvalidInput(
-            f"read {BASELINE}: {error}", remedy="Remove it; then reset cannot tell whether the host is as it was before"
-        ) from error
+    except (OSError, RecursionError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidInput(f"read {BASELINE}: {reason}", remedy=remedy) from error
+    if not isinstance(found, dict) or not all(isinstance(part, dict) for part in found.values()):
+        raise InvalidInput(f"read {BASELINE}: not the state of a host", remedy=remedy)
+    return t.cast("Baseline", found)
 
 
 def _folders(before: Baseline) -> list[Change]:

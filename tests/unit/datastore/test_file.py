@@ -202,7 +202,7 @@ def test_broken_file_is_named(root: Path, text: str, message: str) -> None:
 
 def test_leftovers_of_a_crash_are_ignored_and_overwritten(root: Path) -> None:
     change(root, node("n1"))
-    leftover = drop(root, "nodes/.n1.yaml.tmp", "kind: Node\nmetadata: {na")
+    leftover = drop(root, f"nodes/{file_index.UNFINISHED}", "kind: Node\nmetadata: {na")
     assert list(snapshot(FileStore(root))) == [("Node", "n1")]
     change(root, node("n1", ipv4VXLANTunnelAddr="10.0.0.1"))
     assert not leftover.exists()
