@@ -27,7 +27,7 @@ options:
   log_severity_screen:
     description: How much BIRD logs.
     type: str
-    choices: [Trace, Debug, Info, Warning, Error, Fatal, None]
+    choices: [Trace, Debug, Info, Warning, Error, Fatal]
   node_to_node_mesh_enabled:
     description: Whether every node peers with every other one. For O(name=default) alone.
     type: bool
@@ -183,7 +183,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 COMMUNITY = {"name": {"type": "str", "required": True}, "value": {"type": "raw", "required": True}}
 ADVERTISEMENT = {"cidr": {"type": "str", "required": True}, "communities": {"type": "list", "elements": "str"}}
-LEVELS = ["Trace", "Debug", "Info", "Warning", "Error", "Fatal", "None"]
+LEVELS = ["Trace", "Debug", "Info", "Warning", "Error", "Fatal"]
 
 SPEC = {
     "name": {"type": "str", "default": "default"},

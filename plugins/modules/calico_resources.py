@@ -22,13 +22,20 @@ extends_documentation_fragment:
 options:
   documents:
     description:
-      - The documents, with C(apiVersion), C(kind), C(metadata) and C(spec).
+      - The documents, with C(apiVersion), C(kind), C(metadata) and C(spec); lists of them, as C(calicoctl get -o yaml)
+        and C(kubectl get -o yaml) print them; or empty ones, which do not count.
       - Kinds are IPPool, Node, BGPPeer, BGPConfiguration, BGPFilter, IPReservation, FelixConfiguration,
         ClusterInformation, IPAMConfiguration, IPAMBlock, BlockAffinity and IPAMHandle.
       - With O(state=absent), kind and name suffice.
     type: list
-    elements: dict
+    elements: raw
     required: true
+  match_revisions:
+    description:
+      - Whether a document that names C(metadata.resourceVersion) replaces only an object that is stored with it.
+      - Otherwise the field is information of the datastore that the document came from, and does not count.
+    type: bool
+    default: false
   state:
     description: Whether the documents are to be stored, or gone.
     type: str
@@ -101,7 +108,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.converge i
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 SPEC = {
-    "documents": {"type": "list", "elements": "dict", "required": True},
+    "documents": {"type": "list", "elements": "raw", "required": True},
+    "match_revisions": {"type": "bool", "default": False},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "prune": {"type": "bool", "default": False},
     "prune_marked": {"type": "str", "default": ""},

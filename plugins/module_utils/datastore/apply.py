@@ -33,22 +33,30 @@ IPIP_FIELD = "ipv4IPIPTunnelAddr"  # below spec.bgp
 Raw = t.Mapping[str, t.Any]
 
 
-def put(snapshot: Snapshot, documents: t.Iterable[Raw], *, merge: bool = False, pruned: str = "") -> Snapshot:
+def put(
+    snapshot: Snapshot,
+    documents: t.Iterable[Raw],
+    *,
+    merge: bool = False,
+    pruned: str = "",
+    match_revisions: bool = False,
+) -> Snapshot:
     """Return the snapshot with the documents in it, in canonical form and checked against each other.
 
     A document replaces the stored one of its kind and name. With merge, it is a merge patch to it (RFC 7396):
     mappings are merged, null removes a field, everything else replaces. Book-keeping and status of a stored object
     are kept. With pruned, objects that carry the managed label with that value and are not among the documents are
     dropped.
-    Raises InvalidInput with the problems of all documents, and Conflict if a document names another revision than
-    the stored one.
+    With match_revisions, a document that names a revision has to name the stored one; otherwise that is information
+    of the datastore that it came from.
+    Raises InvalidInput with the problems of all documents, and Conflict for another revision.
     """
     result = dict(snapshot)
     problems: list[InvalidInput] = []
     keys: set[Key] = set()
     for document in documents:
         try:
-            canonical = _placed(result, document, merge)
+            canonical = _placed(result, document, merge, match_revisions)
         except InvalidInput as error:
             problems.extend(problems_of(error))
             continue
@@ -101,7 +109,7 @@ def mark(document: Raw) -> Document:
     return {**document, "metadata": {**metadata, "labels": labels}}
 
 
-def _placed(snapshot: Snapshot, document: Raw, merge: bool) -> Document:
+def _placed(snapshot: Snapshot, document: Raw, merge: bool, match_revisions: bool) -> Document:
     """Return the canonical form of a document as the successor of the stored one."""
     metadata = document.get("metadata") if isinstance(document, t.Mapping) else None
     name = metadata.get("name") if isinstance(metadata, t.Mapping) else None
@@ -109,13 +117,13 @@ def _placed(snapshot: Snapshot, document: Raw, merge: bool) -> Document:
     if stored is None:
         return _without_revision(normalise(_patched({}, document) if merge else document))
     given = t.cast("t.Mapping[str, t.Any]", metadata).get("resourceVersion")
-    if given and str(given) != revision(stored):
+    if match_revisions and given and str(given) != revision(stored):
         message = f"Replacing {describe(stored)}: the document has revision {given}, {revision(stored)} is stored"
         raise Conflict(message, remedy="Leave metadata.resourceVersion out of the document to replace it all the same")
     kept_fields = stored if merge else _allocations(stored)
     canonical = normalise(_patched(kept_fields, document) if kept_fields else document)
     kept = {key: value for key, value in stored["metadata"].items() if key in BOOK_KEEPING}
-    canonical["metadata"] = {**canonical["metadata"], **kept}
+    canonical["metadata"] = {**_without_revision(canonical)["metadata"], **kept}
     if "status" in stored:
         canonical["status"] = stored["status"]
     return canonical

@@ -19,6 +19,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract i
     write,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.resources.lists import documents_of
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible.module_utils.basic import AnsibleModule
@@ -64,7 +65,7 @@ def converge_many(module: AnsibleModule) -> Outcome:
     prune_marked, objects go that carry it with that value and are not named.
     The outcome has the named objects after the changes as resources.
     """
-    documents, pruned = module.params["documents"], module.params["prune"]
+    documents, pruned = documents_of(module.params["documents"]), module.params["prune"]
     absent, marked = module.params["state"] == "absent", module.params["prune_marked"]
     if absent and pruned:
         raise InvalidInput("prune contradicts state absent", remedy="Use prune with state present")
@@ -74,14 +75,18 @@ def converge_many(module: AnsibleModule) -> Outcome:
         if absent:
             return remove_all(before, keys)
         placed = [mark(document) if pruned else document for document in documents]
-        return put(before, placed, pruned="true" if pruned else marked)
+        return put(
+            before, placed, pruned="true" if pruned else marked, match_revisions=module.params["match_revisions"]
+        )
 
     changes, after = converge(module, change)
     return Outcome(changes, {"resources": [after[key] for key in keys if key in after]})
 
 
-def _named(document: Document, index: int) -> Key:
+def _named(document: t.Any, index: int) -> Key:
     """Return the kind and name of a document given by a user."""
+    if not isinstance(document, dict):
+        raise InvalidInput(f"documents[{index}] is not a mapping", remedy="Give documents as calicoctl prints them")
     kind, metadata = document.get("kind"), document.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(kind, str) or not isinstance(name, str):

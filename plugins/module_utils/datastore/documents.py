@@ -29,7 +29,8 @@ def read_documents(path: str) -> list[t.Any]:
             raise DatastoreError(message, remedy="Correct src")
         return [item for file in files for item in yaml_text.parse(read_text(file), str(file))]
     except OSError as error:
-        reason = f"{error.filename}: {error.strerror}"
+        place = "" if error.filename == path else f"{error.filename}: "
+        reason = f"{place}{error.strerror}"
         raise DatastoreError(f"Reading documents from {path}: {reason}", remedy="Correct src") from error
 
 

@@ -15,6 +15,7 @@ import typing as t
 from ansible.module_utils.basic import missing_required_lib
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DatastoreError, MissingLibrary
+from ansible_collections.podnet.calico.plugins.module_utils.resources.lists import documents_of
 
 try:
     import yaml
@@ -41,7 +42,7 @@ def parse(text: str, source: str) -> list[t.Any]:
     _require_yaml()
     compact = _parse_compact(text)
     if compact is not None:
-        return _items(compact)
+        return documents_of(compact)
     try:
         _check_depth(text, source)
         documents = list(yaml.load_all(text, Loader=_loader()))
@@ -52,7 +53,7 @@ def parse(text: str, source: str) -> list[t.Any]:
     except (yaml.YAMLError, ValueError) as error:
         raise DatastoreError(f"Reading {source}: not valid YAML: {error}", remedy="Correct the file") from error
     _check_size(documents, source)
-    return [item for document in documents if document is not None for item in _items(document)]
+    return [item for document in documents for item in documents_of(document)]
 
 
 def _check_depth(text: str, source: str) -> None:
@@ -108,17 +109,6 @@ def _parse_compact(text: str) -> dict[str, t.Any] | None:
         return t.cast("dict[str, t.Any]", json.loads(text[len(HEADER) :]))
     except (RecursionError, ValueError):
         return None
-
-
-def _items(document: t.Any) -> list[t.Any]:
-    """Return the objects of a list as calicoctl and kubectl print it, or the one object."""
-    if isinstance(document, list):
-        return document
-    kind = document.get("kind") if isinstance(document, dict) else None
-    if not isinstance(kind, str) or not kind.endswith("List") or not isinstance(document.get("items"), list):
-        return [document]
-    base = {"apiVersion": document.get("apiVersion"), "kind": kind[: -len("List")]}
-    return [{**base, **item} if isinstance(item, dict) else item for item in document["items"]]
 
 
 def _require_yaml() -> None:

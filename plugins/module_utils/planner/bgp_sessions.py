@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import SecretKey, Session
 from ansible_collections.podnet.calico.plugins.module_utils.planner.peering import is_global
+from ansible_collections.podnet.calico.plugins.module_utils.resources.duration import whole_seconds
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Cluster
@@ -73,7 +74,7 @@ def _mesh(cluster: Cluster, own: End) -> t.Iterator[Session]:
                 source=own.address,
                 passive=_waits(own, end),
                 password=password,
-                restart_time=cluster.bgp.node_mesh_max_restart_time,
+                restart_time=whole_seconds(cluster.bgp.node_mesh_max_restart_time),
             )
 
 
@@ -172,8 +173,8 @@ def _given(peer: BGPPeer, own: End) -> dict[str, t.Any]:
         "family": own.family,
         "source": own.address if peer.source_address == "UseNodeIP" else None,
         "password": secret_key(peer.password),
-        "restart_time": peer.max_restart_time,
-        "keepalive_time": peer.keepalive_time,
+        "restart_time": whole_seconds(peer.max_restart_time),
+        "keepalive_time": whole_seconds(peer.keepalive_time),
         "ttl_security": peer.ttl_security or None,
         "reachable_by": None if peer.reachable_by is None else str(peer.reachable_by),
         "filters": peer.filters,

@@ -36,7 +36,7 @@ def parse_as_number(value: t.Any) -> int | None:
 def read_as_number(fields: Fields, key: str) -> int | None:
     """Return the AS number of a field, None if it is absent or wrong."""
     value = fields.values.get(key)
-    if value is None or value == "":
+    if value in (None, "") or (value == 0 and not isinstance(value, bool)):  # Go's zero value is "not given"
         return None
     number = parse_as_number(value)
     if number is None:

@@ -27,6 +27,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.resources.record imp
 from ansible_collections.podnet.calico.plugins.module_utils.resources.secret import SecretKeyRef, read_secret
 
 if t.TYPE_CHECKING:  # pragma: no cover
+    from decimal import Decimal
+
     from ansible_collections.podnet.calico.plugins.module_utils.ip import Address, Network
     from ansible_collections.podnet.calico.plugins.module_utils.resources.fields import Fields
 
@@ -42,7 +44,7 @@ KNOWN = (
     *("bindMode", "ignoredInterfaces", "localWorkloadPeeringIPV4", "localWorkloadPeeringIPV6"),
     *("programClusterRoutes", "ipv4NormalRoutePriority", "ipv6NormalRoutePriority"),
 )
-LOG_LEVELS = ("Trace", "Debug", "Info", "Warning", "Error", "Fatal", "None")
+LOG_LEVELS = ("Trace", "Debug", "Info", "Warning", "Error", "Fatal")
 PROGRAMMING = ("Enabled", "Disabled", "EnabledIPIPOnly", "EnabledNoEncapOnly")  # the last two since Calico v3.33
 MAX_PRIORITY = 2**31 - 2
 
@@ -79,7 +81,7 @@ class BGPConfiguration:
     prefix_advertisements: tuple[PrefixAdvertisement, ...] = ()
     listen_port: int | None = None
     node_mesh_password: SecretKeyRef | None = None
-    node_mesh_max_restart_time: int | None = None
+    node_mesh_max_restart_time: Decimal | None = None
     bind_mode: str | None = None
     ignored_interfaces: tuple[str, ...] = ()
     local_workload_peering_ipv4: Address | None = None
@@ -105,7 +107,7 @@ class BGPConfiguration:
         defaults = DEFAULTS if reading.name == "default" else {}
         configuration = cls(
             name=reading.name,
-            log_severity_screen=spec.choice("logSeverityScreen", LOG_LEVELS, defaults.get("logSeverityScreen")),
+            log_severity_screen=_log_level(spec, defaults),
             node_to_node_mesh_enabled=spec.flag("nodeToNodeMeshEnabled", defaults.get("nodeToNodeMeshEnabled")),
             as_number=read_as_number(spec, "asNumber") or defaults.get("asNumber"),
             service_cluster_ips=_networks(spec, "serviceClusterIPs"),
@@ -116,7 +118,7 @@ class BGPConfiguration:
             ),
             communities=read_communities(spec),
             prefix_advertisements=read_advertisements(spec),
-            listen_port=spec.number("listenPort", 1, 65535, defaults.get("listenPort")),
+            listen_port=spec.number("listenPort", 1, 65535, defaults.get("listenPort"), zero_is_absent=True),
             node_mesh_password=read_secret(spec, "nodeMeshPassword"),
             node_mesh_max_restart_time=read_duration(spec, "nodeMeshMaxRestartTime"),
             bind_mode=_choice(spec, "bindMode", ("None", "NodeIP"), defaults),
@@ -164,6 +166,14 @@ def _text(value: object | None) -> str | None:
     return None if value is None else str(value)
 
 
+def _log_level(spec: Fields, defaults: t.Mapping[str, t.Any]) -> str | None:
+    """Return the level, whose upper and lower case Calico does not mind."""
+    given = spec.values.get("logSeverityScreen")
+    if isinstance(given, str) and given.capitalize() in LOG_LEVELS:
+        return given.capitalize()
+    return _choice(spec, "logSeverityScreen", LOG_LEVELS, defaults)
+
+
 def _choice(spec: Fields, key: str, allowed: tuple[str, ...], defaults: t.Mapping[str, t.Any]) -> str | None:
     return t.cast("str | None", spec.choice(key, allowed, defaults.get(key)))
 
@@ -176,7 +186,6 @@ def _networks(spec: Fields, key: str) -> tuple[Network, ...]:
     found = []
     for item in spec.children(key):
         item.only(("cidr",))
-        item.require("cidr", "Give the range of the services, for example 10.96.0.0/12")
         found.append(item.network("cidr"))
     return tuple(network for network in found if network is not None)
 

@@ -20,6 +20,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.resources.record imp
 from ansible_collections.podnet.calico.plugins.module_utils.resources.secret import SecretKeyRef, read_secret
 
 if t.TYPE_CHECKING:  # pragma: no cover
+    from decimal import Decimal
+
     from ansible_collections.podnet.calico.plugins.module_utils.ip import Address
     from ansible_collections.podnet.calico.plugins.module_utils.resources.fields import Fields
 
@@ -53,8 +55,8 @@ class BGPPeer:
     next_hop_mode: str | None = None
     password: SecretKeyRef | None = None
     source_address: str = "UseNodeIP"
-    max_restart_time: int | None = None
-    keepalive_time: int | None = None
+    max_restart_time: Decimal | None = None
+    keepalive_time: Decimal | None = None
     num_allowed_local_as_numbers: int | None = None
     ttl_security: int | None = None
     reachable_by: Address | None = None
@@ -81,7 +83,7 @@ class BGPPeer:
         spec.only(KNOWN)
         peer = cls(
             name=reading.name,
-            node=spec.text("node"),
+            node=_node(spec),
             node_selector=spec.selector("nodeSelector", limit=MAX_SELECTOR),
             peer_ip=_read_peer_ip(spec),
             peer_selector=spec.selector("peerSelector", limit=MAX_SELECTOR),
@@ -143,7 +145,7 @@ def split_peer_ip(text: str) -> tuple[Address, int | None]:
     bracketed, plain, port = match.groups()
     if not 1 <= int(port) <= 65535:
         raise ValueError(port)
-    address: Address = ipaddress.IPv6Address(bracketed) if bracketed else ipaddress.IPv4Address(plain)
+    address: Address = ipaddress.ip_address(bracketed) if bracketed else ipaddress.IPv4Address(plain)
     return address, int(port)
 
 
@@ -153,13 +155,29 @@ def _read_peer_ip(spec: Fields) -> str | None:
         return None
     try:
         address, port = split_peer_ip(text)
+        if "%" in text:
+            raise ValueError(text)
     except ValueError:
         remedy = "Write it like 192.0.2.1, 192.0.2.1:1179, 2001:db8::1 or [2001:db8::1]:1179"
         spec.refuse("peerIP", "is not an address with an optional port", remedy)
         return None
+    if address.is_link_local and address.version == 6:
+        remedy = "Give the peer an address that is valid beyond its link; Calico takes none with a zone either"
+        spec.refuse("peerIP", "is a link-local address, which does not say by which interface", remedy)
+        return None
     if port is None:
         return str(address)
     return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"
+
+
+def _node(spec: Fields) -> str | None:
+    name = spec.text("node")
+    if name is not None and not is_name(name):
+        spec.refuse(
+            "node", "is not the name of a node", "Use the Node's metadata.name: lower-case letters, digits, - and ."
+        )
+        return None
+    return name
 
 
 def _filters(spec: Fields) -> tuple[str, ...]:

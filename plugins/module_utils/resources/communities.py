@@ -79,6 +79,8 @@ def read_advertisements(spec: Fields) -> tuple[PrefixAdvertisement, ...]:
         item.only(("cidr", "communities"))
         item.require("cidr", "Give the prefix, for example 10.244.0.0/16")
         cidr, communities = item.network("cidr"), item.texts("communities")
+        if not communities:
+            item.refuse("communities", "are missing", "Give at least one community, by name or value", value=[])
         if cidr is not None:
             found.append(PrefixAdvertisement(cidr, communities))
     return tuple(found)

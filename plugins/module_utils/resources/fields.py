@@ -125,10 +125,10 @@ class Fields:
         self.refuse(key, "is not a boolean", "Give true or false, without quotes")
         return default
 
-    def number(self, key: str, low: int, high: int, default: t.Any = None) -> t.Any:
-        """Return an integer within bounds, both included."""
+    def number(self, key: str, low: int, high: int, default: t.Any = None, *, zero_is_absent: bool = False) -> t.Any:
+        """Return an integer within bounds, both included; zero_is_absent: as Go reads a field that is no pointer."""
         value = self.values.get(key)
-        if value is None:
+        if value is None or (zero_is_absent and value == 0 and not isinstance(value, bool)):
             return default
         if isinstance(value, bool) or not isinstance(value, int):
             self.refuse(key, "is not an integer", f"Give a number from {low} to {high}, without quotes")
@@ -156,6 +156,14 @@ class Fields:
             self.refuse(key, "has host bits set", f"Use {interface.network}")
             return None
         return None if interface is None else interface.network
+
+    def host_address(self, key: str, version: int) -> Interface | None:
+        """Return an address of a host with its prefix length; one that has none is alone in its network."""
+        value = self.text(key)
+        if value is not None and "/" not in value:
+            address = self.address(key, version)
+            return None if address is None else ipaddress.ip_interface(address)
+        return self.interface(key, version=version)
 
     def interface(self, key: str, what: str = "interface", version: int = 0) -> Interface | None:
         """Return an address with a prefix length, of one family if a version is given."""

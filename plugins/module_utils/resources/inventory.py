@@ -12,6 +12,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Invali
 from ansible_collections.podnet.calico.plugins.module_utils.marks import INVENTORY, MANAGED_LABEL
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS
+from ansible_collections.podnet.calico.plugins.module_utils.resources.lists import documents_of
 
 Variables = t.Mapping[str, t.Any]
 Document = t.Dict[str, t.Any]
@@ -63,7 +64,7 @@ def documents(
     made += [_of_inventory(options.bgp_peer(peer)) for peer in peers]
     if bgp_configuration:
         made.append(options.bgp_configuration({"name": "default", **bgp_configuration}))
-    return [*made, *extra]
+    return [*made, *documents_of(list(extra))]
 
 
 def _of_inventory(document: Document) -> Document:

@@ -83,7 +83,7 @@ class IPPool:
         pool = cls(
             name=reading.name,
             cidr=t.cast("Network", cidr),
-            block_size=spec.number("blockSize", low, high, default_size),
+            block_size=spec.number("blockSize", low, high, default_size, zero_is_absent=True),
             ipip_mode=spec.choice("ipipMode", MODES, "Never"),
             vxlan_mode=spec.choice("vxlanMode", MODES, "Never"),
             nat_outgoing=spec.flag("natOutgoing", False),

@@ -60,7 +60,8 @@ class Node:
         reading = open_document(document, "Node")
         spec = reading.spec
         spec.only(KNOWN)
-        if spec.values.get("bgp") == {}:
+        bgp = spec.values.get("bgp")
+        if isinstance(bgp, t.Mapping) and all(value is None for value in bgp.values()):
             spec.refuse("bgp", "is empty", "Give at least one address of the node, or leave bgp out")
         bgp = spec.child("bgp")
         bgp.only(KNOWN_BGP)
@@ -69,8 +70,8 @@ class Node:
             name=reading.name,
             labels=reading.labels,
             as_number=read_as_number(bgp, "asNumber"),
-            ipv4_address=bgp.interface("ipv4Address", version=4),
-            ipv6_address=bgp.interface("ipv6Address", version=6),
+            ipv4_address=bgp.host_address("ipv4Address", 4),
+            ipv6_address=bgp.host_address("ipv6Address", 6),
             ipv4_ipip_tunnel_addr=bgp.address("ipv4IPIPTunnelAddr", 4),
             route_reflector_cluster_id=None if cluster_id is None else str(cluster_id),
             ipv4_vxlan_tunnel_addr=spec.address("ipv4VXLANTunnelAddr", 4),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import typing as t
 from dataclasses import dataclass, field
@@ -129,12 +130,18 @@ def _read_map(metadata: Fields, key: str) -> dict[str, str]:
     """Return a mapping of qualified keys to texts, sorted by key."""
     found: dict[str, str] = {}
     for name, value in sorted(metadata.mapping(key).items(), key=lambda item: str(item[0])):
-        prefix, slash, last = str(name).rpartition("/")
-        if not _QUALIFIED.fullmatch(last) or (slash and not is_name(prefix)):
+        prefix, slash, last = _scalar(name).rpartition("/")
+        domain = prefix.lower() if key == "annotations" else prefix  # Kubernetes looks at annotations in lower case
+        if not _QUALIFIED.fullmatch(last) or (slash and not is_name(domain)):
             remedy = "Use name or prefix/name, where name has at most 63 letters, digits, -, _ and ."
             metadata.refuse(key, "has a key that is not a qualified name", remedy, value=name)
-        elif not isinstance(value, str):
+        elif not isinstance(value, (bool, float, int, str)):
             metadata.refuse(f"{key}.{name}", "is not a text", f'Put it in quotes: "{value}"', value=value)
         else:
-            found[str(name)] = value
+            found[_scalar(name)] = _scalar(value)
     return found
+
+
+def _scalar(value: t.Any) -> str:
+    """Return what YAML read as a boolean or a number as the text that calicoctl makes of it: true, 1, 1.5."""
+    return json.dumps(value) if isinstance(value, (bool, float, int)) else str(value)

@@ -98,7 +98,7 @@ def test_null_in_a_record_is_a_value() -> None:
 
 def test_document_with_another_revision_is_a_conflict() -> None:
     with pytest.raises(Conflict) as caught:
-        put(booked(), [document("Node", "n", metadata={"resourceVersion": "3"})])
+        put(booked(), [document("Node", "n", metadata={"resourceVersion": "3"})], match_revisions=True)
     assert "the document has revision 3, 4 is stored" in caught.value.message
 
 

@@ -146,7 +146,7 @@ def test_snapshot_is_canonical(store: Datastore) -> None:
 
 def test_snapshot_reports_all_broken_objects(store: Datastore) -> None:
     store.create(node("n1", bgp={}))
-    store.create(node("n2", bgp={"ipv4Address": "192.0.2.1"}))
+    store.create(node("n2", bgp={"ipv4Address": "192.0.2.1/33"}))
     with pytest.raises(InvalidInput, match=r'(?s)2 problems.*Node "n1".*Node "n2"'):
         snapshot(store)
 

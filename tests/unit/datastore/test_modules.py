@@ -66,7 +66,10 @@ OPTIONS: dict[str, tuple[str, Result, Result]] = {
     "configuration": (
         "calico_bgp_configuration",
         {"service_cluster_ips": ["10.96.0.0/12"], "node_to_node_mesh_enabled": False},
-        {"communities": [{"name": "a", "value": "1:2"}], "prefix_advertisements": [{"cidr": "10.0.0.0/8"}]},
+        {
+            "communities": [{"name": "a", "value": "1:2"}],
+            "prefix_advertisements": [{"cidr": "10.0.0.0/8", "communities": ["a"]}],
+        },
     ),
 }
 

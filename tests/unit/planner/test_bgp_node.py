@@ -173,7 +173,6 @@ def test_communities_of_a_node_replace_those_of_all() -> None:
 
 def test_communities_by_ip_version() -> None:
     both = [{"cidr": cidr, "communities": ["1:2"]} for cidr in ("10.244.0.0/16", "fd00::/64")]
-    both.append({"cidr": "10.1.0.0/16", "communities": []})
     documents = (FOUR, SIX, N1, configuration(prefixAdvertisements=both))
     assert [found.cidr for found in family(*documents).advertisements] == ["10.244.0.0/16"]
     assert [found.cidr for found in family(*documents, version=6).advertisements] == ["fd00::/64"]
@@ -189,9 +188,9 @@ OPTIONS: dict[str, tuple[Spec, Spec, Spec]] = {
     "ignoredInterfaces": ({"ignoredInterfaces": ["eth9"]}, {}, {"ignored_interfaces": ("eth9",)}),
     "ignoredInterfaces of the node are not read": ({}, {"ignoredInterfaces": ["eth9"]}, {"ignored_interfaces": ()}),
     "Debug": ({"logSeverityScreen": "Debug"}, {}, {"debug": "all"}),
-    "None": ({"logSeverityScreen": "None"}, {}, {"debug": ""}),
+    "fatal": ({"logSeverityScreen": "fatal"}, {}, {"debug": ""}),
     "Warning": ({"logSeverityScreen": "Warning"}, {}, {"debug": ""}),
-    "Debug on the node": ({"logSeverityScreen": "None"}, {"logSeverityScreen": "Debug"}, {"debug": "all"}),
+    "Debug on the node": ({"logSeverityScreen": "Fatal"}, {"logSeverityScreen": "Debug"}, {"debug": "all"}),
 }
 
 

@@ -115,7 +115,7 @@ SETTINGS = [
     document(
         "BGPConfiguration",
         "node.n2",
-        logSeverityScreen="None",
+        logSeverityScreen="Fatal",
         prefixAdvertisements=[{"cidr": "10.244.0.0/16", "communities": ["64512:2", "64512:1:2"]}],
     ),
     *nodes(2, dual=True),

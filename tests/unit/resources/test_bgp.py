@@ -40,6 +40,7 @@ def test_global_peer_has_defaults() -> None:
         ("192.0.2.1:1179", "192.0.2.1:1179", "192.0.2.1", 1179),
         ("2001:DB8:0::1", "2001:db8::1", "2001:db8::1", None),
         ("[2001:DB8::1]:179", "[2001:db8::1]:179", "2001:db8::1", 179),
+        ("[192.0.2.1]:179", "192.0.2.1:179", "192.0.2.1", 179),
     ],
 )
 def test_peer_address_has_one_spelling(given: str, canonical: str, address: str, port: int | None) -> None:
@@ -97,11 +98,18 @@ PEER_INVALID = {
         "is not of the family of peerIP",
         "IPv6 gateway",
     ),
-    "fraction of a second": (
-        {"peerIP": "192.0.2.1", "asNumber": 1, "maxRestartTime": "500ms"},
-        "whole seconds",
-        "120s",
+    "no unit": ({"peerIP": "192.0.2.1", "asNumber": 1, "maxRestartTime": "500"}, "is not a duration", "120s"),
+    "empty duration": (
+        {"peerIP": "192.0.2.1", "asNumber": 1, "keepaliveTime": ""},
+        "is not a duration",
+        "leave it out",
     ),
+    "link-local without a zone": (
+        {"peerIP": "fe80::1", "asNumber": 1},
+        "does not say by which interface",
+        "beyond its",
+    ),
+    "link-local with a zone": ({"peerIP": "fe80::1%eth0", "asNumber": 1}, "is not an address", "192.0.2.1"),
     "plain password": ({"peerIP": "192.0.2.1", "asNumber": 1, "password": {"value": "x"}}, "secretKeyRef", ""),
     "hops": ({"peerIP": "192.0.2.1", "asNumber": 1, "ttlSecurity": 256}, "is not within 0 to 255", "255"),
     "filter name": ({"peerIP": "192.0.2.1", "asNumber": 1, "filters": ["A_b"]}, "name of a BGPFilter", "A_b"),
@@ -210,7 +218,9 @@ CONFIGURATION_INVALID = {
         "/12",
     ),
     "service range without mapping": ("default", {"serviceClusterIPs": ["10.96.0.0/12"]}, "is not a mapping", "field"),
-    "port": ("default", {"listenPort": 0}, "is not within 1 to 65535", "65535"),
+    "port": ("default", {"listenPort": 65536}, "is not within 1 to 65535", "65535"),
+    "log level": ("default", {"logSeverityScreen": "None"}, "is not one of Trace", "or Fatal"),
+    "no communities": ("default", {"prefixAdvertisements": [{"cidr": "10.0.0.0/8"}]}, "are missing", "at least one"),
     "priority": ("default", {"ipv4NormalRoutePriority": 2**31 - 1}, "is not within 1 to 2147483646", "2147483646"),
     "all interfaces": ("default", {"ignoredInterfaces": ["*"]}, "is not an interface pattern", "docker*"),
     "long interface": ("default", {"ignoredInterfaces": ["a" * 16]}, "is not an interface pattern", "1 to 15"),

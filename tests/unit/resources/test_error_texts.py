@@ -32,7 +32,7 @@ CASES = {
     "selector-syntax": [document("IPPool", "main", cidr="10.244.0.0/16", nodeSelector="rack = 'r1'")],
     "several-problems": [
         document("IPPool", "main", cidr="10.0.0.1/16", natOutgoin=True),
-        document("Node", "Node_1", bgp={"ipv4Address": "192.0.2.11"}),
+        document("Node", "Node_1", bgp={"ipv4Address": "192.0.2.11/33"}),
     ],
 }
 

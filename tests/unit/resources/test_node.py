@@ -74,10 +74,11 @@ def test_status_and_annotations_are_carried_along() -> None:
 
 INVALID = {
     "empty bgp": ({"bgp": {}}, "spec.bgp {} is empty", "at least one address"),
-    "no prefix length": ({"bgp": {"ipv4Address": "192.0.2.11"}}, 'spec.bgp.ipv4Address "192.0.2.11"', "192.0.2.11/24"),
+    "no address": ({"bgp": {"ipv4Address": "192.0.2.x"}}, 'spec.bgp.ipv4Address "192.0.2.x"', "Give one address"),
+    "BGP with nothing in it": ({"bgp": {"asNumber": None}}, "spec.bgp", "leave bgp out"),
     "wrong family": ({"bgp": {"ipv6Address": "192.0.2.11/24"}}, "is not IPv6", "2001:db8::11/64"),
     "tunnel with prefix length": ({"ipv4VXLANTunnelAddr": "10.0.0.1/32"}, "is not an IPv4 address", "without prefix"),
-    "AS zero": ({"bgp": {"asNumber": 0}}, "spec.bgp.asNumber 0 is not an AS number", "from 1 to"),
+    "AS below zero": ({"bgp": {"asNumber": -1}}, "spec.bgp.asNumber -1 is not an AS number", "from 1 to"),
     "AS too large": ({"bgp": {"asNumber": 2**32}}, "is not an AS number", "4294967295"),
     "AS half too large": ({"bgp": {"asNumber": "1.65536"}}, "is not an AS number", "from 1 to"),
     "AS as a float": (
@@ -115,7 +116,11 @@ def test_node_is_refused(spec: dict[str, t.Any], message: str, remedy: str) -> N
 METADATA = {
     "upper case": ({"name": "Node_1"}, 'metadata.name "Node_1" is not a DNS-1123 subdomain', 'for example "node-1"'),
     "no name": ({}, "metadata.name is missing", "name"),
-    "label is a number": ({"name": "a", "labels": {"rack": 1}}, "metadata.labels.rack 1 is not a text", 'quotes: "1"'),
+    "label is a list": (
+        {"name": "a", "labels": {"rack": [1]}},
+        "metadata.labels.rack [1] is not a text",
+        'quotes: "[1]"',
+    ),
     "label value": ({"name": "a", "labels": {"rack": "a b"}}, "is not a label value", "at most 63"),
     "label key": ({"name": "a", "labels": {"-x": "a"}}, "has a key that is not a qualified name", "prefix/name"),
     "label prefix": ({"name": "a", "labels": {"A/x": "a"}}, "has a key that is not a qualified name", "prefix/name"),
