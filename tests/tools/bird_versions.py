@@ -21,6 +21,7 @@ from pathlib import Path
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "bird"
 INSTALLED = "2.0"
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 PACKAGES = {"2.17": "bird2", "3.1": "bird3"}
 LIBRARIES = (
     *("libc6", "libssh-4", "libreadline8t64", "libtinfo6", "zlib1g", "libssl3t64", "libzstd1", "libgssapi-krb5-2"),
@@ -51,10 +52,13 @@ class Unavailable(Exception):
         self.tried = tried
 
 
-def programs(release: str) -> Path | None:
-    """Return the directory with `bird` and `birdc` of a release, None for the installed one; raises Unavailable."""
+def programs(release: str) -> Path:
+    """Return the directory with `bird` and `birdc` of a release; raises Unavailable."""
     if release == INSTALLED:
-        return None
+        bird = shutil.which("bird", path=PATH)
+        if bird is None:
+            raise Unavailable(f"BIRD {release} is not here: install the package bird2", tried=False)
+        return Path(bird).parent
     found, failed = CACHE / release / "bin", CACHE / f"{release}.failed"
     if found.is_dir():
         return found
@@ -65,9 +69,8 @@ def programs(release: str) -> Path | None:
 
 def parse(release: str, path: Path) -> subprocess.CompletedProcess[str]:
     """Have a release parse a configuration."""
-    directory = programs(release)
-    bird = "bird" if directory is None else str(directory / "bird")
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+    bird = str(programs(release) / "bird")
+    environment = {"PATH": PATH, "LC_ALL": "C"}
     return subprocess.run([bird, "-p", "-c", str(path)], capture_output=True, text=True, env=environment, check=False)
 
 
@@ -145,11 +148,10 @@ def main() -> int:
     whole = fetch(PACKAGES)
     for release in (INSTALLED, *PACKAGES):
         try:
-            directory = programs(release)
+            bird = str(programs(release) / "bird")
         except Unavailable as error:
             print(error)
             continue
-        bird = "bird" if directory is None else str(directory / "bird")
         said = subprocess.run([bird, "--version"], capture_output=True, text=True, check=True)
         print(release, (said.stdout + said.stderr).strip())
     return 0 if whole else 1

@@ -5,13 +5,62 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import random
+import tempfile
 import typing as t
 from pathlib import Path
 
 import pytest
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "golden"
+
+
+def _link() -> None:
+    """Have the checkout importable by the name of the collection, as tests/lab/bootstrap.sh does."""
+    try:
+        importlib.import_module("ansible_collections.podnet.calico.plugins")
+    except ImportError:
+        link = ROOT / ".cache" / "collections" / "ansible_collections" / "podnet" / "calico"
+        try:
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to("../../../..")
+        except OSError as error:
+            raise pytest.UsageError(
+                f"Unit tests need {link}, a link to ../../../.., as its owner makes: {error}"
+            ) from error
+        importlib.invalidate_caches()
+
+
+_link()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the run a seed and a folder for what Ansible writes below ~/.ansible otherwise."""
+    # Workers of pytest-xdist are children of this process, so that they have the same seed.
+    os.environ.setdefault("PODNET_SEED", str(random.randrange(1 << 32)))  # noqa: S311 (nothing is kept secret)
+    home = tempfile.TemporaryDirectory(prefix="podnet-unit-")
+    os.environ["ANSIBLE_HOME"] = home.name
+    config.add_cleanup(home.cleanup)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have the tests of hypothesis begin at the seed, and keep their files where other caches are."""
+    random_tests = [item.obj for item in items if getattr(getattr(item, "obj", None), "is_hypothesis_test", False)]
+    if random_tests:
+        import hypothesis
+        from hypothesis.configuration import set_hypothesis_home_dir
+
+        set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
+        for test in random_tests:
+            hypothesis.seed(int(os.environ["PODNET_SEED"]))(test)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how to repeat the random tests of this run."""
+    terminalreporter.write_line(f"Random tests began at PODNET_SEED={os.environ['PODNET_SEED']}")
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("grpc")
+
 from ansible_collections.podnet.calico.tests.benchmarks import figures, kernel, run, scene
 from ansible_collections.podnet.calico.tests.benchmarks.case import chosen
 from ansible_collections.podnet.calico.tests.benchmarks.measure import Bench, Cost, MeasuringFailed, command, forked

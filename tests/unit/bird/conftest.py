@@ -15,7 +15,7 @@ from ansible_collections.podnet.calico.tests.unit.bird.bird_parsers import VERSI
 
 @pytest.fixture(params=VERSIONS)
 def release(request: pytest.FixtureRequest) -> str:
-    """Return a release of BIRD; one that could not be fetched is skipped with the reason."""
+    """Return a release of BIRD; one that is not here is skipped with the reason."""
     try:
         bird_versions.programs(request.param)
     except bird_versions.Unavailable as error:

@@ -68,7 +68,7 @@ RELEASES = ("2.0", "2.17", "3.1")
 
 
 def available(release: str) -> str:
-    """Return a release of BIRD; one that could not be fetched is skipped with the reason."""
+    """Return a release of BIRD; one that is not here is skipped with the reason."""
     try:
         bird_versions.programs(release)
     except bird_versions.Unavailable as error:
@@ -229,13 +229,13 @@ class Lab:
     """A running BIRD, and what arrived in the tables of the cases."""
 
     def __init__(self, release: str, directory: Path) -> None:
-        self._programs = str(bird_versions.programs(release) or "")
+        self._programs = bird_versions.programs(release)
         self._socket = directory / "bird.ctl"
         config = directory / "bird.conf"
         config.write_text(_configuration())
         self._log = (directory / "bird.log").open("w")
         # ansible-test runs each test in a process of its own, which ends without tearing anything down.
-        command = ["setpriv", "--pdeathsig", "KILL", os.path.join(self._programs, "bird"), "-f"]
+        command = ["setpriv", "--pdeathsig", "KILL", str(self._programs / "bird"), "-f"]
         command += ["-c", str(config), "-s", str(self._socket)]
         self._process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT)
 
@@ -246,7 +246,7 @@ class Lab:
             time.sleep(0.05)
 
     def ask(self, question: str) -> str:
-        command = [os.path.join(self._programs, "birdc"), "-s", str(self._socket), *question.split()]
+        command = [str(self._programs / "birdc"), "-s", str(self._socket), *question.split()]
         return (
             subprocess.run(command, capture_output=True, text=True, check=False)
             .stdout.replace("\tbgp_", "\tBGP.")

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.podnet.calico.tests.unit import programs
+
 ROOT = Path(__file__).resolve().parents[3]
 TOP = {"CHANGELOG.rst", "FILES.json", "LICENSE", "MANIFEST.json", "README.md"}
 FOLDERS = {"changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
@@ -21,7 +23,7 @@ FOLDERS = {"changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
 def names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Build the artifact and return the paths of the files in it."""
     folder = tmp_path_factory.mktemp("build")
-    command = ["ansible-galaxy", "collection", "build", "--output-path", str(folder), str(ROOT)]
+    command = [programs.find("ansible-galaxy"), "collection", "build", "--output-path", str(folder), str(ROOT)]
     subprocess.run(command, check=True, capture_output=True)
     (artifact,) = folder.glob("*.tar.gz")
     with tarfile.open(artifact) as archive:

@@ -17,6 +17,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply impo
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import documents
+from ansible_collections.podnet.calico.tests.unit import programs
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "docs" / "examples").glob("*.yml"))
 HEADINGS = {
@@ -30,7 +31,7 @@ HEADINGS = {
 def read(path: Path) -> dict[str, dict[str, t.Any]]:
     """Return the variables of the group calico_nodes by host, as ansible-inventory sees them."""
     answer = subprocess.run(
-        ["ansible-inventory", "-i", str(path), "--list"],
+        [programs.find("ansible-inventory"), "-i", str(path), "--list"],
         env={**os.environ, "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "1"},
         capture_output=True,
         text=True,

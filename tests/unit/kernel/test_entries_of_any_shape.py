@@ -12,6 +12,10 @@ import socket
 import tempfile
 import typing as t
 
+import pytest
+
+pytest.importorskip("hypothesis")
+
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 

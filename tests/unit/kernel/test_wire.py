@@ -9,6 +9,11 @@ import ipaddress
 import socket
 import typing as t
 
+import pytest
+
+pytest.importorskip("hypothesis")
+pytest.importorskip("pyroute2")
+
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg

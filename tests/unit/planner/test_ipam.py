@@ -11,6 +11,9 @@ import random
 import typing as t
 
 import pytest
+
+pytest.importorskip("hypothesis")
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -9,6 +9,9 @@ import ipaddress
 import typing as t
 
 import pytest
+
+pytest.importorskip("hypothesis")
+
 from hypothesis import given
 from hypothesis import strategies as st
 

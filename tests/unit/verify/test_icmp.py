@@ -9,6 +9,9 @@ import socket
 import struct
 
 import pytest
+
+pytest.importorskip("hypothesis")
+
 from hypothesis import given
 from hypothesis import strategies as st
 

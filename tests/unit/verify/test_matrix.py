@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import typing as t
 
+import pytest
+
+pytest.importorskip("hypothesis")
+
 from hypothesis import given
 from hypothesis import strategies as st
 
