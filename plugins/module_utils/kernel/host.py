@@ -48,7 +48,7 @@ def observe(
     own = {interface.ip for interface, __ in interfaces}
     routes = [_route(ipr, peer) for peer in peers if _peer_address(peer) not in own]
     carriers = [(names[route[0]], route[1]) for route in routes if route is not None and route[0] in names]
-    interface, device = _interface(interfaces, address, carriers)
+    interface, device = find_interface(interfaces, address, carriers)
     carrying = {name for name, __ in carriers} or {device}
     return {
         "address": str(interface),
@@ -75,7 +75,7 @@ def _ipv6(interfaces: t.Sequence[tuple[t.Any, str]], address: str | None) -> dic
         return {}
     if ":" not in address:
         raise InvalidInput(f'calico_node_ipv6_address "{address}" is not an IPv6 address', remedy="Correct it")
-    return {"ipv6_address": str(_interface(interfaces, address, (), "calico_node_ipv6_address")[0])}
+    return {"ipv6_address": str(find_interface(interfaces, address, (), "calico_node_ipv6_address")[0])}
 
 
 def _peer_address(text: str) -> t.Any:
@@ -95,7 +95,7 @@ def _route(ipr: t.Any, peer: str) -> tuple[int, str | None] | None:
     return None
 
 
-def _interface(
+def find_interface(
     interfaces: t.Sequence[tuple[t.Any, str]],
     address: str | None,
     carriers: t.Sequence[tuple[str, str | None]],
