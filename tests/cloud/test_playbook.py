@@ -19,7 +19,9 @@ from ansible_collections.podnet.calico.tests.cloud.compute import Google, instan
 from ansible_collections.podnet.calico.tests.cloud.conftest import CLEAN, KEYS, NOWHERE
 from ansible_collections.podnet.calico.tests.cloud.ec2 import ADDRESSES, REGION, Ec2
 from ansible_collections.podnet.calico.tests.cloud.neutron import OpenStack
+from ansible_collections.podnet.calico.tests.unit import programs
 
+ROOT = Path(__file__).resolve().parents[2]
 POOL = {"name": "pods", "cidr": "10.244.0.0/16"}
 AZURE = {"chassis_asset_tag": "7783-7084-3265-9085-8269-3286-77"}
 Hosts = t.Dict[str, t.Dict[str, t.Any]]
@@ -79,7 +81,8 @@ def play(
     local = {"hosts": {"localhost": here}}
     inventory.write_text(yaml.safe_dump({"calico_nodes": {"hosts": hosts, "vars": shared}, "ungrouped": local}))
     return subprocess.run(
-        ["ansible-playbook", "-i", str(inventory), f"podnet.calico.{book}", *arguments],
+        [programs.find("ansible-playbook"), "-i", str(inventory), f"podnet.calico.{book}", *arguments],
+        cwd=ROOT,  # for its ansible.cfg
         env={**CLEAN, **NOWHERE, **KEYS, **environment},
         capture_output=True,
         text=True,
