@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
-import random
 import tempfile
 import typing as t
 from pathlib import Path
@@ -36,31 +36,38 @@ def _link() -> None:
 
 _link()
 
+from ansible_collections.podnet.calico.tests.tools import seeds
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Give the run a seed and a folder for what Ansible writes below ~/.ansible otherwise."""
     # Workers of pytest-xdist are children of this process, so that they have the same seed.
-    os.environ.setdefault("PODNET_SEED", str(random.randrange(1 << 32)))  # noqa: S311 (nothing is kept secret)
+    os.environ["PODNET_SEED"] = str(seeds.seed())
     home = tempfile.TemporaryDirectory(prefix="podnet-unit-")
     os.environ["ANSIBLE_HOME"] = home.name
     config.add_cleanup(home.cleanup)
+    with contextlib.suppress(ImportError):  # its tests are skipped
+        _settle_hypothesis()
+
+
+def _settle_hypothesis() -> None:
+    """Keep the files of hypothesis where other caches are, and do not judge how long a busy machine takes."""
+    from hypothesis import HealthCheck, settings
+    from hypothesis.configuration import set_hypothesis_home_dir
+
+    set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
+    settings.register_profile("podnet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("podnet")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have the tests of hypothesis begin at the seed, and keep their files where other caches are."""
-    random_tests = [item.obj for item in items if getattr(getattr(item, "obj", None), "is_hypothesis_test", False)]
-    if random_tests:
-        import hypothesis
-        from hypothesis.configuration import set_hypothesis_home_dir
+    """Have the tests of hypothesis begin at the seed."""
+    for item in items:
+        test = getattr(item, "obj", None)
+        if getattr(test, "is_hypothesis_test", False):
+            from hypothesis import seed
 
-        set_hypothesis_home_dir(ROOT / ".cache" / "hypothesis")
-        for test in random_tests:
-            hypothesis.seed(int(os.environ["PODNET_SEED"]))(test)
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how to repeat the random tests of this run."""
-    terminalreporter.write_line(f"Random tests began at PODNET_SEED={os.environ['PODNET_SEED']}")
+            seed(int(os.environ["PODNET_SEED"]))(test)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("hypothesis")
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, PodnetError
@@ -35,7 +35,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_entrie
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 # A test says what is right, not how fast: other work on the machine is no failure.
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 Json = t.Dict[str, t.Any]
 
@@ -63,7 +62,6 @@ JSON = st.recursive(
 )
 
 
-@patient
 @given(JSON | st.lists(JSON))
 def test_any_value_is_taken_or_refused_in_words(value: t.Any) -> None:
     outcome(value)
@@ -116,7 +114,7 @@ def nearly_valid(draw: st.DrawFn) -> list[Json]:
     return entries
 
 
-@settings(patient, max_examples=500)
+@settings(max_examples=500)
 @given(nearly_valid())
 @example([{"destination": "10.0.0.0/26", "device": "\ud800"}])
 @example([{"destination": "10.0.0.0/26\0", "device": "lo"}])
@@ -132,7 +130,6 @@ GROUPS = st.lists(NETWORKS4 | ADDRESSES4, min_size=1, max_size=12) | st.lists(
 )
 
 
-@patient
 @given(GROUPS, ENTRIES)
 @example(["192.0.2.7", "192.0.2.8/32"], {"type": "blackhole"})
 @example(["0.0.0.0/0", "::/0"], {"device": "lo", "metric": 0})
@@ -143,7 +140,6 @@ def test_destinations_in_one_entry_are_the_same_as_an_entry_each(destinations: l
     assert grouped == single
 
 
-@patient
 @given(GROUPS)
 def test_no_destination_is_lost_or_made_up(destinations: list[str]) -> None:
     def canonical(text: str) -> str:
@@ -165,7 +161,6 @@ def from_bytes(data: bytes) -> t.Any:
         return from_file(path)
 
 
-@patient
 @given(st.binary(max_size=100) | JSON.map(lambda value: json.dumps(value).encode()))
 @example(b"[" * 100_000)
 @example(b"1" * 5_000)
@@ -182,7 +177,6 @@ def test_any_file_is_taken_or_refused_in_words(data: bytes) -> None:
     outcome(value)
 
 
-@patient
 @given(JSON)
 def test_a_file_holds_what_was_written(value: t.Any) -> None:
     text = json.dumps(value)
@@ -218,7 +212,7 @@ ENDPOINT = st.fixed_dictionaries(
 )
 
 
-@settings(patient, max_examples=500)
+@settings(max_examples=500)
 @given(st.lists(ENDPOINT, max_size=3))
 @example([{"name": "\ud800"}])
 @example([{"name": "web", "netns": "\ud800"}])
@@ -298,7 +292,7 @@ def tunnel_outcome(entry: Json) -> Json | None:
     return found
 
 
-@settings(patient, max_examples=500)
+@settings(max_examples=500)
 @given(TUNNEL)
 @example({**GOOD, "name": "\ud800"})
 @example({**GOOD, "parent": "\ud800"})
@@ -311,7 +305,6 @@ def test_any_tunnel_is_taken_or_refused_in_words(entry: Json) -> None:
     tunnel_outcome(entry)
 
 
-@patient
 @given(st.lists(st.builds(lambda a, m, u: {"address": a, "mac": m, "underlay": u}, *[st.sampled_from("123")] * 3)))
 def test_no_peer_is_lost(numbers: list[Json]) -> None:
     peers = [

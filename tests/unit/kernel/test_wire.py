@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("hypothesis")
 pytest.importorskip("pyroute2")
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
@@ -68,7 +68,6 @@ ADDRESSES = V4 | V6
 NAMES = st.from_regex(r"[a-z][a-z0-9.]{0,14}", fullmatch=True)
 
 # A test says what is right, not how fast: other work on the machine is no failure.
-patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 Message = t.Any
 
@@ -137,14 +136,12 @@ def same_address(one: str | None, other: str | None) -> bool:
     return one == other or (None not in (one, other) and ipaddress.ip_address(one) == ipaddress.ip_address(other))
 
 
-@patient
 @given(routes())
 def test_a_route_of_ours_reads_back_as_it_was(route: Route) -> None:
     assert decode(encode(route)) == route
     assert encode(decode(encode(route))) == encode(route)
 
 
-@patient
 @given(routes())
 def test_pyroute2_reads_our_routes(route: Route) -> None:
     way = route.way
@@ -178,7 +175,6 @@ def hops_of(message: Message, family: int) -> list[Hop]:
     return [hop_of(hop, family, hop["hops"] + 1) for hop in message.get_attr("RTA_MULTIPATH") or ()]
 
 
-@patient
 @given(routes())
 def test_we_read_the_routes_of_pyroute2(route: Route) -> None:
     assert decode(written_by_pyroute2(as_message(route))) == route
@@ -215,7 +211,6 @@ def as_next_hop(hop: Hop, family: int) -> dict[str, t.Any]:
     return {"oif": hop.device, "hops": hop.weight - 1, "flags": flags, "attrs": gateway}
 
 
-@patient
 @given(routes(), st.data())
 def test_routes_that_differ_in_the_destination_only_are_made_by_one_template(route: Route, data: st.DataObject) -> None:
     size = SIZES[route.way.family]
@@ -224,7 +219,6 @@ def test_routes_that_differ_in_the_destination_only_are_made_by_one_template(rou
     assert bodies == [encode(Route(other, size * 8, route.protocol, route.way)) for other in others]
 
 
-@patient
 @given(routes())
 def test_what_the_kernel_adds_to_ipv6_routes_is_no_difference(route: Route) -> None:
     tail = attribute(12, bytes(32)) + attribute(20, b"\0")
@@ -232,7 +226,6 @@ def test_what_the_kernel_adds_to_ipv6_routes_is_no_difference(route: Route) -> N
     assert decode(encode(route) + tail) == route
 
 
-@patient
 @given(routes())
 def test_every_route_has_words(route: Route) -> None:
     words = describe(route, str)
@@ -252,7 +245,6 @@ ENDPOINTS = st.fixed_dictionaries(
 )
 
 
-@patient
 @given(NAMES, ENDPOINTS, st.integers(0, (1 << 20)))
 def test_pyroute2_reads_the_creation_of_a_pair(name: str, entry: dict[str, t.Any], netns: int) -> None:
     made, marked = (body for __, __, body in host_requests.creation(name, entry, netns))
@@ -281,7 +273,6 @@ VXLANS = st.fixed_dictionaries(
 )
 
 
-@patient
 @given(NAMES, VXLANS, INDEXES)
 def test_pyroute2_reads_the_creation_of_a_vxlan(name: str, entry: dict[str, t.Any], parent: int) -> None:
     made, marked = (body for __, __, body in tunnel_devices.creation(name, entry, parent))
@@ -297,7 +288,6 @@ def test_pyroute2_reads_the_creation_of_a_vxlan(name: str, entry: dict[str, t.An
     assert read_by_pyroute2(ifinfmsg, marked).get_attr("IFLA_IFALIAS") == "podnet.calico tunnel"
 
 
-@patient
 @given(NAMES, st.text(max_size=60).filter(lambda word: "\0" not in word), MACS, st.integers(68, 65535), INDEXES)
 def test_we_read_the_links_of_pyroute2(name: str, alias: str, mac: str, mtu: int, index: int) -> None:
     message = ifinfmsg()
@@ -320,7 +310,6 @@ def test_we_read_the_links_of_pyroute2(name: str, alias: str, mac: str, mtu: int
 VXLAN_DATA = {"attrs": [["IFLA_VXLAN_ID", 4096], ["IFLA_VXLAN_LOCAL", "192.0.2.11"]]}
 
 
-@patient
 @given(st.dictionaries(ADDRESSES, MACS, max_size=5), st.dictionaries(MACS, ADDRESSES, max_size=5), INDEXES)
 def test_pyroute2_reads_the_tables_of_a_vxlan(neighbours: dict[str, str], fdb: dict[str, str], index: int) -> None:
     requests = [request for __, request in vtep_tables._requests(index, "neighbours", {}, neighbours)]
@@ -342,7 +331,6 @@ def family_and_bytes(address: bytes) -> tuple[int, bytes]:
     return (socket.AF_INET6 if len(address) == 16 else socket.AF_INET), address
 
 
-@patient
 @given(ENDPOINTS, INDEXES)
 def test_pyroute2_reads_what_a_pod_is_given(entry: dict[str, t.Any], index: int) -> None:
     requests = pod_requests.requests(entry, index, None)
@@ -365,7 +353,6 @@ def test_pyroute2_reads_what_a_pod_is_given(entry: dict[str, t.Any], index: int)
     assert not by_kind
 
 
-@patient
 @given(ENDPOINTS, ENDPOINTS, INDEXES)
 def test_a_pod_loses_the_addresses_that_it_shall_not_have(
     before: dict[str, t.Any], after: dict[str, t.Any], index: int
@@ -387,7 +374,6 @@ def test_a_pod_loses_the_addresses_that_it_shall_not_have(
 KINDS = st.integers(0, 0x3FFF)
 
 
-@patient
 @given(st.dictionaries(KINDS, st.binary(max_size=70)), st.sampled_from((0, 0x4000, 0x8000)))
 def test_attributes_read_back(given_: dict[int, bytes], flag: int) -> None:
     data = b"".join(attribute(kind | flag, payload) for kind, payload in given_.items())
@@ -395,7 +381,7 @@ def test_attributes_read_back(given_: dict[int, bytes], flag: int) -> None:
     assert attributes(b"head" + data, 4) == given_
 
 
-@settings(patient, max_examples=500)
+@settings(max_examples=500)
 @given(st.binary(max_size=300), st.integers(0, 400))
 def test_attributes_take_any_bytes(data: bytes, start: int) -> None:
     for kind, payload in attributes(data, start).items():
@@ -405,7 +391,7 @@ def test_attributes_take_any_bytes(data: bytes, start: int) -> None:
         assert as_number(payload) >= 0
 
 
-@settings(patient, max_examples=500)
+@settings(max_examples=500)
 @given(st.binary(max_size=300))
 def test_routes_and_links_are_read_from_any_bytes(data: bytes) -> None:
     route = decode(data.ljust(RTMSG.size, b"\0"))
@@ -416,7 +402,6 @@ def test_routes_and_links_are_read_from_any_bytes(data: bytes) -> None:
     assert isinstance(link.data, dict)
 
 
-@patient
 @given(st.integers(0, (1 << 32) - 1), st.text(max_size=30).filter(lambda word: not word.endswith("\0")))
 def test_numbers_and_texts_read_back(value: int, word: str) -> None:
     found = attributes(number(1, value) + text(2, word))

@@ -266,7 +266,7 @@ def clusters(draw: t.Callable[..., t.Any]) -> tuple[Snapshot, list[str]]:
     return snapshot(*pools, *nodes(*names)), names
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(clusters())
 def test_any_cluster_converges_and_shares_nothing(drawn: tuple[Snapshot, list[str]]) -> None:
     before, names = drawn
