@@ -12,6 +12,7 @@
 #   bootstrap.sh test               all that, and the packages of ../packages.txt
 #   bootstrap.sh remove             purge exactly the packages that were noted
 #
+# Where another program holds a lock of apt or dpkg, this waits for it, and says so.
 # PYTHON (default /usr/bin/python3) makes the virtual environment. The log is .lab/bootstrap.log.
 set -eu
 
@@ -22,6 +23,11 @@ record=/var/lib/podnet-lab/packages
 policy=/usr/sbin/policy-rc.d
 policy_kept=$policy.before-podnet-lab
 python=${PYTHON:-/usr/bin/python3}
+# In the order in which apt takes them.
+lists_lock=/var/lib/apt/lists/lock
+packages_lock=/var/lib/dpkg/lock-frontend
+archives_lock=/var/cache/apt/archives/lock
+status_lock=/var/lib/dpkg/lock
 lists=$here/packages.txt
 work=
 
@@ -34,10 +40,21 @@ say() {
 quietly() {
     what=$1
     shift
-    "$@" >>"$log" 2>&1 </dev/null && return 0
-    printf '%s failed. The end of %s:\n' "$what" "$log" >&2
+    "$@" >>"$log" 2>&1 </dev/null || complain "$what"
+}
+
+complain() {
+    printf '%s failed. The end of %s:\n' "$1" "$log" >&2
     tail -n 15 "$log" | sed 's/^/    /' >&2
     exit 1
+}
+
+# locked "LOCK..." COMMAND...: run a program of apt or dpkg with its output in the log, when its locks are free.
+locked() {
+    locks=$1
+    shift
+    # shellcheck disable=SC2086  # a list of files
+    "$python" "$here/package_lock.py" "$log" $locks -- "$@"
 }
 
 installed_packages() { dpkg-query -W -f '${db:Status-Status} ${binary:Package}\n' | sed -n 's/^installed //p' | sort; }
@@ -111,9 +128,10 @@ install_packages() {
     installed_packages >"$work/packages"
     enabled_services >"$work/services"
     forbid_service_starts
-    quietly "apt-get update" apt-get -q update
+    locked "$lists_lock" apt-get -q update </dev/null || complain "apt-get update"
     # shellcheck disable=SC2086  # a list of package names
-    DEBIAN_FRONTEND=noninteractive quietly "apt-get install" apt-get -qy --no-install-recommends install $missing
+    DEBIAN_FRONTEND=noninteractive locked "$packages_lock $archives_lock" \
+        apt-get -qy --no-install-recommends install $missing </dev/null || complain "apt-get install"
     restore_service_policy
     installed_packages | comm -13 "$work/packages" - >"$work/new"
     if [ "$1" = record ]; then note_packages "$work/new"; fi
@@ -154,13 +172,13 @@ remove_packages() {
         say "Removing the $(printf '%s\n' "$present" | wc -l) packages that the lab installed"
         # One command for all of them: dpkg finds the order, and keeps what another package depends on.
         # shellcheck disable=SC2086  # a list of package names
-        DEBIAN_FRONTEND=noninteractive dpkg --purge $present >>"$log" 2>&1 </dev/null || true
+        DEBIAN_FRONTEND=noninteractive locked "$packages_lock $status_lock" dpkg --purge $present </dev/null || true
     fi
     for package in $recorded; do
         status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
         [ "$status" = installed ] || continue
         say "$package stays: another package needs it now (see $log)"
-        printf '%s install\n' "$package" | dpkg --set-selections
+        printf '%s install\n' "$package" | locked "$packages_lock $status_lock" dpkg --set-selections
     done
     rm -f "$record"
     rmdir "$(dirname "$record")" 2>/dev/null || true
