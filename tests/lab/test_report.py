@@ -1,7 +1,7 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the lab shows while playbooks run and at the end, and how it sizes the neighbour table."""
+"""What the lab shows while playbooks run and at the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import io
 import itertools
 import typing as t
 
-import neighbours
 import pytest
 import report
 from progress import Progress
@@ -146,11 +145,3 @@ def test_commands_to_paste_name_another_lab_and_use_sudo_like_the_user_did(monke
     assert "sudo PODNET_LAB_NAME=second make lab-down" in text
     assert "sudo ip netns exec second-node1 ip route" in text
     assert "-i .lab/second/inventory.yml" in text
-
-
-@pytest.mark.parametrize(
-    ("nodes", "expected"),
-    [(3, [128, 512, 1024]), (23, [256, 1024, 2048]), (50, [768, 3072, 6144])],
-)
-def test_neighbour_limits_grow_in_proportion_and_only_when_needed(nodes: int, expected: list[int]) -> None:
-    assert neighbours.raised([128, 512, 1024], neighbours.wanted(nodes)) == expected
