@@ -36,6 +36,8 @@ if not os.fork():
     fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 os.wait()
 """
+# In the node, which may not write into the checkout.
+BOOTSTRAP: t.Final = "/tmp/tests/lab/bootstrap.sh"  # noqa: S108
 RECORD: t.Final = "/var/lib/podnet-lab/packages"
 # Two packages that were noted, the second of which another one needs now, and one that was not noted.
 PACKAGES: t.Final = {"lab-noted": "", "lab-needed": "", "lab-other": "lab-needed"}
@@ -49,6 +51,7 @@ def node() -> t.Iterator[str]:
     try:
         with lifecycle.alone(LAB):
             lifecycle.up(LAB, Shape(1, "None"), lambda line: None)
+        inside("node1", f"mkdir /tmp/tests; cp -r {HERE} /tmp/tests")
         yield "node1"
     finally:
         with lifecycle.alone(LAB):
@@ -125,7 +128,7 @@ def installed(node: str) -> list[str]:
 def test_removing_waits_and_purges_exactly_what_was_noted(node: str, lock: str) -> None:
     make_packages(node)
     inside(node, f"mkdir -p /var/lib/podnet-lab; printf 'lab-needed\\nlab-noted\\n' >{RECORD}")
-    said = run_while_held(node, lock, "env", f"PYTHON={sys.executable}", str(HERE / "bootstrap.sh"), "remove")
+    said = run_while_held(node, lock, "env", f"PYTHON={sys.executable}", BOOTSTRAP, "remove")
     assert said.startswith("Removing the 2 packages that the lab installed\nWaiting for ")
     assert "lab-needed stays: another package needs it now" in said
     assert installed(node) == ["lab-needed", "lab-other"]
