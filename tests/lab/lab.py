@@ -181,7 +181,7 @@ def _power_cut(options: argparse.Namespace) -> int:
 def _start(options: argparse.Namespace) -> int:
     lab, names = _machines(options)
     off = nodes.dead(lab, names)
-    vm.start(lab, off, _say)
+    vm.start(lab, off)
     _say(f"Started {', '.join(off)}." if off else "All of them run.")
     return 0
 

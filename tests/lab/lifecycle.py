@@ -156,7 +156,7 @@ def _start_machines(lab: Lab, shape: Shape, say: t.Callable[[str], None]) -> Non
     fabric.create(lab, shape)
     fabric.make_taps(lab, shape, vm.UID)
     vm.create(lab, shape)
-    vm.start(lab, shape.names, say)
+    vm.first_start(lab, shape.names, say)
 
 
 def _remove_names(lab: Lab) -> None:

@@ -35,7 +35,7 @@ class Lab:
     @property
     def disks(self) -> Path:
         """The folder of the disks of virtual machines."""
-        return Path("/var/lib/podnet-lab-disks", self.name)
+        return Path(f"/var/lib/{self.name}-lab-disks")
 
     @property
     def files(self) -> Path:
