@@ -30,7 +30,7 @@ def nodes() -> list[cluster.Node]:
 @pytest.fixture(scope="session")
 def pod_mtu() -> int:
     """Return the MTU that pods shall have: the underlay's 1500 bytes, less 50 where VXLAN is in use."""
-    return {"vxlan": 1450, "crosssubnet": 1450, "none": 1500}[os.environ["MOLECULE_SCENARIO_NAME"]]
+    return {"crosssubnet": 1450, "nightly-vxlan": 1450, "nightly-none": 1500}[os.environ["MOLECULE_SCENARIO_NAME"]]
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,20 @@ from pod_pings import Pings, make_pods
 from stage import Stage
 
 Losses = t.Dict[t.Tuple[str, str], int]
+Pair = t.Tuple[str, str]
 OPTIONS: t.Final = ("--kind", "vm", "--subnets", "2", "--router")
+# What a node has of the pod network.
+SHOWN: t.Final = (
+    "ip -o -d link show | grep 'alias podnet.calico tunnel'",
+    "ip -o -4 addr",
+    "ip -4 route show table all | sort; ip -6 route show proto 98",
+    "ip neigh show nud permanent | sort; bridge fdb show | sort",
+    "nft list ruleset; sysctl net.ipv4.ip_forward",
+)
+# A device of a pod, or its other end.
+POD: t.Final = re.compile(r" veth|\bcali[0-9a-f]{11}\b")
+# A ping of pods in IPIP, as tcpdump shows it: the hosts, then the pods.
+PACKET: t.Final = re.compile(r"IP (\S+) > (\S+): IP 10\.244\.\S+ > 10\.244\.\S+: ICMP echo (?:request|reply)")
 
 
 def unpack(stage: Stage, name: str, root: Path) -> None:
@@ -43,12 +56,36 @@ class Machines:
         assert pings.sent > 1000, f"only {pings.sent} packets were sent"
         return pings.lost
 
-    def encapsulations(self) -> dict[tuple[str, str], str]:
+    def encapsulations(self) -> dict[Pair, str]:
         """Verify without having deployed; return what carried the packets, by pair of nodes."""
         report = self.stage.lab.files / "verify.json"
         self.stage.succeed("verify", "-e", f"calico_verify_report={report}")
         pairs = json.loads(report.read_text())["pairs"]
+        assert all(pair["received"] == pair["sent"] > 0 for pair in pairs)
         return {(pair["source"], pair["target"]): pair["encapsulation"] for pair in pairs}
+
+    def captured(self) -> tuple[dict[Pair, str], set[Pair]]:
+        """Verify; return what carried the packets, and between which hosts the wire had pings of pods in IPIP."""
+        seen = self.stage.lab.files / "capture.txt"
+        command = ["ip", "netns", "exec", self.stage.lab.fabric, "tcpdump", "-n", "-l", "-i", "any", "ip proto 4"]
+        with (
+            seen.open("w") as output,
+            subprocess.Popen(command, stdout=output, stderr=subprocess.PIPE, text=True) as capture,
+        ):
+            try:
+                assert any("listening on" in line for line in capture.stderr or ())
+                carried = self.encapsulations()
+            finally:
+                capture.terminate()
+        return carried, set(PACKET.findall(seen.read_text()))
+
+    def shown(self, name: str) -> list[str]:
+        """Return what a node has of the pod network, without the numbers of devices and what pods have there."""
+        parts = [self.stage.ask(name, command) for command in SHOWN]
+        return [
+            "\n".join(re.sub(r"^\d+: ", "", line) for line in part.splitlines() if not POD.search(line))
+            for part in parts
+        ]
 
     def audit(self, inventory: Path | None = None) -> dict[str, t.Any]:
         """Return the findings of the audit, by where they are; every node has been looked at."""
@@ -66,6 +103,14 @@ class Machines:
     def without(self, name: str) -> Path:
         """Return an inventory that has a node no more."""
         return self.stage.changed_inventory(lambda group: group["hosts"].pop(name))
+
+    def check_clean(self, name: str) -> None:
+        """Look by other means than reset's for what a node may not have after it."""
+        links = {link["ifname"] for link in json.loads(self.stage.ask(name, "ip -j link"))}
+        assert {link for link in links if link.startswith(("cali", "vxlan"))} == set()
+        assert self.stage.ask(name, "ip route show proto 98; ip route show proto bird") == ""
+        files = "find /etc /run/systemd -path '*podnet*' -not -name authorized_keys; nft list tables"
+        assert self.stage.ask(name, files) == ""
 
     def cut_within_deploy(self, name: str, mode: str, task: str) -> None:
         """Deploy another mode, and cut a node's power and end the run when a task has its first result."""

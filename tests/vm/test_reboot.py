@@ -27,26 +27,12 @@ from ansible_collections.podnet.calico.tests.tools.unpacked import Unavailable
 
 pytestmark = pytest.mark.nightly
 
-SHOWN = (
-    "ip -o -d link show | grep 'alias podnet.calico tunnel'",
-    "ip -o -4 addr",
-    "ip -4 route show table all | sort; ip -6 route show proto 98",
-    "ip neigh show nud permanent | sort; bridge fdb show | sort",
-    "nft list ruleset; sysctl net.ipv4.ip_forward",
-)
 # Fails if systemd-networkd takes an address away on the way.
 RESTART = """ip monitor address >/run/addresses & sleep 0.3
 systemctl restart systemd-networkd; networkctl reload; sleep 1; kill $!
 ! grep Deleted /run/addresses"""
 BOOTED_SECONDS = 60.0
 Record = t.Callable[[str, object], None]
-
-
-def shown(machines: Machines, name: str) -> list[str]:
-    """Return what a node has of the pod network, without the numbers of devices and the links of pods."""
-    parts = [machines.stage.ask(name, command) for command in SHOWN]
-    lines = [[re.sub(r"^\d+: ", "", line) for line in part.splitlines() if " veth" not in line] for part in parts]
-    return ["\n".join(part) for part in lines]
 
 
 def answered(machines: Machines, pods: t.Mapping[str, str]) -> None:
@@ -78,7 +64,7 @@ def pods(machines: Machines) -> dict[str, str]:
 
 
 def test_one_reboots(machines: Machines, pods: dict[str, str], record_property: Record) -> None:
-    before = shown(machines, "node1")
+    before = machines.shown("node1")
     ping = machines.stage.enter("node2", "ip", "netns", "exec", POD, "ping", "-D", "-n", "-i", "0.1", pods["node1"])
     with subprocess.Popen(ping, stdout=subprocess.PIPE, text=True) as process:
         time.sleep(0.5)
@@ -92,20 +78,20 @@ def test_one_reboots(machines: Machines, pods: dict[str, str], record_property: 
     record_property("seconds from the command to the first answer", round(first - began, 1))
     record_property("seconds without an answer", round(first - last, 1))
     print(f"reboot: {first - began:.1f} s to the first answered ping, {first - last:.1f} s without one")
-    assert shown(machines, "node1") == before
+    assert machines.shown("node1") == before
     assert started(machines, "node1", "podnet-calico") < min(
         started(machines, "node1", "bird"), started(machines, "node1", POD)
     )
 
 
 def test_networkd_is_restarted_under_pings(machines: Machines, pods: dict[str, str]) -> None:
-    before = {name: shown(machines, name) for name in machines.names}
+    before = {name: machines.shown(name) for name in machines.names}
     with Pings(machines.stage, pods, POD) as pings:
         for name in machines.names:
             machines.stage.ask(name, RESTART)
     assert pings.lost == {}
     assert pings.sent > 200
-    assert {name: shown(machines, name) for name in machines.names} == before
+    assert {name: machines.shown(name) for name in machines.names} == before
     assert "unmanaged" in machines.stage.ask("node1", "networkctl list tunl0")
 
 
@@ -151,25 +137,25 @@ def test_a_firewall_lets_pods_through_after_reloads_and_a_boot(
 
 
 def test_the_power_is_cut_within_a_change_of_mode(machines: Machines, pods: dict[str, str]) -> None:
-    before = {name: shown(machines, name) for name in machines.names}
+    before = {name: machines.shown(name) for name in machines.names}
     machines.stage.up(2, "VXLAN", options=("--kind", "vm"))
     machines.stage.play_until("deploy", "Program routes")
     machines.stage.do("power-cut", *machines.names)
     machines.stage.do("start", *machines.names)
     answered(machines, pods)
-    assert {name: shown(machines, name) for name in machines.names} == before
+    assert {name: machines.shown(name) for name in machines.names} == before
 
 
 def test_the_next_run_finishes_it_and_the_new_mode_survives_a_power_cut(
     machines: Machines, pods: dict[str, str]
 ) -> None:
     machines.stage.succeed("deploy")
-    before = {name: shown(machines, name) for name in machines.names}
+    before = {name: machines.shown(name) for name in machines.names}
     assert "vxlan.calico" in before["node1"][0]
     machines.stage.do("power-cut", *machines.names)
     machines.stage.do("start", *machines.names)
     answered(machines, pods)
-    assert {name: shown(machines, name) for name in machines.names} == before
+    assert {name: machines.shown(name) for name in machines.names} == before
     assert set(machines.encapsulations().values()) == {"VXLAN"}
     failed = json.loads(machines.stage.ask("node1", "systemctl list-units --failed --output=json"))
     assert failed == []

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from cluster import Node, expected_tunnel_entries, others, tunnel_entries
+from cluster import Node, check_tunnel, expected_tunnel_entries, others, tunnel_entries
 
 
 def test_nodes_are_in_two_subnets(nodes: list[Node]) -> None:
-    assert [sum(peer.interface.network == node.interface.network for peer in nodes) for node in nodes] == [2, 2, 2, 2]
+    assert [sum(peer.interface.network == node.interface.network for peer in nodes) for node in nodes] == [2, 1, 2]
 
 
 def test_routes_are_direct_within_the_subnet_and_tunnelled_beyond(nodes: list[Node]) -> None:
@@ -25,3 +25,12 @@ def test_routes_are_direct_within_the_subnet_and_tunnelled_beyond(nodes: list[No
 def test_forwarding_entries_and_neighbours_are_permanent_and_complete(nodes: list[Node]) -> None:
     for node in nodes:
         assert tunnel_entries(node) == expected_tunnel_entries(node, nodes)
+
+
+def test_tunnel_is_the_one_that_calico_makes(nodes: list[Node]) -> None:
+    for node in nodes:
+        check_tunnel(node)
+
+
+def test_bird_does_not_run(nodes: list[Node]) -> None:
+    assert not any(node.host.service("bird").is_running for node in nodes)

@@ -85,3 +85,13 @@ def expected_tunnel_entries(node: Node, everyone: t.Sequence[Node]) -> tuple[lis
     forwarding = sorted(f"{peer.mac} dst {peer.address} self permanent" for peer in peers)
     neighbours = sorted(f"{peer.vtep} lladdr {peer.mac} PERMANENT" for peer in peers)
     return forwarding, neighbours
+
+
+def check_tunnel(node: Node) -> None:
+    """Compare a node's VXLAN device with what Calico makes: MAC, VNI, port, MTU, address."""
+    link = node.host.check_output("ip -d link show vxlan.calico")
+    assert f"link/ether {node.mac}" in link
+    assert f"vxlan id 4096 local {node.address} dev eth0" in link
+    assert "dstport 4789 nolearning" in link
+    assert "mtu 1450 " in link
+    assert f"inet {node.vtep}/32 scope global vxlan.calico" in node.host.check_output("ip -o -4 addr show vxlan.calico")

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from cluster import Node, expected_tunnel_entries, others, tunnel_entries
+from cluster import Node, check_tunnel, expected_tunnel_entries, others, tunnel_entries
 
 
 def test_routes_lead_through_the_tunnel_and_the_own_block_ends_here(nodes: list[Node]) -> None:
@@ -21,14 +21,7 @@ def test_forwarding_entries_and_neighbours_are_permanent_and_complete(nodes: lis
 
 def test_tunnel_is_the_one_that_calico_makes(nodes: list[Node]) -> None:
     for node in nodes:
-        link = node.host.check_output("ip -d link show vxlan.calico")
-        assert f"link/ether {node.mac}" in link
-        assert f"vxlan id 4096 local {node.address} dev eth0" in link
-        assert "dstport 4789 nolearning" in link
-        assert "mtu 1450 " in link
-        assert f"inet {node.vtep}/32 scope global vxlan.calico" in node.host.check_output(
-            "ip -o -4 addr show vxlan.calico"
-        )
+        check_tunnel(node)
 
 
 def test_bird_does_not_run(nodes: list[Node]) -> None:
