@@ -135,15 +135,23 @@ def test_removing_waits_and_purges_exactly_what_was_noted(node: str, lock: str) 
     assert inside(node, f"test ! -e {RECORD} && dpkg --get-selections lab-needed").split() == ["lab-needed", "install"]
 
 
-def test_apt_waits_for_its_lists_and_gets_the_lock_that_was_waited_for(node: str) -> None:
-    inside(node, "mkdir -p /tmp/apt/lists/partial; : >/tmp/apt/sources.list")
-    options = "-o Dir::Etc::SourceList=/tmp/apt/sources.list -o Dir::Etc::SourceParts=/tmp/apt/none"
-    update = f"apt-get -q update {options} -o Dir::State::Lists=/tmp/apt/lists".split()
-    log, lock = "/tmp/apt/log", "/tmp/apt/lists/lock"  # noqa: S108  # the node's
-    waiting = (sys.executable, str(HERE / "package_lock.py"), log, lock, "--", *update)
-    said = run_while_held(node, lock, *waiting)
+UPDATE: t.Final = "apt-get -q update -o Dir::State::Lists=/tmp/apt/lists -o Dir::Etc::SourceList=/tmp/apt/sources.list"
+
+
+@pytest.mark.parametrize(
+    ("lock", "command"),
+    [
+        ("/tmp/apt/lists/lock", f"{UPDATE} -o Dir::Etc::SourceParts=/tmp/apt/none"),  # noqa: S108
+        ("/var/lib/dpkg/lock-frontend", "apt-get -qy --no-upgrade install dpkg"),
+    ],
+    ids=["update", "install"],
+)
+def test_apt_gets_the_lock_that_was_waited_for(node: str, lock: str, command: str) -> None:
+    inside(node, "mkdir -p /tmp/apt/lists/partial; : >/tmp/apt/sources.list; rm -f /tmp/apt/log")
+    program = BOOTSTRAP.replace("bootstrap.sh", "package_lock.py")
+    said = run_while_held(node, lock, sys.executable, program, "/tmp/apt/log", lock, "--", *command.split())  # noqa: S108
     assert said.count("\n") == 1, "what the command prints is in the log"
-    assert "Reading package lists..." in inside(node, f"cat {log}")
+    assert "Reading package lists..." in inside(node, "cat /tmp/apt/log")
 
 
 def test_the_command_has_the_lock_and_nobody_else_gets_it(tmp_path: Path) -> None:
