@@ -11,7 +11,7 @@ from machines import Machines
 from ansible_collections.podnet.calico.tests.benchmarks.modes_switch import MODES, walk
 
 
-@pytest.mark.parametrize(("number", "mode"), enumerate(walk(MODES)[1:], start=1))
+@pytest.mark.parametrize(("number", "mode"), list(enumerate(walk(MODES)[1:], start=1)))
 def test_no_change_of_mode_loses_a_packet(machines: Machines, number: int, mode: str) -> None:
     assert machines.switch(mode) == {}
     assert machines.encapsulations()
