@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import subprocess
@@ -49,35 +50,50 @@ class Machines:
 
     def switch(self, mode: str) -> Losses:
         """Change the mode by the playbook while all pairs of pods ping; return what was lost, by pair."""
-        self._pods = self._pods or make_pods(self.stage)
-        self.stage.up(len(self.names), mode, options=OPTIONS)
-        with Pings(self.stage, self._pods) as pings:
-            self.stage.succeed("switch_encapsulation")
-        assert pings.sent > 1000, f"only {pings.sent} packets were sent"
+        with self.pinging() as pings:
+            self.change(mode)
         return pings.lost
+
+    @contextlib.contextmanager
+    def pinging(self) -> t.Iterator[Pings]:
+        """Have all pairs of pods ping each other meanwhile; the pods are made first if there are none."""
+        self._pods = self._pods or make_pods(self.stage)
+        with Pings(self.stage, self._pods) as pings:
+            yield pings
+        assert pings.sent > 1000, f"only {pings.sent} packets were sent"
+
+    def change(self, mode: str) -> dict[Pair, str]:
+        """Change the mode by the playbook; return what carried the packets by which it proves the new one."""
+        self.stage.up(len(self.names), mode, options=OPTIONS)
+        return self._carried_in("switch_encapsulation")
 
     def encapsulations(self) -> dict[Pair, str]:
         """Verify without having deployed; return what carried the packets, by pair of nodes."""
+        return self._carried_in("verify")
+
+    def _carried_in(self, playbook: str) -> dict[Pair, str]:
         report = self.stage.lab.files / "verify.json"
-        self.stage.succeed("verify", "-e", f"calico_verify_report={report}")
+        report.unlink(missing_ok=True)
+        self.stage.succeed(playbook, "-e", f"calico_verify_report={report}")
         pairs = json.loads(report.read_text())["pairs"]
         assert all(pair["received"] == pair["sent"] > 0 for pair in pairs)
         return {(pair["source"], pair["target"]): pair["encapsulation"] for pair in pairs}
 
-    def captured(self) -> tuple[dict[Pair, str], set[Pair]]:
-        """Verify; return what carried the packets, and between which hosts the wire had pings of pods in IPIP."""
-        seen = self.stage.lab.files / "capture.txt"
+    @contextlib.contextmanager
+    def wire(self) -> t.Iterator[set[Pair]]:
+        """Look at the wire meanwhile; at the end the set has the hosts that sent each other pings of pods in IPIP."""
+        seen, file = set[Pair](), self.stage.lab.files / "capture.txt"
         command = ["ip", "netns", "exec", self.stage.lab.fabric, "tcpdump", "-n", "-l", "-i", "any", "ip proto 4"]
         with (
-            seen.open("w") as output,
+            file.open("w") as output,
             subprocess.Popen(command, stdout=output, stderr=subprocess.PIPE, text=True) as capture,
         ):
             try:
                 assert any("listening on" in line for line in capture.stderr or ())
-                carried = self.encapsulations()
+                yield seen
             finally:
                 capture.terminate()
-        return carried, set(PACKET.findall(seen.read_text()))
+        seen.update(PACKET.findall(file.read_text()))
 
     def shown(self, name: str) -> list[str]:
         """Return what a node has of the pod network, without the numbers of devices and what pods have there."""

@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import typing as t
 from pathlib import Path
 
@@ -21,7 +22,7 @@ import fabric
 import nodes
 import pytest
 import vm
-from machines import OPTIONS, Machines
+from machines import OPTIONS, Machines, Pair
 from settings import Lab, Shape
 
 LAB: t.Final = Lab(f"life{os.getpid()}")
@@ -125,20 +126,25 @@ def test_commands_for_other_nodes_are_refused_by_name(machines: Machines) -> Non
 
 def test_pods_reach_each_other_over_ipip(machines: Machines) -> None:
     machines.stage.succeed("deploy")
-    _check_ipip(machines, ALL)
+    with machines.wire() as seen:
+        carried = machines.encapsulations()
+    _check_ipip(machines, ALL, carried, seen)
 
 
 def test_another_mode_loses_no_packet(machines: Machines) -> None:
-    assert machines.switch("IPIPCrossSubnet") == {}
-    _check_ipip(machines, FAR)
+    with machines.pinging() as pings:
+        carried = machines.change("IPIPCrossSubnet")
+        with machines.wire() as seen:
+            time.sleep(1.0)  # a hundred pings of each pair
+    assert pings.lost == {}
+    _check_ipip(machines, FAR, carried, seen)
     assert machines.audit() == {}
 
 
-def _check_ipip(machines: Machines, tunnelled: set[tuple[str, str]]) -> None:
-    """Verify, look at the wire meanwhile, and compare the routes: between these nodes IPIP is used, and no others."""
-    carried, outer = machines.captured()
+def _check_ipip(machines: Machines, tunnelled: set[Pair], carried: dict[Pair, str], seen: set[Pair]) -> None:
+    """Compare what verify and the wire say, and the routes: between these nodes IPIP is used, and no others."""
     assert carried == {pair: "IPIP" if pair in tunnelled else "None" for pair in ALL}
-    assert outer == {(ADDRESSES[source], ADDRESSES[target]) for source, target in tunnelled}
+    assert seen == {(ADDRESSES[source], ADDRESSES[target]) for source, target in tunnelled}
     for name in ADDRESSES:
         _check_routes(machines, name, {ADDRESSES[target] for source, target in tunnelled if source == name})
 
