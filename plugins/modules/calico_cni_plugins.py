@@ -134,8 +134,8 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.cni import archive, binaries
+from ansible_collections.podnet.calico.plugins.module_utils.cni.plugin_folder import plugins_folder
 from ansible_collections.podnet.calico.plugins.module_utils.discreet import DiscreetModule
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.host import plugins_folder
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 BIN_DIR = "/opt/cni/bin"

@@ -15,8 +15,8 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils import owned_file
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.cni import runtime_containerd, runtime_files
+from ansible_collections.podnet.calico.plugins.module_utils.cni.plugin_folder import plugins_folder
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DaemonError, InvalidInput, PodnetError
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.host import plugins_folder
 from ansible_collections.podnet.calico.plugins.module_utils.persist import services
 
 _SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

@@ -10,12 +10,12 @@ import ipaddress
 import os
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.cni.plugin_folder import PLUGINS, plugins_folder
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.library import NetlinkError, links
 
 KINDS = ("ipip", "vxlan")
 LIBRARIES = {"pyroute2": "python3-pyroute2", "yaml": "python3-yaml"}
-PLUGINS = ("/usr/lib/cni", "/usr/libexec/cni", "/opt/cni/bin")  # of packages in Debian and RHEL, of release archives
 PROGRAMS = {
     "bird": ("/usr/sbin/bird", "/usr/bin/bird"),
     "cni": tuple(f"{folder}/ptp" for folder in PLUGINS),
@@ -60,14 +60,6 @@ def observe(
         "programs": {name: any(os.path.exists(path) for path in paths) for name, paths in PROGRAMS.items()},
         "cni_bin_dir": plugins_folder(),
     }
-
-
-def plugins_folder(root: str = "/") -> str:
-    """Return the directory of the CNI plugins: where they are, or else where the distribution's package puts them."""
-    for folder in PLUGINS:
-        if os.path.exists(os.path.join(root, folder[1:], "ptp")):
-            return folder
-    return PLUGINS[1] if os.path.exists(os.path.join(root, "etc/redhat-release")) else PLUGINS[0]
 
 
 def _ipv6(interfaces: t.Sequence[tuple[t.Any, str]], address: str | None) -> dict[str, str]:

@@ -16,37 +16,16 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.library import NetlinkError, explained, open_netlink
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import (
-    ADDRESS,
-    IFALIAS,
-    INFO_DATA,
-    INFO_KIND,
-    LINKINFO,
-    NAME,
-    alias,
-    make_marked,
-    packed_mac,
-)
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink, Request
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import alias, make_marked
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_entries import IPIP_DEVICE, Entry
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
-    IFA_F_NODAD,
-    IFINFO,
-    NLM_F_CREATE,
-    NLM_F_EXCL,
-    RTM_NEWLINK,
-    RTM_SETLINK,
-    attribute,
-    nested,
-    number,
-    text,
-)
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_requests import creation
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import IFA_F_NODAD
 
-__all__ = ["configure", "create", "creation", "open_netlink", "parent_of", "remove"]
+__all__ = ["configure", "create", "open_netlink", "parent_of", "remove"]
 
 _IPIP_MTU = 1480  # bytes; what the kernel gives its own tunl0
 _SCOPE_LINK = 253
-_ID, _LINK, _LOCAL, _LEARNING, _PORT, _LOCAL6 = 1, 3, 4, 7, 15, 17  # IFLA_VXLAN_… (linux/if_link.h)
 
 
 def remove(ipr: t.Any, name: str, what: str) -> None:
@@ -95,18 +74,6 @@ def parent_of(wanted: Entry, what: str) -> int:
     except OSError as error:
         message = f"{what}: there is no device {wanted['parent']}"
         raise KernelError(message, remedy="Correct its parent") from error
-
-
-def creation(name: str, wanted: Entry, parent: int) -> list[Request]:
-    """Return the requests that make a VXLAN device on the device with an index, and mark it."""
-    local = ipaddress.ip_address(wanted["local"])
-    data = number(_ID, wanted["vni"]) + number(_LINK, parent) + attribute(_PORT, wanted["port"].to_bytes(2, "big"))
-    data += attribute(_LEARNING, b"\0") + attribute(_LOCAL if local.version == 4 else _LOCAL6, local.packed)
-    info = text(INFO_KIND, "vxlan") + nested(INFO_DATA, data)
-    head = IFINFO.pack(0, 0, 0, 0, 0) + text(NAME, name)
-    body = head + attribute(ADDRESS, packed_mac(wanted["mac"])) + nested(LINKINFO, info)
-    mark = head + attribute(IFALIAS, alias("tunnel").encode())
-    return [(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body), (RTM_SETLINK, 0, mark)]
 
 
 def _create_ipip(ipr: t.Any, name: str) -> None:

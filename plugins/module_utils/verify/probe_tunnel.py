@@ -28,7 +28,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire im
     Way,
     encode,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_devices import creation
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_requests import creation
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     IFA_ADDRESS,
     IFA_LOCAL,

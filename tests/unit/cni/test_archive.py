@@ -16,8 +16,8 @@ import pytest
 import yaml
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni import archive
+from ansible_collections.podnet.calico.plugins.module_utils.cni.plugin_folder import plugins_folder
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.host import plugins_folder
 
 TABLE = Path(__file__).parents[3] / "roles" / "cni" / "vars" / "archives.yml"
 SUM = "b8e811578fb66023f90d2e238d80cec3bdfca4b44049af74c374d4fae0f9c090"

@@ -30,8 +30,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries
     parse,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import decode, describe
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_devices import creation
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_entries import normalise
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_requests import creation
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 # A test says what is right, not how fast: other work on the machine is no failure.

@@ -26,7 +26,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel import (
     links,
     pod_requests,
     pod_side,
-    tunnel_devices,
+    tunnel_requests,
     vtep_tables,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import (
@@ -275,7 +275,7 @@ VXLANS = st.fixed_dictionaries(
 
 @given(NAMES, VXLANS, INDEXES)
 def test_pyroute2_reads_the_creation_of_a_vxlan(name: str, entry: dict[str, t.Any], parent: int) -> None:
-    made, marked = (body for __, __, body in tunnel_devices.creation(name, entry, parent))
+    made, marked = (body for __, __, body in tunnel_requests.creation(name, entry, parent))
     link = read_by_pyroute2(ifinfmsg, made)
     assert (link.get_attr("IFLA_IFNAME"), link.get_attr("IFLA_ADDRESS")) == (name, entry["mac"])
     info = link.get_attr("IFLA_LINKINFO")
