@@ -6,13 +6,15 @@
 from __future__ import annotations
 
 import os
-import sys
 import typing as t
 
 import pytest
 
 from ansible_collections.podnet.calico.tests.bgp.site import Site
-from ansible_collections.podnet.calico.tests.kernel.net import Modules
+from ansible_collections.podnet.calico.tests.kernel.conftest import own_run, servers
+from ansible_collections.podnet.calico.tests.kernel.net import NONE, Modules
+
+__all__ = ["own_run", "servers"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,20 +24,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
 
 
-@pytest.fixture(scope="session")
-def bird_modules() -> t.Iterator[Modules]:
-    """Return the modules of one Python: BIRD's do not use pyroute2."""
-    found = Modules(sys.executable, None)
-    yield found
-    found.close()
-
-
 @pytest.fixture(scope="module")
-def site(bird_modules: Modules, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Site]:
+def site(
+    own_run: None, servers: t.Callable[[str], Modules], tmp_path_factory: pytest.TempPathFactory
+) -> t.Iterator[Site]:
     """Return a place for the hosts of one file of tests, with the wire "lan"."""
-    made = Site(tmp_path_factory.mktemp("site"), bird_modules)
-    try:
+    with Site.made(tmp_path_factory.mktemp("site"), servers(NONE)) as made:
         made.wire("lan")
         yield made
-    finally:
-        made.close()

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import time
 import typing as t
 from pathlib import Path
 
-from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, unique
+from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace
 
 # A program is alone with its children in a namespace for processes, whose first process is the shell: a program that
 # becomes another user would outlive its parent. Its directories are mounted where it looks for them.
@@ -33,19 +34,22 @@ def wait_for(condition: t.Callable[[], t.Any], what: str = "it", seconds: float 
 class Site:
     """Hosts in namespaces of their own. files: where programs keep theirs."""
 
-    def __init__(self, files: Path, modules: Modules) -> None:
+    def __init__(self, files: Path, modules: Modules, left: contextlib.ExitStack) -> None:
         self.files, self.modules = files, modules
-        self._namespaces: list[Namespace] = []
-        self._programs: list[subprocess.Popen[bytes]] = []
+        self._left = left
         self._ports = 0
         self._switch = self._namespace("switch")
 
+    @classmethod
+    @contextlib.contextmanager
+    def made(cls, files: Path, modules: Modules) -> t.Iterator[Site]:
+        """Make a site; programs end before the hosts go on which they run, whatever fails."""
+        with contextlib.ExitStack() as left:
+            yield cls(files, modules, left)
+
     def _namespace(self, word: str) -> Namespace:
-        namespace = Namespace(unique(word))
-        subprocess.run(["ip", "netns", "add", namespace.name], check=True)
-        self._namespaces.append(namespace)
+        namespace = self._left.enter_context(Namespace.made(word))
         namespace.run("sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0")
-        namespace.ip("link set lo up")
         return namespace
 
     def wire(self, name: str) -> None:
@@ -76,13 +80,9 @@ class Site:
                 stdout=output,
                 stderr=output,
             )
-        self._programs.append(started)
+        self._left.callback(_end, started)
 
-    def close(self) -> None:
-        """End all programs, then remove all hosts."""
-        for program in self._programs:
-            program.kill()
-        for program in self._programs:
-            program.wait(10)
-        for namespace in self._namespaces:
-            subprocess.run(["ip", "netns", "del", namespace.name], check=True)
+
+def _end(program: subprocess.Popen[bytes]) -> None:
+    program.kill()
+    program.wait()

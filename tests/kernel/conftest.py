@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
 import subprocess
 import typing as t
@@ -12,15 +14,17 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.podnet.calico.tests.kernel import private_run
 from ansible_collections.podnet.calico.tests.kernel.net import (
-    PYTHONS,
+    NONE,
     Modules,
     Namespace,
     Result,
-    debian_site,
+    start_modules,
     unique,
 )
 from ansible_collections.podnet.calico.tests.kernel.route_monitor import Monitor
+from ansible_collections.podnet.calico.tests.tools import seeds
 from ansible_collections.podnet.calico.tests.unit.conftest import golden
 
 __all__ = ["golden"]
@@ -33,31 +37,49 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
 
 
-@pytest.fixture(scope="session", params=PYTHONS)
-def modules(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Modules]:
-    """Return the modules, once with Debian's pyroute2 and once with the virtual environment's."""
-    site = debian_site(tmp_path_factory.mktemp("site")) if request.param == "pyroute2-debian" else None
-    found = Modules(PYTHONS[request.param], site)
-    assert ("dist-packages" in found.pyroute2) == (request.param == "pyroute2-debian")
-    yield found
-    found.close()
+@pytest.fixture(scope="session", autouse=True)
+def own_run() -> t.Iterator[None]:
+    """Have a /run that no other process of pytest shares, in which the tests leave nothing behind."""
+    private_run.enter()
+    yield
+    assert private_run.left_behind() == []
+
+
+@pytest.fixture(scope="session")
+def servers(own_run: None, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[t.Callable[[str], Modules]]:
+    """Return a function that returns the modules with one line of pyroute2 or none, whose Python is started once."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def start(pyroute2: str) -> Modules:
+            found = start_modules(pyroute2, tmp_path_factory.mktemp("site"))
+            stack.callback(found.close)
+            return found
+
+        yield start
+
+
+@pytest.fixture
+def modules(request: pytest.FixtureRequest, servers: t.Callable[[str], Modules]) -> Modules:
+    """Return the modules run by Debian's Python; pyroute2 is there only where a test asks for it, see net.py."""
+    return servers(getattr(request, "param", NONE))
+
+
+@pytest.fixture
+def seed() -> int:
+    """Return what all random choices of a test follow from."""
+    return seeds.seed()
 
 
 @pytest.fixture
 def new_namespace() -> t.Iterator[t.Callable[[str], Namespace]]:
     """Return a function that makes a namespace with its loopback up; all are removed in the end."""
-    made: list[Namespace] = []
+    with contextlib.ExitStack() as stack:
 
-    def make(word: str) -> Namespace:
-        namespace = Namespace(unique(word))
-        subprocess.run(["ip", "netns", "add", namespace.name], check=True)
-        made.append(namespace)
-        namespace.ip("link set lo up")
-        return namespace
+        def make(word: str) -> Namespace:
+            return stack.enter_context(Namespace.made(word))
 
-    yield make
-    for namespace in made:
-        subprocess.run(["ip", "netns", "del", namespace.name], check=True)
+        yield make
 
 
 @pytest.fixture

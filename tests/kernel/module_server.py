@@ -3,14 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs modules in forked processes of one Python: each starts afresh, and only the first pays for the imports.
 
-Reads one request a line from its input, as JSON: module, arguments, netns (path or null) and binds (directory that
-the module sees, to the directory that it really is). Answers with one line of JSON: what the module printed.
+Arguments are names of Python modules to import before. Reads one request a line from its input, as JSON: module,
+arguments, netns (path or null) and binds (directory that the module sees, to the directory that it really is). Answers
+with one line of JSON: what the module printed.
 """
 
 from __future__ import annotations
 
 import ctypes
 import importlib
+import importlib.util
 import io
 import json
 import os
@@ -22,7 +24,7 @@ import typing as t
 PACKAGE = "ansible_collections.podnet.calico.plugins"
 PRELOADED = (
     "ansible.module_utils.basic",
-    *(f"{PACKAGE}.module_utils.kernel.{name}" for name in ("endpoints", "host", "routes", "sysctls", "tunnels")),
+    *(f"{PACKAGE}.module_utils.kernel.{name}" for name in ("endpoints", "routes", "sysctls", "tunnels")),
     f"{PACKAGE}.module_utils.bird.daemon",
     f"{PACKAGE}.module_utils.verify.ping",
 )
@@ -32,11 +34,11 @@ MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 
 def serve() -> None:
     """Answer requests until the input ends; the first line says which pyroute2 is used."""
-    for name in PRELOADED:
+    for name in (*PRELOADED, *sys.argv[1:]):
         importlib.import_module(name)
-    import pyroute2
-
-    print(json.dumps({"pyroute2": str(pyroute2.__file__)}), flush=True)
+    del sys.argv[1:]  # which a module takes for its own
+    found = importlib.util.find_spec("pyroute2")
+    print(json.dumps({"pyroute2": found and found.origin}), flush=True)
     for line in sys.stdin:
         print(json.dumps(_answer(json.loads(line))), flush=True)
 

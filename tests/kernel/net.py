@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
 import typing as t
 import uuid
 from pathlib import Path
+
+import pytest
 
 HERE = Path(__file__).parent
 COLLECTIONS = HERE.parents[1] / ".cache" / "collections"
@@ -30,6 +33,18 @@ class Namespace:
     def __init__(self, name: str) -> None:
         self.name = name
         self.path = f"/run/netns/{name}"
+
+    @classmethod
+    @contextlib.contextmanager
+    def made(cls, word: str) -> t.Iterator[Namespace]:
+        """Make a namespace with its loopback up, named by a word and what nobody else has, and remove it afterwards."""
+        namespace = cls(unique(word))
+        subprocess.run(["ip", "netns", "add", namespace.name], check=True)
+        try:
+            namespace.ip("link set lo up")
+            yield namespace
+        finally:
+            subprocess.run(["ip", "netns", "del", namespace.name], check=True)
 
     def run(self, command: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a program inside."""
@@ -84,12 +99,12 @@ def _lasting(rows: list[Result]) -> list[Result]:
 
 
 class Modules:
-    """Modules of the collection, run by one Python with its own pyroute2."""
+    """Modules of the collection, run by one Python; pyroute2: the file that it imports by that name."""
 
-    def __init__(self, python: str, site: Path | None) -> None:
+    def __init__(self, python: str, site: Path | None, *preloaded: str) -> None:
         path = str(COLLECTIONS) + (f":{site}" if site else "")
         self._server = subprocess.Popen(
-            [python, str(MODULE_SERVER)],
+            [python, str(MODULE_SERVER), *preloaded],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -127,12 +142,29 @@ class Modules:
         self._server.communicate()
 
 
-def debian_site(directory: Path) -> Path:
-    """Return a directory with nothing but the virtual environment's ansible, so that pyroute2 is Debian's."""
+DEBIAN = "/usr/bin/python3"
+NONE, OF_DEBIAN, OF_VENV = "no-pyroute2", "pyroute2-debian", "pyroute2-venv"
+USERS = tuple(f"ansible_collections.podnet.calico.plugins.module_utils.kernel.{name}" for name in ("host", "library"))
+_REFUSED = """raise RuntimeError("this imports pyroute2: mark the test with both_pyroute2s or with_pyroute2")\n"""
+
+
+def start_modules(pyroute2: str, directory: Path) -> Modules:
+    """Return the modules with one line of pyroute2, or with NONE, where an import of it fails.
+
+    directory: an empty one, for what Debian's Python imports beside its own packages: the virtual environment's
+    ansible, and what stands in the way of pyroute2.
+    """
+    if pyroute2 == OF_VENV:
+        return Modules(sys.executable, None, *USERS)
     import ansible
 
     (directory / "ansible").symlink_to(Path(str(ansible.__file__)).parent)
-    return directory
+    if pyroute2 == OF_DEBIAN:
+        return Modules(DEBIAN, directory, *USERS)
+    (directory / "pyroute2.py").write_text(_REFUSED)
+    return Modules(DEBIAN, directory)
 
 
-PYTHONS = {"pyroute2-debian": "/usr/bin/python3", "pyroute2-venv": sys.executable}
+# For tests of code that imports pyroute2, and for those that need such code for something else. All others run without.
+both_pyroute2s = pytest.mark.parametrize("modules", [OF_DEBIAN, OF_VENV], indirect=True)
+with_pyroute2 = pytest.mark.parametrize("modules", [OF_DEBIAN], indirect=True)

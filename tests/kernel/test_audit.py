@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
-from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
+from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result, with_pyroute2
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, plans, pool, seen
 
 RunModule = t.Callable[..., Result]
@@ -115,6 +115,7 @@ CASES: dict[str, tuple[list[str], list[tuple[str, ...]]]] = {
 }
 
 
+@with_pyroute2
 @pytest.mark.parametrize("case", sorted(set(CASES) - {"another VNI"}))
 def test_each_category_is_found_and_named(host: Namespace, plan: Result, run_module: RunModule, case: str) -> None:
     commands, expected = CASES[case]
@@ -127,6 +128,7 @@ def test_each_category_is_found_and_named(host: Namespace, plan: Result, run_mod
     assert host.routes("") == before
 
 
+@with_pyroute2
 def test_another_vni_is_wrong_and_what_the_new_device_lacks_is_missing(
     host: Namespace, plan: Result, run_module: RunModule
 ) -> None:

@@ -53,14 +53,6 @@ class Release:
 
 
 @pytest.fixture(scope="module")
-def modules() -> t.Iterator[Modules]:
-    """Return the modules with one Python, as no pyroute2 has a part in this."""
-    found = Modules(sys.executable, None)
-    yield found
-    found.close()
-
-
-@pytest.fixture(scope="module")
 def releases(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Path]:
     """Return a directory for archives."""
     path = tmp_path_factory.mktemp("releases")

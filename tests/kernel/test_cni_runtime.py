@@ -124,14 +124,6 @@ class Host:
                 os.kill(process, signal.SIGKILL)
 
 
-@pytest.fixture(scope="module")
-def modules() -> t.Iterator[Modules]:
-    """Return the modules with one Python, as no pyroute2 has a part in this."""
-    found = Modules(sys.executable, None)
-    yield found
-    found.close()
-
-
 @pytest.fixture
 def node(modules: Modules, host: Namespace, tmp_path: Path) -> t.Iterator[Host]:
     """Return a host without runtimes."""

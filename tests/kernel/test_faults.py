@@ -57,14 +57,6 @@ def names() -> t.Iterator[str]:
 
 
 @pytest.fixture
-def seed() -> int:
-    """Return what all random choices of a test follow from; it is shown if the test fails."""
-    found = random.randrange(1 << 32)  # noqa: S311 (nothing is kept secret)
-    print(f"seed {found}")
-    return found
-
-
-@pytest.fixture
 def stays(names: str) -> Result:
     """Return an endpoint that every wanted state has."""
     return {

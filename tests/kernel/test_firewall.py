@@ -19,7 +19,7 @@ from ansible_collections.podnet.calico.tests.kernel.firewalled import (
     STRANGER6,
     Site,
 )
-from ansible_collections.podnet.calico.tests.kernel.net import PYTHONS, Modules, Namespace, Result, debian_site
+from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result
 from ansible_collections.podnet.calico.tests.tools import firewalls
 
 PRESENT: Result = {
@@ -43,14 +43,6 @@ table inet filter {
     chain output { type filter hook output priority 0; policy drop; ct state established accept; }
 }
 """
-
-
-@pytest.fixture(scope="module")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Modules]:
-    """Return the modules with one Python; no pyroute2 has a part in this."""
-    found = Modules(PYTHONS["pyroute2-debian"], debian_site(tmp_path_factory.mktemp("site")))
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
-from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result
+from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result, both_pyroute2s, with_pyroute2
 
 NewNamespace = t.Callable[[str], Namespace]
 FORWARD = "net.ipv4.ip_forward"
@@ -64,6 +64,7 @@ def test_a_foreign_file_and_an_unknown_sysctl_are_refused(
     assert host.sysctl("net/ipv4/ip_forward") == "0"
 
 
+@both_pyroute2s
 @pytest.mark.parametrize("name", ["bond0", "x1", "vlan.7"])
 def test_the_device_is_found_by_route_not_by_name(host: Namespace, run_module: RunModule, name: str) -> None:
     host.ip("link set eth0 down")
@@ -74,6 +75,7 @@ def test_the_device_is_found_by_route_not_by_name(host: Namespace, run_module: R
     assert "vxlan" in found["encapsulations"]
 
 
+@both_pyroute2s
 def test_the_smallest_mtu_of_devices_to_peers_counts(host: Namespace, run_module: RunModule) -> None:
     host.ip("addr add 198.51.100.11/24 dev eth1")
     host.ip("link set eth1 mtu 1400")
@@ -89,6 +91,7 @@ ADDRESSES = {
 }
 
 
+@both_pyroute2s
 @pytest.mark.parametrize(("options", "address"), ADDRESSES.values(), ids=ADDRESSES)
 def test_address(run_module: RunModule, options: Result, address: str) -> None:
     found = run_module("calico_host_info", options)["host"]
@@ -104,6 +107,7 @@ WRONG = {
 }
 
 
+@both_pyroute2s
 @pytest.mark.parametrize("case", WRONG)
 def test_a_wrong_address_is_explained(run_module: RunModule, golden: t.Callable[[str, str], None], case: str) -> None:
     golden(f"errors/node-address-{case}.txt", run_module("calico_host_info", WRONG[case])["msg"])
@@ -145,6 +149,7 @@ def join_pods(modules: Modules, hosts: tuple[Namespace, Namespace], names: t.Seq
         modules.run(host.path, "calico_route", {"routes": [route]})
 
 
+@with_pyroute2
 @pytest.mark.parametrize("encapsulation", ["VXLAN", "None"])
 def test_ping_sees_what_packets_are_wrapped_in(
     modules: Modules,

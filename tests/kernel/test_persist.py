@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import typing as t
 from pathlib import Path
 
@@ -64,14 +63,6 @@ class Node:
     def files(self) -> list[str]:
         """Return what there is of ours."""
         return sorted(path.name for path in self.etc.rglob("*") if "podnet" in str(path.relative_to(self.etc)))
-
-
-@pytest.fixture(scope="module")
-def modules() -> t.Iterator[Modules]:
-    """Return the modules with one Python, as no pyroute2 has a part in this."""
-    found = Modules(sys.executable, None)
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.judge import judge
-from ansible_collections.podnet.calico.tests.kernel.net import PYTHONS, Modules, Namespace, Result, debian_site
+from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result
 from ansible_collections.podnet.calico.tests.unit.preflight.healthy import wanted
 
 LOADED = Path("/proc/modules")  # which a kernel without modules has not
@@ -56,14 +56,6 @@ class Node:
     def nft(self, text: str) -> None:
         """Load rules of nftables."""
         subprocess.run(["nsenter", f"--net={self.host.path}", "nft", "-f", "-"], input=text, text=True, check=True)
-
-
-@pytest.fixture(scope="module")
-def modules(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Modules]:
-    """Return the modules with one Python; no pyroute2 has a part in this."""
-    found = Modules(PYTHONS["pyroute2-debian"], debian_site(tmp_path_factory.mktemp("site")))
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_packets import KINDS
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_verdict import judge
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_wire import Wire
-from ansible_collections.podnet.calico.tests.kernel.net import PYTHONS, Modules, Namespace, Result, debian_site
+from ansible_collections.podnet.calico.tests.kernel.net import NONE, Modules, Namespace, Result, start_modules
 
 PEERS = range(3)
 MTU = 1500
@@ -137,19 +137,20 @@ def running(where: Namespace, program: str) -> t.Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[list[Modules]]:
-    """Have a Python for each node; a probe needs no pyroute2, and none of both lines of it is loaded."""
-    site = debian_site(tmp_path_factory.mktemp("site"))
-    found = [Modules(PYTHONS["pyroute2-debian"], site) for __ in PEERS]
-    yield found
-    for server in found:
-        server.close()
+def nodes_modules(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[list[Modules]]:
+    """Have a Python for each node, so that all of them run the module at the same time."""
+    with contextlib.ExitStack() as stack:
+        found = []
+        for __ in PEERS:
+            found.append(start_modules(NONE, tmp_path_factory.mktemp("site")))
+            stack.callback(found[-1].close)
+        yield found
 
 
 @pytest.fixture
-def network(new_namespace: t.Callable[[str], Namespace], servers: list[Modules]) -> Network:
+def network(new_namespace: t.Callable[[str], Namespace], nodes_modules: list[Modules]) -> Network:
     """Have three nodes that nothing stands between."""
-    return Network(new_namespace, servers)
+    return Network(new_namespace, nodes_modules)
 
 
 def settings(node: Namespace) -> list[t.Any]:

@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.podnet.calico.plugins.module_utils.persist import restore
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
 from ansible_collections.podnet.calico.tests.kernel.events import Events
-from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
+from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result, with_pyroute2
 from ansible_collections.podnet.calico.tests.kernel.vxlan import NAME, PEER2, PEER3, VXLAN, VXLAN6
 
 NewNamespace = t.Callable[[str], Namespace]
@@ -129,6 +129,7 @@ def shown(host: Namespace) -> Result:
     return found
 
 
+@with_pyroute2
 @pytest.mark.parametrize("offload", [None, False])
 def test_an_empty_host_gets_what_the_modules_make(
     host: Namespace, empty: Namespace, run_module: RunModule, tmp_path: Path, offload: bool | None
@@ -140,6 +141,7 @@ def test_an_empty_host_gets_what_the_modules_make(
     assert empty.run(checksums).stdout == host.run(checksums).stdout
 
 
+@with_pyroute2
 def test_a_converged_host_is_not_touched(host: Namespace, run_module: RunModule, script: Script) -> None:
     by_modules(host, run_module)
     before = shown(host)
@@ -185,12 +187,12 @@ def test_what_differs_is_corrected(empty: Namespace, script: Script, commands: t
     assert shown(empty) == before
 
 
-def test_a_run_that_is_killed_is_finished_by_the_next(empty: Namespace, script: Script) -> None:
+def test_a_run_that_is_killed_is_finished_by_the_next(empty: Namespace, script: Script, seed: int) -> None:
     started = time.monotonic()
     assert script.run(empty) == DONE
     whole = time.monotonic() - started
     wanted = shown(empty)
-    chance = random.Random(5)  # noqa: S311 (nothing is kept secret)
+    chance = random.Random(seed)  # noqa: S311 (nothing is kept secret)
     unfinished = 0
     for __ in range(6):
         empty.run("nft flush ruleset")

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
-from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
+from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result, both_pyroute2s
 from ansible_collections.podnet.calico.tests.kernel.vxlan import NAME, PEER2, PEER3, VXLAN, expected, tunnels, view
+
+pytestmark = both_pyroute2s
 
 
 def test_life_of_a_vxlan(host: Namespace, converge: RunModule) -> None:

@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
-from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
+from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result, both_pyroute2s
 from ansible_collections.podnet.calico.tests.kernel.vxlan import (
     NAME,
     NAME6,
@@ -23,6 +23,8 @@ from ansible_collections.podnet.calico.tests.kernel.vxlan import (
     tunnels,
     view,
 )
+
+pytestmark = both_pyroute2s
 
 
 def test_life_of_both_ip_versions_side_by_side(host: Namespace, converge: RunModule) -> None:

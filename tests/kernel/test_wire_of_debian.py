@@ -9,7 +9,7 @@ import subprocess
 from importlib import import_module
 from pathlib import Path
 
-from ansible_collections.podnet.calico.tests.kernel.net import COLLECTIONS, HERE, PYTHONS
+from ansible_collections.podnet.calico.tests.kernel.net import COLLECTIONS, DEBIAN, HERE
 
 TESTED = HERE.parent / "unit" / "kernel" / "test_wire.py"
 # What these tests need beside pyroute2; all of it is plain Python.
@@ -23,11 +23,10 @@ def test_our_messages_and_those_of_debians_pyroute2_agree(tmp_path: Path) -> Non
     for module in Path(str(import_module("pytest").__file__)).parents[1].glob("*.py"):
         (tmp_path / module.name).symlink_to(module)
     environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": f"{COLLECTIONS}:{tmp_path}", "LC_ALL": "C.UTF-8"}
-    python = PYTHONS["pyroute2-debian"]
     found = subprocess.run(
-        [python, "-c", "import pyroute2; print(pyroute2.__file__)"], env=environment, capture_output=True, text=True
+        [DEBIAN, "-c", "import pyroute2; print(pyroute2.__file__)"], env=environment, capture_output=True, text=True
     )
     assert "dist-packages" in found.stdout, found.stderr
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(TESTED.parents[3]), str(TESTED)]
+    command = [DEBIAN, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(TESTED.parents[3]), str(TESTED)]
     done = subprocess.run(command, env=environment, cwd=TESTED.parents[3], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr
