@@ -10,8 +10,9 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
-from ansible_collections.podnet.calico.tests.bgp.site import Site, wait_for
+from ansible_collections.podnet.calico.tests.bgp.site import Site
 from ansible_collections.podnet.calico.tests.kernel.net import Result
+from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     NOW,
     Document,
@@ -95,12 +96,17 @@ class Node:
         """Start BIRD."""
         command = ["bird", "-f", "-c", "/etc/bird/podnet-calico.conf", "-s", "/run/bird/bird.ctl"]
         self.site.start(self.host, command, self._binds, self.files / "log")
-        wait_for(self._socket.exists, f"{self.name}'s start")
+        wait_for(lambda: self._birdc("show status").returncode == 0, f"{self.name}'s start")
+
+    def _birdc(self, question: str) -> subprocess.CompletedProcess[str]:
+        command = ["birdc", "-s", str(self._socket), *question.split()]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def ask(self, question: str) -> str:
         """Return BIRD's answer."""
-        command = ["birdc", "-s", str(self._socket), *question.split()]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        done = self._birdc(question)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
 
     def states(self) -> dict[str, str]:
         """Return what BIRD says about each BGP session: "Established", or what keeps it from that."""
@@ -128,10 +134,10 @@ class Node:
         """Return BIRD's routes in the kernel, by destination."""
         return self.host.routes("proto bird", version)
 
-    def wait_up(self, *addresses: str, seconds: float = 20) -> None:
+    def wait_up(self, *addresses: str) -> None:
         """Wait for the sessions with some addresses."""
         names = {session_name(address) for address in addresses}
-        wait_for(lambda: names <= self.established(), f"{self.name}: {names}", seconds)
+        wait_for(lambda: names <= self.established(), f"{self.name}: {names}")
 
 
 def session_name(address: str) -> str:

@@ -11,7 +11,8 @@ import shutil
 import subprocess
 import typing as t
 
-from ansible_collections.podnet.calico.tests.bgp.site import Site, wait_for
+from ansible_collections.podnet.calico.tests.bgp.site import Site
+from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 
 Data = t.Dict[str, t.Any]
 
@@ -47,7 +48,11 @@ class Frr(Router):
         (run / "frr.conf").write_text(config)
         binds = {"/run": run.parent, "/var/tmp": crash}  # noqa: S108
         self.site.start(self.host, ["sh", "-c", self._DAEMONS], binds, self.log)
-        wait_for(lambda: (run / "bgpd.vty").exists() and (run / "zebra.vty").exists(), f"{self.name}'s start")
+        wait_for(lambda: all(map(self._answers, ("bgpd", "zebra"))), f"{self.name}'s start")
+
+    def _answers(self, daemon: str) -> bool:
+        command = ["vtysh", "--vty_socket", str(self.files / "run" / "frr"), "-d", daemon, "-c", "show version"]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     def configure(self, *lines: str) -> None:
         """Change the running configuration."""

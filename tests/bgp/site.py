@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import subprocess
-import time
 import typing as t
 from pathlib import Path
 
@@ -21,14 +20,6 @@ shift
 "$@"
 exit $?
 """
-
-
-def wait_for(condition: t.Callable[[], t.Any], what: str = "it", seconds: float = 20) -> None:
-    """Wait until something is so; what is not in time fails."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"{what} did not come to pass in {seconds:g} s"
-        time.sleep(0.1)
 
 
 class Site:

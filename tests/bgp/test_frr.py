@@ -10,7 +10,6 @@ right password, and those with node 2 have TTL security, too. Three more routers
 from __future__ import annotations
 
 import ipaddress
-import time
 import typing as t
 
 import pytest
@@ -27,8 +26,9 @@ from ansible_collections.podnet.calico.tests.bgp.nodes import (
     session_name,
 )
 from ansible_collections.podnet.calico.tests.bgp.routers import Frr
-from ansible_collections.podnet.calico.tests.bgp.site import Site, wait_for
+from ansible_collections.podnet.calico.tests.bgp.site import Site
 from ansible_collections.podnet.calico.tests.kernel.net import Result
+from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import Document, document
 
 NODES = {
@@ -167,7 +167,9 @@ def _good(name: str) -> list[str]:
 
 def test_exactly_the_sessions_come_up_whose_password_and_ttl_are_right(scene: Scene) -> None:
     """Who looks at the TTL hears what comes before it has said so to its kernel: the other end may think it is up."""
-    time.sleep(2)
+    wait_for(lambda: scene.nodes["node1"].host.refused("TCPMD5Failure") > 1, "a wrong password")
+    ends = [scene.nodes["node1"], scene.others["theirs only"]]
+    wait_for(lambda: sum(end.host.refused("TCPMinTTLDrop") for end in ends) > 1, "a wrong TTL")
     for name, node in scene.nodes.items():
         assert node.established() - {session_name(THEIRS_ONLY)} == {session_name(address) for address in _good(name)}
     wanted = {address for addresses in NODES.values() for address in addresses.values()}
@@ -256,7 +258,7 @@ def test_only_the_ttl_kept_these_sessions_down(scene: Scene) -> None:
     scene.others["theirs only"].configure("router bgp 65004", f"neighbor {address} ebgp-multihop 2")
     for session in (OURS_ONLY, THEIRS_ONLY):
         node.ask(f"restart {session_name(session)}")
-    node.wait_up(OURS_ONLY, THEIRS_ONLY, seconds=30)
+    node.wait_up(OURS_ONLY, THEIRS_ONLY)
     assert node.same_as(before)
 
 
@@ -264,6 +266,6 @@ def test_a_corrected_password_brings_up_that_session_alone(scene: Scene) -> None
     node = scene.nodes["node1"]
     before = node.since()
     node.configure(scene.plans["node1"], {**RIGHT, "stranger": {"password": "wrong"}})
-    node.wait_up(*STRANGER.values(), seconds=30)
+    node.wait_up(*STRANGER.values())
     assert node.same_as(before)
     assert "wrong" not in "".join(path.read_text() for path in node.etc.glob("podnet-calico.conf"))

@@ -9,7 +9,6 @@ contradict them, "inside" is in the nodes' own AS, and "picky" does not agree wi
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 import pytest
@@ -25,8 +24,9 @@ from ansible_collections.podnet.calico.tests.bgp.nodes import (
     session_name,
 )
 from ansible_collections.podnet.calico.tests.bgp.routers import Data, GoBgp
-from ansible_collections.podnet.calico.tests.bgp.site import Site, wait_for
+from ansible_collections.podnet.calico.tests.bgp.site import Site
 from ansible_collections.podnet.calico.tests.kernel.net import Result
+from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import Document, document
 
 NODES = {"node1": {4: "192.0.2.11", 6: "2001:db8::11"}, "node2": {4: "192.0.2.12", 6: "2001:db8::12"}}
@@ -150,7 +150,9 @@ def _up(node: Node) -> bool:
 
 
 def test_exactly_the_sessions_come_up_whose_password_and_ttl_are_right(scene: Scene) -> None:
-    time.sleep(2)
+    wait_for(lambda: scene.nodes["node1"].host.refused("TCPMD5Failure") > 1, "a wrong password")
+    ends = [scene.nodes["node2"], scene.picky]
+    wait_for(lambda: sum(end.host.refused("TCPMinTTLDrop") for end in ends) > 1, "a wrong TTL")
     assert scene.nodes["node1"].established() == _names()
     assert scene.nodes["node2"].established() == {session_name(address) for address in NODES["node1"].values()}
     for version in (4, 6):
@@ -235,10 +237,9 @@ def test_keepalives_are_as_frequent_as_they_should_be(scene: Scene) -> None:
         ]
 
     before = received()
-    time.sleep(4)
-    more = [after - count for after, count in zip(received(), before)]
-    assert more[0] >= 3
-    assert more[1] <= 1
+    wait_for(lambda: received()[0] - before[0] >= 4, "keepalives, one a second")
+    frequent, rare = (after - count for after, count in zip(received(), before))
+    assert 4 * rare <= frequent
 
 
 OWN_AS = {
@@ -250,7 +251,8 @@ OWN_AS = {
 @VERSIONS
 def test_own_as_is_tolerated_as_often_as_allowed(scene: Scene, version: int) -> None:
     once, twice, refused, clean = OWN_AS[version]
-    scene.edge.announce(f"{once} aspath {AS}", f"{twice} aspath {AS},65010,{AS}")
+    # What is refused is announced first: when the other has come, it has come, too.
+    scene.edge.announce(f"{twice} aspath {AS},65010,{AS}", f"{once} aspath {AS}")
     scene.spine.announce(f"{refused} aspath {SPINE_LOCAL_AS}", f"{clean} aspath 65010")
     node = scene.nodes["node1"]
 
@@ -259,5 +261,4 @@ def test_own_as_is_tolerated_as_often_as_allowed(scene: Scene, version: int) -> 
 
     wanted = {clean, once.replace("ff:0::", "ff::")}
     wait_for(lambda: wanted <= kernel(), "the routes that are accepted")
-    time.sleep(1)
     assert kernel() == wanted

@@ -29,7 +29,8 @@ from ansible_collections.podnet.calico.tests.bgp.nodes import (
     session_name,
 )
 from ansible_collections.podnet.calico.tests.bgp.routers import ExaBgp
-from ansible_collections.podnet.calico.tests.bgp.site import Site, wait_for
+from ansible_collections.podnet.calico.tests.bgp.site import Site
+from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import Document, document
 
 NODES = {
@@ -174,7 +175,7 @@ def calm(site: Site) -> t.Iterator[Scene]:
 def scene(calm: Scene) -> Scene:
     """Return the scene before anybody lies, and with the routes of the real nodes in place."""
     for name, node in calm.nodes.items():
-        node.wait_up(*calm.peers(name), seconds=40)
+        node.wait_up(*calm.peers(name))
         for version in (4, 6):
             wait_for(
                 lambda node=node, name=name, version=version: set(node.kernel(version)) == calm.honest(name, version),
@@ -191,7 +192,7 @@ def _lie(
     kernel = scene.nodes[node].kernel
     with scene.told(liar, node, version, routes) as honest:
         wanted = honest | set(accepted)
-        wait_for(lambda: wanted <= set(kernel(version)), f"{wanted}", 5)
+        wait_for(lambda: wanted <= set(kernel(version)), f"{wanted}")
         assert set(kernel(version)) == wanted
 
 
@@ -303,7 +304,7 @@ def test_next_hops_that_lead_nowhere(scene: Scene, liar: str) -> None:
         return {kernel(4)[prefix]["type"] for prefix in dead}
 
     with scene.told(liar, "node1", 4, routes) as wanted:
-        wait_for(lambda: wanted | dead <= set(kernel(4)), f"{dead}", 5)
+        wait_for(lambda: wanted | dead <= set(kernel(4)), f"{dead}")
         assert set(kernel(4)) == wanted | dead
         assert kinds() <= {"unreachable"}
 
@@ -342,8 +343,8 @@ def test_more_routes_than_the_limit(scene: Scene) -> None:
     many = "10.244.128.0/18 next-hop self split /32"
     before = scene.received(liar, "node1", 4)
     scene.tell(liar, "node1", 4, many)
-    wait_for(lambda: len(node.kernel(4)) >= IMPORT_LIMIT, "the limit", 60)
-    wait_for(lambda: scene.received(liar, "node1", 4) - before >= 2**14, "all of them", 60)
+    wait_for(lambda: len(node.kernel(4)) >= IMPORT_LIMIT, "the limit")
+    wait_for(lambda: scene.received(liar, "node1", 4) - before >= 2**14, "all of them")
     session = session_name(NODES["node3"][4])
     assert f"Import limit:   {IMPORT_LIMIT} [HIT]" in node.ask(f"show protocols all {session}")
     kernel = node.kernel(4)
@@ -352,7 +353,7 @@ def test_more_routes_than_the_limit(scene: Scene) -> None:
     _untouched(scene, "node1", 4)
     scene.unharmed()
     scene.tell(liar, "node1", 4, many, verb="withdraw")
-    wait_for(lambda: "0 imported, 0 filtered" in node.ask(f"show protocols all {session}"), "the withdrawal", 60)
+    wait_for(lambda: "0 imported, 0 filtered" in node.ask(f"show protocols all {session}"), "the withdrawal")
     assert set(node.kernel(4)) == scene.honest("node1", 4)
     late, later = (f"{scene.mark(4)} next-hop self" for _ in range(2))
     scene.tell(liar, "node1", 4, late)
@@ -379,5 +380,5 @@ def test_what_ends_a_session_ends_that_one_alone(scene: Scene, liar: str) -> Non
     assert node.same_as(before)
     assert scene.honest("node1", 4) <= set(node.kernel(4))
     _untouched(scene, "node1", 4)
-    wait_for(lambda: session in node.established(), "a new session", 40)
+    wait_for(lambda: session in node.established(), "a new session")
     wait_for(lambda: set(node.kernel(4)) == scene.honest("node1", 4), "calm")

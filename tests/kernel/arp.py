@@ -1,9 +1,10 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ask by ARP who has an address, as a pod does that knows no neighbour: arguments device, own address, address.
+"""Ask by ARP who has an address, as a pod does that knows no neighbour: arguments device, own
+address, address, seconds.
 
-Prints the MAC that answers, or "nobody" after a second (RFC 826).
+Prints the MAC that answers, or "nobody" after so many seconds (RFC 826).
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import sys
 from pathlib import Path
 
 
-def ask(device: str, own: str, address: str) -> str:
+def ask(device: str, own: str, address: str, seconds: str) -> str:
     """Send one request and return the MAC in the answer."""
     opened = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0806))
     opened.bind((device, 0x0806))
-    opened.settimeout(1)
+    opened.settimeout(float(seconds))
     mac = bytes.fromhex(Path(f"/sys/class/net/{device}/address").read_text().strip().replace(":", ""))
     request = struct.pack("!HHBBH6s4s6s4s", 1, 0x0800, 6, 4, 1, mac, socket.inet_aton(own), bytes(6), _raw(address))
     opened.send(b"\xff" * 6 + mac + b"\x08\x06" + request)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.podnet.calico.tests.kernel.birds import Bird, Birds
-from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace
+from ansible_collections.podnet.calico.tests.kernel.birds import THREE, Bird, Birds, planned, start_mesh
+from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result
 
 RUN = Path("/run/bird")
 
@@ -37,3 +37,11 @@ def birds(new_namespace: t.Callable[[str], Namespace], modules: Modules, tmp_pat
             made.append(Bird(host, tmp_path / f"node{index}", modules))
             stack.callback(made[-1].stop)
         yield made[0], made[1], made[2]
+
+
+@pytest.fixture
+def mesh(birds: Birds) -> tuple[Bird, Result]:
+    """Return node1 of a mesh of three, and its parameters."""
+    plan = planned(nodes=THREE)
+    start_mesh(birds, plan)
+    return birds[0], plan["node1"]

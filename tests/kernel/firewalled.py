@@ -17,6 +17,7 @@ from pathlib import Path
 
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.judge import judge
 from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result
+from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 from ansible_collections.podnet.calico.tests.unit.preflight.healthy import wanted
 
 HOST, NODE, STRANGER = "192.0.2.11", "192.0.2.12", "192.0.2.13"
@@ -33,13 +34,50 @@ _BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuratio
   </policy>
 </busconfig>
 """
+PRESENT: Result = {
+    "open": ["ip protocol 4", "udp 4789", "tcp 179"],
+    "nodes": [NODE, "2001:db8::12", "2001:db8::13", "2001:db8::14"],
+    "pods": ["10.244.0.0/16", "fd00::/48"],
+}
+INSERT: Result = {**PRESENT, "insert": True}
+ABSENT: Result = {"state": "absent"}
+LET_IN = {"ip protocol 4": [NODE], "udp 4789": [NODE], "udp 4790": [], "tcp 179": [NODE], "tcp 23": []}
+SHUT: dict[str, list[str]] = {name: [] for name in LET_IN}
+FORWARDED = {"to a pod": [NODE, OTHER_POD], "from a pod": [POD]}
+NFTABLES = """flush ruleset
+table inet filter {
+    chain input {
+        type filter hook input priority 0; policy drop;
+        ct state established,related accept
+        tcp dport 2222 accept
+    }
+    chain forward { type filter hook forward priority 0; policy drop; }
+    chain output { type filter hook output priority 0; policy drop; ct state established accept; }
+}
+"""
 
 
 class Site:
     """The three machines. usr, etc, run and var/log of the host are its own, and go with the test."""
 
-    def __init__(self, modules: Modules, new: t.Callable[[str], Namespace], path: Path, root: Path | None) -> None:
-        self._modules, self._running = modules, t.cast("list[subprocess.Popen[bytes]]", [])
+    @classmethod
+    @contextlib.contextmanager
+    def made(
+        cls, modules: Modules, new: t.Callable[[str], Namespace], path: Path, root: Path | None
+    ) -> t.Iterator[Site]:
+        """Make the machines; what runs there ends before the folders go, whatever fails."""
+        with contextlib.ExitStack() as left:
+            yield cls(modules, new, path, root, left)
+
+    def __init__(
+        self,
+        modules: Modules,
+        new: t.Callable[[str], Namespace],
+        path: Path,
+        root: Path | None,
+        left: contextlib.ExitStack,
+    ) -> None:
+        self._modules, self._left = modules, left
         self.host, self.far, self.pod = new("host"), new("far"), new("pod")
         self._wire()
         self._folders = {f"/{name}": path / name for name in ("usr", "etc", "run", "var/log")}
@@ -53,6 +91,7 @@ class Site:
             (path / f"work-{name}").mkdir()
             options = f"lowerdir={lower},upperdir={path / 'own' / name},workdir={path / f'work-{name}'}"
             subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(path / name)], check=True)
+            left.callback(subprocess.run, ["umount", str(path / name)], check=True)
 
     def _wire(self) -> None:
         self.host.batch(
@@ -75,14 +114,6 @@ class Site:
             f"route add 10.244.0.0/26 via {HOST}",
         )
         self.pod.batch("link set eth0 up", f"addr add {POD}/32 dev eth0", "route add default dev eth0")
-
-    def close(self) -> None:
-        """End what runs there, and take the folders away."""
-        for process in reversed(self._running):
-            process.terminate()
-            process.wait()
-        for name in ("/usr", "/etc"):
-            subprocess.run(["umount", str(self._folders[name])], check=True)
 
     def module(self, params: Result, *, check: bool = False) -> Result:
         """Run calico_firewall."""
@@ -129,14 +160,15 @@ class Site:
         """Have firewalld run there, with a bus of its own; returns when it answers."""
         (self.etc / "bus.conf").write_text(_BUS)
         self._start("dbus-daemon", "--config-file=/etc/bus.conf", "--nofork", "--nopidfile")
-        _wait(lambda: (self._folders["/run"] / "dbus" / "system_bus_socket").exists())
+        wait_for(lambda: (self._folders["/run"] / "dbus" / "system_bus_socket").exists())
         self._start("firewalld", "--nofork", "--nopid")
-        _wait(lambda: subprocess.run(self._inside("firewall-cmd", "--state"), capture_output=True).returncode == 0)
+        wait_for(lambda: subprocess.run(self._inside("firewall-cmd", "--state"), capture_output=True).returncode == 0)
 
     def _start(self, *command: str) -> None:
-        self._running.append(
-            subprocess.Popen(self._inside(*command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        )
+        quiet = subprocess.DEVNULL
+        process = subprocess.Popen(self._inside(*command), stdout=quiet, stderr=quiet)
+        self._left.callback(process.wait)
+        self._left.callback(process.terminate)
 
     def let_in(self) -> dict[str, list[str]]:
         """Return, for what the modes need, from whom it reaches the host: the stranger sends first, then the node."""
@@ -235,8 +267,5 @@ def _socket(namespace: Namespace, kind: int, protocol: int = 0, family: int = so
         os.close(there)
 
 
-def _wait(holds: t.Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.1)
+def files(site: Site) -> list[str]:
+    return sorted(path.name for path in site.etc.rglob("*podnet*"))

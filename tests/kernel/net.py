@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
+
 HERE = Path(__file__).parent
 COLLECTIONS = HERE.parents[1] / ".cache" / "collections"
 MODULE_SERVER = HERE / "module_server.py"
@@ -81,6 +83,16 @@ class Namespace:
         """Return one link."""
         return self.show(f"link show {name}")[0]
 
+    def refused(self, counter: str) -> int:
+        """Return how often the kernel here has dropped packets of TCP for a reason, as /proc/net/netstat has it."""
+        names, values = self.run("cat /proc/net/netstat").stdout.splitlines()[:2]
+        return int(dict(zip(names.split(), values.split()))[counter])
+
+    def reach(self, address: str) -> None:
+        """Wait for the answer to a ping; the first may be lost while neighbours look for each other."""
+        ping = f"ping -c 1 -W 1 {address}"
+        wait_for(lambda: self.run(ping, check=False).returncode == 0, f"an answer of {address}")
+
     def sysctl(self, name: str) -> str:
         """Return the value of a sysctl given by path below /proc/sys."""
         return self.run(f"cat /proc/sys/{name}").stdout.strip()
@@ -93,9 +105,13 @@ class Namespace:
 
 def _lasting(rows: list[Result]) -> list[Result]:
     """Leave out what changes by itself."""
-    passing = ("operstate", "used", "state", "flags", "expires", "valid_life_time", "preferred_life_time")
+    passing = ("operstate", "used", "state", "flags", "expires", "valid_life_time", "preferred_life_time", "tentative")
     own = [row for row in rows if row.get("protocol") != "kernel"]
-    return [{key: value for key, value in row.items() if key not in passing} for row in own]
+    lasting: list[Result] = [{key: value for key, value in row.items() if key not in passing} for row in own]
+    for row in lasting:
+        if "addr_info" in row:
+            row["addr_info"] = _lasting(row["addr_info"])
+    return lasting
 
 
 class Modules:

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
-import time
 import typing as t
 from pathlib import Path
 
@@ -15,7 +15,8 @@ import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.bird.filters import call, functions
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_filter import BGPFilter
-from ansible_collections.podnet.calico.tests.kernel.net import Namespace, unique
+from ansible_collections.podnet.calico.tests.kernel.net import Namespace
+from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 from ansible_collections.podnet.calico.tests.tools import bird_versions
 from ansible_collections.podnet.calico.tests.unit.bird.test_filters import RELEASES, available
 
@@ -140,7 +141,7 @@ class Bird:
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait()
 
 
 Lab = t.Dict[str, Bird]
@@ -150,22 +151,16 @@ Lab = t.Dict[str, Bird]
 def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Lab]:
     """Return the BIRDs of a router, a node with the filter, and another node; no filter may have failed."""
     release = available(request.param)
-    spaces = {word: Namespace(unique(word)) for word in ("wire", *HOSTS)}
     birds: Lab = {}
-    for space in spaces.values():
-        subprocess.run(["ip", "netns", "add", space.name], check=True)
-    try:
-        spaces["wire"].ip("link add br0 type bridge")
-        spaces["wire"].ip("link set br0 up")
+    with contextlib.ExitStack() as stack:
+        wire = stack.enter_context(Namespace.made("wire"))
+        wire.batch("link add br0 type bridge", "link set br0 up")
         for word, (address, config) in HOSTS.items():
-            _plug(spaces[word], spaces["wire"], word, address)
-            birds[word] = Bird(spaces[word], config, tmp_path_factory.mktemp("birds") / word, release)
+            host = stack.enter_context(Namespace.made(word))
+            _plug(host, wire, word, address)
+            birds[word] = Bird(host, config, tmp_path_factory.mktemp("birds") / word, release)
+            stack.callback(birds[word].stop)
         yield birds
-    finally:
-        for bird in birds.values():
-            bird.stop()
-        for space in spaces.values():
-            subprocess.run(["ip", "netns", "del", space.name], check=True)
     assert "filters" not in birds["node"].log.read_text()
 
 
@@ -212,8 +207,4 @@ SEEN: dict[str, tuple[str, str, tuple[str, ...]]] = {
 @pytest.mark.parametrize("case", SEEN)
 def test_routes(case: str, lab: Lab) -> None:
     host, question, expected = SEEN[case]
-    deadline = time.monotonic() + 20
-    while any(text not in lab[host].ask(question) for text in expected) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    answer = lab[host].ask(question)
-    assert [text for text in expected if text not in answer] == [], answer
+    wait_for(lambda: all(text in lab[host].ask(question) for text in expected), f"{expected}")

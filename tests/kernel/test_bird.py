@@ -16,9 +16,9 @@ from ansible_collections.podnet.calico.tests.kernel.birds import (
     planned,
     seconds,
     start_mesh,
-    wait_for,
 )
 from ansible_collections.podnet.calico.tests.kernel.net import Result
+from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 
 pytest_plugins = ["ansible_collections.podnet.calico.tests.kernel.bird_fixtures"]
 

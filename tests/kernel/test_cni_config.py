@@ -146,7 +146,11 @@ def test_secrets_of_further_plugins_are_for_root_and_in_no_result(
 @pytest.fixture
 def log() -> t.Iterator[tuple[Path, t.Callable[[], str]]]:
     """Return a /dev with a system log, and a function that returns what was logged."""
-    folder = Path(tempfile.mkdtemp(prefix="podnet-"))
+    with tempfile.TemporaryDirectory(prefix="podnet-") as path:  # a socket's path has to be short
+        yield from _log(Path(path))
+
+
+def _log(folder: Path) -> t.Iterator[tuple[Path, t.Callable[[], str]]]:
     for name, minor in {"null": 3, "urandom": 9}.items():
         os.mknod(folder / name, 0o666 | stat.S_IFCHR, os.makedev(1, minor))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
@@ -162,7 +166,6 @@ def log() -> t.Iterator[tuple[Path, t.Callable[[], str]]]:
                     return "\n".join(found)
 
         yield folder, logged
-    shutil.rmtree(folder)
 
 
 KEY = "-----BEGIN PRIVATE KEY-----\nunbelievable\n-----END PRIVATE KEY-----\n"

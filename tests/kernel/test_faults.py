@@ -40,7 +40,8 @@ from ansible_collections.podnet.calico.tests.kernel.faults import (
 )
 from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result, unique
 
-KILLS = 200
+KILLS = pytest.mark.parametrize("kills", [60, pytest.param(600, marks=pytest.mark.nightly)])
+ROUNDS = pytest.mark.parametrize("rounds", [5, pytest.param(50, marks=pytest.mark.nightly)])
 NETNS, NOTES = "/run/netns", "/run/podnet.calico/netns"
 KINDS = ("routes", "endpoints", "tunnels")
 
@@ -118,8 +119,9 @@ def check(host: Namespace, state: State, names: str) -> None:
     assert named(NOTES, names) == homes
 
 
+@KILLS
 def test_whatever_a_killed_run_leaves_the_next_one_repairs(
-    host: Namespace, names: str, stays: Result, seed: int
+    host: Namespace, names: str, stays: Result, seed: int, kills: int
 ) -> None:
     chance = Chance(seed, names, stays)
     state = nothing(stays)
@@ -131,7 +133,7 @@ def test_whatever_a_killed_run_leaves_the_next_one_repairs(
         usual[kind] = max(duration, usual.get(kind, 0))
     runs = killed = 0
     with Ping(host, stays["addresses"][0]) as ping:
-        while runs < KILLS:
+        while runs < kills:
             jobs = [chance.job(state) for __ in range(chance.random.randrange(1, 4))]
             for job in jobs:
                 status, answer = Run(host, job.run).kill(chance.random.uniform(0, usual[job.kind]))
@@ -146,10 +148,10 @@ def test_whatever_a_killed_run_leaves_the_next_one_repairs(
             converge(host, repair)
             check(host, state, names)
         assert ping.lost() <= 1
-    assert killed > KILLS / 4
+    assert killed > kills / 4
     for entry in state["endpoints"].values():
         address = entry["addresses"][0]
-        assert host.run(f"ping -c 1 -W 5 {address}", check=False).returncode == 0, address
+        host.reach(address)
     converge(host, [Job(kind, [], exclusive=True) for kind in KINDS])
     check(host, {"routes": {}, "endpoints": {}, "tunnels": {}}, names)
 
@@ -185,10 +187,13 @@ def both(host: Namespace, one: list[Job], other: list[Job]) -> None:
         assert status == DONE, answer
 
 
-def test_two_runs_with_the_same_lists_converge(host: Namespace, names: str, stays: Result, seed: int) -> None:
+@ROUNDS
+def test_two_runs_with_the_same_lists_converge(
+    host: Namespace, names: str, stays: Result, seed: int, rounds: int
+) -> None:
     chance = Chance(seed, names, stays)
     state = nothing(stays)
-    for __ in range(15):
+    for __ in range(rounds):
         jobs = [chance.exclusive(kind) for kind in KINDS]
         for job in jobs:
             state = after(state, job)
@@ -197,10 +202,13 @@ def test_two_runs_with_the_same_lists_converge(host: Namespace, names: str, stay
         converge(host, jobs)
 
 
-def test_two_runs_with_different_lists_make_the_union(host: Namespace, names: str, stays: Result, seed: int) -> None:
+@ROUNDS
+def test_two_runs_with_different_lists_make_the_union(
+    host: Namespace, names: str, stays: Result, seed: int, rounds: int
+) -> None:
     chance = Chance(seed, names, stays)
     other = {**VXLAN, "name": "vxlan.other", "vni": 4242, "mtu": 1450, "address": "10.246.255.9/32", "peers": PEERS[:5]}
-    for __ in range(15):
+    for __ in range(rounds):
         converge(host, [Job(kind, [stays] if kind == "endpoints" else [], exclusive=True) for kind in KINDS])
         state = nothing(stays)
         check(host, state, names)
@@ -229,7 +237,8 @@ def spared(host: Namespace) -> list[str]:
     return t.cast("list[str]", found["elem"])
 
 
-def test_a_killed_run_leaves_the_old_nat_or_the_new(host: Namespace, seed: int) -> None:
+@pytest.mark.parametrize("kills", [15, pytest.param(100, marks=pytest.mark.nightly)])
+def test_a_killed_run_leaves_the_old_nat_or_the_new(host: Namespace, seed: int, kills: int) -> None:
     choose = random.Random(seed)  # noqa: S311 (nothing is kept secret)
 
     def ensure(number: int) -> int:
@@ -239,7 +248,7 @@ def test_a_killed_run_leaves_the_old_nat_or_the_new(host: Namespace, seed: int) 
     command = ["sh", "-c", "while nft list table inet podnet_calico; do :; done"]
     watch = subprocess.Popen(["nsenter", f"--net={host.path}", *command], stdout=subprocess.DEVNULL)
     try:
-        for number in range(1, 41):
+        for number in range(1, kills + 1):
             before = spared(host)
             run = Run(host, lambda number=number: ensure(number))
             status, answer = run.kill(choose.uniform(0, usual))

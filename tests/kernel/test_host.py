@@ -159,7 +159,7 @@ def test_ping_sees_what_packets_are_wrapped_in(
 ) -> None:
     pods = [netns_name(), netns_name()]
     join_pods(modules, two_hosts, pods, encapsulation)
-    found = ping(modules, two_hosts[0], pods[0], wait=3)
+    found = ping(modules, two_hosts[0], pods[0], wait=30, timeout=30)
     assert (found["sent"], found["received"], found["loss"]) == (3, 3, 0.0)
     assert found["encapsulation"] == encapsulation
     assert 0 < found["rtt_ms"]["min"] <= found["rtt_ms"]["avg"] <= found["rtt_ms"]["max"]

@@ -15,6 +15,7 @@ import pytest
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
 from ansible_collections.podnet.calico.tests.kernel.nat_shown import NAT, SMALL, actions, ruleset, table
 from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result
+from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 
 # What other people have, some of it close to what is ours.
 FOREIGN = (
@@ -191,9 +192,8 @@ def test_a_table_that_a_process_keeps_for_itself_is_left_alone(host: Namespace, 
     assert owner.stdin is not None
     owner.stdin.write("add table inet podnet_calico { flags owner; }\n")
     owner.stdin.flush()
-    while "table inet podnet_calico" not in host.run("nft list tables").stdout:
-        assert owner.poll() is None
     try:
+        wait_for(lambda: "table inet podnet_calico" in host.run("nft list tables").stdout, "the owner's table")
         before = ruleset(host)
         failed = run_module("calico_nat", NAT)
         assert failed["failure"]["kind"] == "KernelError"

@@ -105,7 +105,7 @@ def udp(namespace: Namespace, address: str, port: int = 0) -> socket.socket:
         os.close(home)
         os.close(there)
     made.bind((address, port))
-    made.settimeout(10)
+    made.settimeout(60)
     return made
 
 

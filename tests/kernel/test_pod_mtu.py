@@ -9,13 +9,13 @@ import json
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.podnet.calico.tests.kernel.conftest import WORKLOAD, NetnsName, RunModule
 from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
+from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 
 BLOCKS = ["10.244.0.0/26", "fd00::/122"]
 CALI = "cali" + "a4fc3c48bd8"  # printf shop.web-0 | sha1sum
@@ -68,10 +68,9 @@ def test_at_most_leaves_what_is_smaller(host: Namespace, converge: RunModule, ot
 
 
 def test_a_namespace_without_a_name_is_found_by_its_processes(host: Namespace, converge: RunModule) -> None:
-    process = subprocess.Popen(["unshare", "--net", "sleep", "60"])
+    process = subprocess.Popen(["unshare", "--net", "sleep", "infinity"])
     try:
-        while os.readlink(f"/proc/{process.pid}/ns/net") == os.readlink("/proc/self/ns/net"):
-            time.sleep(0.01)
+        wait_for(lambda: os.readlink(f"/proc/{process.pid}/ns/net") != os.readlink("/proc/self/ns/net"))
         foreign(host, str(process.pid), "veth77", "10.244.0.7")
         converge("calico_pod_mtu", {"cidrs": BLOCKS, "mtu": 1380})
         shown = ["nsenter", f"--net=/proc/{process.pid}/ns/net", "ip", "-j", "link", "show", "eth0"]

@@ -18,6 +18,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_packets
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_verdict import judge
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_wire import Wire
 from ansible_collections.podnet.calico.tests.kernel.net import NONE, Modules, Namespace, Result, start_modules
+from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 
 PEERS = range(3)
 MTU = 1500
@@ -103,7 +104,7 @@ class Network:
         """Return the nodes that a node asks."""
         return [{"name": name(other), "address": self.address(other)} for other in PEERS if other != peer]
 
-    def probe(self, wanted: t.Sequence[str] = ("VXLAN",), timeout: float = 0.5, **options: t.Any) -> dict[str, t.Any]:
+    def probe(self, wanted: t.Sequence[str] = ("VXLAN",), timeout: float = 2, **options: t.Any) -> dict[str, t.Any]:
         """Probe all pairs and judge. options: more of those of listening."""
         listening = self.call("listening", pod_address="10.244.0.0", payload=True, **options)
         assert [answer["payload"] for answer in listening] == [""] * len(PEERS)
@@ -167,7 +168,7 @@ def whats(verdict: dict[str, t.Any]) -> list[str]:
 
 def test_a_clean_network_has_no_findings_and_nothing_is_left(network: Network) -> None:
     before = [settings(node) for node in network.nodes]
-    verdict = network.probe(timeout=5)
+    verdict = network.probe(timeout=60)
     assert whats(verdict) == []
     assert {mode: known["works"] for mode, known in verdict["modes"].items()} == dict.fromkeys(verdict["modes"], True)
     assert verdict["recommended"] == {"encapsulation": "VXLANCrossSubnet", "mtu": 1450}
@@ -347,6 +348,5 @@ def test_what_arrived_cannot_be_had_without_listening(network: Network) -> None:
 
 def test_a_listener_that_is_forgotten_ends_by_itself(network: Network) -> None:
     network.call("listening", pod_address="10.244.0.0", seconds=0.5)
-    while [file for file in os.listdir("/run") if network.session in file]:
-        pass
+    wait_for(lambda: not [file for file in os.listdir("/run") if network.session in file], "its end")
     assert network.call("absent")[0]["failed"]

@@ -21,6 +21,7 @@ from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
 from ansible_collections.podnet.calico.tests.kernel.events import Events
 from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result, with_pyroute2
 from ansible_collections.podnet.calico.tests.kernel.vxlan import NAME, PEER2, PEER3, VXLAN, VXLAN6
+from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 
 NewNamespace = t.Callable[[str], Namespace]
 TUNNELS: list[Result] = [{**VXLAN, "peers": [PEER2, PEER3]}, VXLAN6]
@@ -97,7 +98,7 @@ class Script:
     def run(self, host: Namespace, patience: int = 5) -> tuple[int, list[str]]:
         """Run it on a host; return its status and what it says."""
         process = self.start(host, patience)
-        said = process.communicate(timeout=60)[0]
+        said = process.communicate(timeout=120)[0]
         return process.returncode, said.splitlines()
 
 
@@ -113,8 +114,7 @@ def script(tmp_path: Path) -> Script:
 
 def shown(host: Namespace) -> Result:
     """Return all that the file is about, as iproute2 and nft show it, once the kernel has done with new addresses."""
-    while host.run("ip -6 addr show tentative").stdout:
-        time.sleep(0.05)
+    wait_for(lambda: not host.run("ip -6 addr show tentative").stdout, "the end of the search for duplicates")
     there = {link["ifname"]: link for link in host.show("link")}
     found: Result = {}
     for name in (tunnel["name"] for tunnel in TUNNELS if tunnel["name"] in there):
@@ -194,7 +194,7 @@ def test_a_run_that_is_killed_is_finished_by_the_next(empty: Namespace, script: 
     wanted = shown(empty)
     chance = random.Random(seed)  # noqa: S311 (nothing is kept secret)
     unfinished = 0
-    for __ in range(6):
+    while unfinished < 3:
         empty.run("nft flush ruleset")
         empty.batch(*(f"link del {tunnel['name']}" for tunnel in TUNNELS))
         for version in (4, 6):
@@ -203,10 +203,12 @@ def test_a_run_that_is_killed_is_finished_by_the_next(empty: Namespace, script: 
         time.sleep(chance.uniform(0, whole))
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        unfinished += shown(empty) != wanted
+        if shown(empty) == wanted:
+            whole *= 0.8  # the machine is faster than it was
+        else:
+            unfinished += 1
         assert script.run(empty) == DONE
         assert shown(empty) == wanted
-    assert unfinished, "no run was killed before its end"
 
 
 BROKEN = {
@@ -268,7 +270,7 @@ def test_it_waits_for_an_underlay_that_is_late(empty: Namespace, script: Script)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.3)
         empty.batch(*commands)
-    assert process.communicate(timeout=60)[0] == ""
+    assert process.communicate(timeout=120)[0] == ""
     assert process.returncode == 0
 
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
 from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
 from ansible_collections.podnet.calico.tests.kernel.route_monitor import Monitor
+from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 
 BLOCK = "10.244.1.0/26"
 BLOCK6 = "fd00:1::/122"
@@ -117,8 +117,9 @@ def test_a_next_hop_whose_link_is_down_is_no_change(host: Namespace, converge: R
     routes = [{"destination": destinations[0], "next_hops": wanted}, {"destination": destinations[1], **single}]
     converge("calico_route", {"routes": routes})
     host.ip("link set high down")
-    while "linkdown" not in (shown := host.routes(version=version))[destinations[1]]["flags"]:
-        time.sleep(0.05)  # the kernel notices by and by
+    # The kernel notices by and by.
+    wait_for(lambda: "linkdown" in host.routes(version=version)[destinations[1]]["flags"], "the loss of the link")
+    shown = host.routes(version=version)
     assert any("linkdown" in hop["flags"] for hop in shown[destinations[0]]["nexthops"])
     assert converge("calico_route", {"routes": routes})["changed"] is False
     assert converge("calico_route", {"routes": routes, "state": "absent"})["summary"]["delete"] == 2

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 import typing as t
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 
 from ansible_collections.podnet.calico.tests.kernel.conftest import NetnsName, RunModule
 from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
+from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 
 CALI = "cali" + "a4fc3c48bd8"  # printf shop.web-0 | sha1sum
 NOTES = Path("/run/podnet.calico/netns")
@@ -27,8 +27,7 @@ class Sleeper:
         self._process = subprocess.Popen([*(prefix or ("unshare", "--net")), "sleep", "600"])
         self.pid = self._process.pid
         own = os.stat("/proc/self/ns/net").st_ino
-        while os.stat(f"/proc/{self.pid}/ns/net").st_ino == own:
-            time.sleep(0.005)
+        wait_for(lambda: os.stat(f"/proc/{self.pid}/ns/net").st_ino != own)
         self.inside = Namespace(str(self.pid))
         self.inside.path = f"/proc/{self.pid}/ns/net"
 
@@ -54,8 +53,7 @@ def sleeper() -> t.Iterator[t.Callable[..., Sleeper]]:
 
 def wait_until_gone(host: Namespace, name: str = CALI) -> None:
     """Wait for the kernel, which takes a dead namespace's links down by and by."""
-    while name in {link["ifname"] for link in host.show("link")}:
-        time.sleep(0.01)
+    wait_for(lambda: name not in {link["ifname"] for link in host.show("link")})
 
 
 def kill_namespace(host: Namespace, netns: str) -> None:
@@ -237,7 +235,7 @@ def test_an_interface_beside_those_of_the_user(
     before = users.state()
     second = {**pod, "netns": users.name, "interface": "net1"}
     converge("calico_veth", {"endpoints": [second]})
-    assert users.run("ping -c 1 -W 3 192.0.2.11", check=False).returncode == 0
+    users.reach("192.0.2.11")
     converge("calico_veth", {"endpoints": [second], "state": "absent"})
     assert users.state() == before
 

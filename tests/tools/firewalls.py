@@ -9,6 +9,7 @@ Installed, they would take over the machine's own firewall.
 from __future__ import annotations
 
 import shutil
+import subprocess
 import typing as t
 from pathlib import Path
 
@@ -29,7 +30,9 @@ def root() -> Path:
 
 
 def _configure(found: Path) -> None:
-    """Leave the configuration of ufw as its installation does."""
+    """Leave the configuration of ufw, and what Python makes of its files, as their installation does."""
     for source in (found / "usr" / "share" / "ufw" / "iptables").iterdir():
         shutil.copy2(source, found / "etc" / "ufw" / source.name)
     shutil.copy2(found / "usr" / "share" / "ufw" / "ufw.conf", found / "etc" / "ufw")
+    packages = found / "usr" / "lib" / "python3" / "dist-packages"
+    subprocess.run(["/usr/bin/python3", "-m", "compileall", "-q", str(packages)], check=True, capture_output=True)
