@@ -67,6 +67,6 @@ def _deployed(bench: Bench, stage: Stage, kind: str) -> list[int]:
 
 
 def _alarms(bench: Bench, stage: Stage, mode: str, state: str = "nothing deployed") -> int:
-    findings = probe(stage, encapsulation=mode)[0]["findings"]
+    findings = probe(stage, encapsulations=[mode])[0]["findings"]
     bench.note(f"clean, {mode}, {state}: {len(findings)} findings")
     return len(findings)

@@ -43,6 +43,17 @@ class Container:
         folder = self.stage.root(self.node) / "etc" / "cni" / "net.d"
         return dict(json.loads(min(folder.glob("*.conflist")).read_text()))
 
+    def __enter__(self) -> Container:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Take its network and its namespace away, however far it has come."""
+        try:
+            self.delete()
+        finally:
+            self.stop()
+
     def start(self) -> None:
         """Make the namespace with a process in it, which answers HTTP on port 8080 with a list of files."""
         self.stage.ask(self.node, f"ip netns add {self.name}")

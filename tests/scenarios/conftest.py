@@ -1,7 +1,7 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Labs for the scenarios: one per test module, under a name of its own, taken down at the end. Needs root."""
+"""One lab for the scenarios, handed from file to file, or one for each worker of pytest-xdist. Needs root."""
 
 from __future__ import annotations
 
@@ -17,17 +17,31 @@ sys.path[:0] = [str(HERE.parent / "lab"), str(HERE)]
 
 from stage import Stage
 
+# Files that follow each other on one worker, since the first leaves a lab that the next ones can use.
+TOGETHER: t.Final = ("check_mode", "audit", "cni", "drift")
+# Files that take longest start first, so that workers end at about the same time.
+LONGEST: t.Final = (*TOGETHER, "switch", "change_bgp", "fabrics", "remove_node", "modes", "reset", "containers_many")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs namespaces where the user is not root."""
-    if os.geteuid() != 0:
-        for item in items:
+    """Order the scenarios, group them for --dist loadgroup, and skip them where the user is not root."""
+    for item in items:
+        if not (name := _scenario(item)):
+            continue
+        item.add_marker(pytest.mark.xdist_group("scenario_" + (TOGETHER[0] if name in TOGETHER else name)))
+        if os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
+    items.sort(key=lambda item: LONGEST.index(_scenario(item)) if _scenario(item) in LONGEST else len(LONGEST))
 
 
-@pytest.fixture(scope="module")
+def _scenario(item: pytest.Item) -> str:
+    """Return the name of a test's file, empty for one that is not of this folder."""
+    return item.path.stem.removeprefix("test_") if item.path.resolve().parent == HERE else ""
+
+
+@pytest.fixture(scope="session")
 def stage() -> t.Iterator[Stage]:
-    """Return a stage without nodes: a test brings its lab up in the shape it needs."""
+    """Return the lab of this process, whose nodes may be those that an earlier file has left; see Stage.deployed."""
     scene = Stage(f"scene{os.getpid()}")
     try:
         yield scene

@@ -360,11 +360,11 @@ class Containerd:
 
 def reaches(box: Box, address: str) -> None:
     """Have a container ping an address: every packet is answered."""
-    status, said = box.run("ping", "-c", "3", "-W", "2", address)
+    status, said = box.run("ping", "-c", "3", "-W", "10", address)
     assert status == 0 and " 0% packet loss" in said, said
 
 
-def fetched(box: Box, url: str, seconds: float = 10.0) -> str:
+def fetched(box: Box, url: str, seconds: float = 60.0) -> str:
     """Return what a container gets from a server, which may not listen yet."""
     deadline = time.monotonic() + seconds
     while True:

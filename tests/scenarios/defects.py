@@ -30,13 +30,16 @@ def surrounded(
     stage.up(nodes, encapsulation, options=options)
 
 
-def probe(stage: Stage, *arguments: str, encapsulation: str = "") -> tuple[dict[str, t.Any], int]:
+def probe(stage: Stage, *arguments: str, encapsulations: t.Sequence[str] = ()) -> tuple[dict[str, t.Any], int]:
     """Run the playbook probe; return its verdict and its exit status.
 
-    encapsulation: that of the pool, if not the lab's; a probe needs no kernel that has it.
+    encapsulations: those of pools, if not the lab's one; a probe needs no kernel that has them.
     """
-    if encapsulation:
-        pools = [{"name": "wanted", "cidr": "10.244.0.0/16", "encapsulation": encapsulation}]
+    if encapsulations:
+        pools = [
+            {"name": f"wanted{number}", "cidr": f"10.{number}.0.0/16", "encapsulation": encapsulation}
+            for number, encapsulation in enumerate(encapsulations, start=244)
+        ]
         arguments = (*arguments, "-e", json.dumps({"probe_pools": pools}))
     report = stage.lab.files / "probe.json"
     played = stage.play("probe", "-e", f"calico_probe_report={report}", *arguments)

@@ -26,8 +26,14 @@ def make_pods(stage: Stage) -> dict[str, str]:
     for name in stage.names:
         block = re.findall(r"blackhole (\S+)", stage.ask(name, "ip route"))[0]
         pods[name] = str(ipaddress.ip_network(block)[2])
-        stage.module(name, "calico_veth", endpoints=[{"name": POD, "addresses": [pods[name]]}])
+    give_pods(stage, {name: [address] for name, address in pods.items()})
     return pods
+
+
+def give_pods(stage: Stage, addresses: t.Mapping[str, list[str]]) -> None:
+    """Make a pod on each node that has these addresses."""
+    endpoints = {name: {"endpoints": [{"name": POD, "addresses": found}]} for name, found in addresses.items()}
+    stage.modules("calico_veth", endpoints)
 
 
 class Pings:

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,11 +18,17 @@ import time
 import typing as t
 from pathlib import Path
 
+import lifecycle
 import nodes
 import pytest
+import snapshot
 import vm
 import yaml
-from settings import CHECKOUT, Lab
+from settings import CHECKOUT, Lab, Shape
+
+Options = t.Dict[str, t.Any]
+# What all nodes are, and the command lines of their processes.
+State = t.Tuple[t.Dict[str, snapshot.Snapshot], t.Dict[str, t.List[str]]]
 
 HERE: t.Final = Path(__file__).resolve().parent
 PROGRAMS: t.Final = Path(sys.executable).parent
@@ -94,6 +102,7 @@ class Stage:
     def __init__(self, name: str) -> None:
         self.lab = Lab(name)
         self.names: list[str] = []
+        self._kept: tuple[Shape | None, State] | None = None
 
     def up(self, count: int, encapsulation: str = "VXLAN", *, ssh: bool = False, options: t.Sequence[str] = ()) -> None:
         """Bring the lab up, or give the one that runs another encapsulation; options: more of lab.py's."""
@@ -101,10 +110,35 @@ class Stage:
         self.do(*arguments, *(["--ssh"] if ssh else []), *options)
         self.names = [f"node{index}" for index in range(1, count + 1)]
 
-    def fresh(self, count: int, encapsulation: str = "VXLAN", *, ssh: bool = False) -> None:
-        """Bring the lab up with nodes that nothing has happened to."""
-        self.do("down")
-        self.up(count, encapsulation, ssh=ssh)
+    def fresh(
+        self, count: int, encapsulation: str = "VXLAN", *, ssh: bool = False, options: t.Sequence[str] = ()
+    ) -> None:
+        """Bring the lab up with nodes that nothing has happened to, and no files of an earlier one."""
+        self.down()
+        self.up(count, encapsulation, ssh=ssh, options=options)
+
+    def deployed(self, count: int, encapsulation: str = "VXLAN") -> None:
+        """Have nodes as their first deployment left them: those that run, if they still are that, else fresh ones."""
+        if self._is_as_kept(Shape(count, encapsulation)):
+            self.up(count, encapsulation)  # a test may have changed the inventory
+        else:
+            self.fresh(count, encapsulation)
+            self.succeed("deploy")
+            self.keep()
+
+    def keep(self) -> None:
+        """Note what all nodes are after their first deployment, so that `deployed` can tell whether they still are."""
+        self._kept = lifecycle.running_shape(self.lab), self._state()
+
+    def _is_as_kept(self, wanted: Shape) -> bool:
+        if self._kept is None or not wanted == lifecycle.running_shape(self.lab) == self._kept[0]:
+            return False
+        self.names = wanted.names
+        return not lifecycle.dead(self.lab, wanted) and self._state() == self._kept[1]
+
+    def _state(self) -> State:
+        """Return what all nodes are, and the command lines of their processes."""
+        return snapshot.take(self), {name: sorted(self.lines(name, "ps -e -o args=")) for name in self.names}
 
     def down(self) -> None:
         """Take the lab down and remove its folder."""
@@ -156,7 +190,7 @@ class Stage:
             while task not in [result.task.rpartition(" : ")[2] for result in self.results()]:
                 assert child.poll() is None, f"{name} ended before {task}"
                 time.sleep(0.01)
-            os.killpg(child.pid, signal.SIGKILL)
+            _kill_all(child.pid)
             output = child.communicate()[0]
         return Played(child.returncode, output, self.results())
 
@@ -201,13 +235,26 @@ class Stage:
 
     def module(self, node: str, module: str, **options: t.Any) -> dict[str, t.Any]:
         """Run one module of the collection on a node and return its result; it has to succeed."""
-        command = [str(PROGRAMS / "ansible"), "-i", str(self.inventory), node]
-        command += ["-m", f"podnet.calico.{module}", *(["-a", json.dumps(options)] if options else [])]
+        return self.modules(module, {node: options})[node]
+
+    def modules(self, module: str, options: t.Mapping[str, Options], failures: bool = False) -> dict[str, Options]:
+        """Run one module of the collection on several nodes at the same time, with options by node, the same ones.
+
+        Return the results by node. All have to succeed, unless failures are wanted.
+        """
+        command = [str(PROGRAMS / "ansible"), "-i", str(self.inventory), ",".join(options)]
+        command += ["-m", f"podnet.calico.{module}", "-e", json.dumps({"options_of": options})]
+        names = next(iter(options.values()))
+        given = {name: f"{{{{ options_of[inventory_hostname]['{name}'] }}}}" for name in names}
+        command += ["-a", json.dumps(given)] if given else []
         environment = self.environment() | {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
         del environment["ANSIBLE_CALLBACKS_ENABLED"]
         answer = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
-        assert answer.returncode == 0, answer.stdout + answer.stderr
-        return dict(json.loads(answer.stdout.partition("=> ")[2]))
+        assert answer.returncode == 0 or failures, answer.stdout + answer.stderr
+        starts = re.finditer(r"^(\S+) \| [A-Z!]+ => ", answer.stdout, re.MULTILINE)
+        found = {start[1]: json.JSONDecoder().raw_decode(answer.stdout, start.end())[0] for start in starts}
+        assert set(found) == set(options), answer.stdout + answer.stderr
+        return found
 
     # -- nodes ----------------------------------------------------------------------------------------------------
 
@@ -236,3 +283,27 @@ class Stage:
         process = nodes.process(self.lab, node)
         assert process is not None, f"{node} does not run"
         return Path(f"/proc/{process.pid}/root")
+
+    def kill(self, node: str) -> None:
+        """End a node as a power cut does."""
+        process = nodes.process(self.lab, node)
+        assert process is not None, f"{node} does not run"
+        os.kill(process.pid, signal.SIGKILL)
+        nodes.await_end([process])
+
+
+def _kill_all(pid: int) -> None:
+    """Kill a process and all its descendants: Ansible's workers, and with them modules, are in other sessions."""
+    stopped = [pid]
+    for each in stopped:  # which grows
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(each, signal.SIGSTOP)  # so that it has no more children than are found
+        stopped += _children(each)
+    for each in stopped:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
+
+
+def _children(pid: int) -> list[int]:
+    answer = subprocess.run(["pgrep", "-P", str(pid)], stdout=subprocess.PIPE, text=True, check=False)
+    return [int(word) for word in answer.stdout.split()]

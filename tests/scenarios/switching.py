@@ -10,7 +10,7 @@ import ipaddress
 import re
 import typing as t
 
-from pod_pings import POD, Pings
+from pod_pings import POD, Pings, give_pods
 from stage import Stage
 
 # Hosts that check where packets come from as strictly as the kernel can, for which both directions have to agree.
@@ -45,7 +45,7 @@ def deploy(stage: Stage, encapsulation: str) -> Pods:
         for version in found:
             block = re.findall(r"blackhole (\S+)", stage.ask(name, f"ip -{version} route"))[0]
             found[version][name] = str(ipaddress.ip_network(block)[2])
-        stage.module(name, "calico_veth", endpoints=[{"name": POD, "addresses": [found[v][name] for v in found]}])
+    give_pods(stage, {name: [addresses[name] for addresses in found.values()] for name in stage.names})
     return found
 
 
@@ -62,7 +62,7 @@ def talk(stage: Stage, pods: Pods) -> bool:
     """Tell whether all pods answer each other."""
     pairs = [(name, address) for found in pods.values() for name in found for address in found.values()]
     return all(
-        stage.run(name, f"ip netns exec {POD} ping -q -n -c 3 -i 0.05 -W 1 {address}").returncode == 0
+        stage.run(name, f"ip netns exec {POD} ping -q -n -c 3 -i 0.05 -W 10 {address}").returncode == 0
         for name, address in pairs
     )
 

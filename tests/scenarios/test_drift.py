@@ -231,8 +231,7 @@ def check_and_repair(stage: Stage, made: list[list[t.Callable[[str], Drift]]]) -
 @pytest.fixture(scope="module")
 def vxlan(stage: Stage) -> Stage:
     """Return three deployed nodes."""
-    stage.fresh(3)
-    stage.succeed("deploy")
+    stage.deployed(3)
     return stage
 
 
@@ -244,8 +243,7 @@ def test_every_object_of_a_vxlan_node(vxlan: Stage, made: list[list[t.Callable[[
 @pytest.fixture(scope="module")
 def routed(stage: Stage) -> Stage:
     """Return three deployed nodes with BIRD."""
-    stage.fresh(3, "None")
-    stage.succeed("deploy")
+    stage.deployed(3, "None")
     return stage
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Nodes with both IP versions: BIRD has a session for each, and pods reach each other over both."""
+"""Nodes with both IP versions: a session of BIRD and paths of pods for each; an added peer is foretold."""
 
 from __future__ import annotations
 
@@ -48,6 +48,24 @@ def test_bird_routes_each_version(routes: dict[str, set[str]], version: str, gat
 
 
 def test_pods_reach_each_other_over_both(stage: Stage, routes: dict[str, set[str]]) -> None:
-    inventory = stage.changed_inventory(dual)
-    stage.succeed("verify", inventory=inventory)
-    assert stage.succeed("deploy", inventory=inventory).changed == []
+    stage.succeed("verify", inventory=stage.changed_inventory(dual))
+
+
+def test_an_added_peer_is_foretold_and_is_all_that_changes(stage: Stage, routes: dict[str, set[str]]) -> None:
+    def peered(group: dict[str, t.Any]) -> None:
+        dual(group)
+        peer = {"name": "router", "peer_ip": "192.0.2.254", "as_number": 64999, "node": "node1"}
+        group["vars"]["calico_bgp_peers"] = [peer]
+
+    inventory = stage.changed_inventory(peered)
+    changes = [f"node1: podnet.calico.{task}" for task in ("datastore : Store the resources", "bird : Configure BIRD")]
+    predicted = stage.succeed("deploy", "--check", "--diff", inventory=inventory)
+    assert predicted.changed == changes
+    assert predicted.output.count("+session bgp_192_0_2_254") == 1
+    before = stage.module("node1", "calico_bird_info")["sessions"]
+    done = stage.succeed("deploy", inventory=inventory)  # nobody answers at that address
+    assert done.changed == changes
+    assert "bgp_192_0_2_254: " in done.output
+    after = stage.module("node1", "calico_bird_info")["sessions"]
+    assert set(after) - set(before) == {"bgp_192_0_2_254"}
+    assert {name: after[name]["info"] for name in before} == dict.fromkeys(before, "Established")

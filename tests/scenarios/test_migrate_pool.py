@@ -40,14 +40,13 @@ def container_address(container: Container) -> str:
 
 
 def answers(stage: Stage, node: str, netns: str, address: str) -> bool:
-    command = f"ip netns exec {netns} ping -c 3 -i 0.2 -W 2 {address}"
+    command = f"ip netns exec {netns} ping -c 3 -i 0.2 -W 10 {address}"
     return " 0% packet loss" in stage.run(node, command).stdout
 
 
 @pytest.mark.parametrize(("encapsulation", "size"), [("VXLAN", 28), ("None", 26)])
 def test_pods_move_to_a_new_pool_one_by_one(stage: Stage, encapsulation: str, size: int) -> None:
-    stage.fresh(2)
-    stage.succeed("deploy")
+    stage.deployed(2)
     old = {"name": "default-ipv4-ippool", "cidr": OLD, "block_size": 26, "encapsulation": "VXLAN", "nat_outgoing": True}
     new = {**old, "name": "next", "cidr": NEW, "block_size": size, "encapsulation": encapsulation}
     # Two old pods, one of the container runtime, one of calico_veth.

@@ -41,8 +41,7 @@ while True:
 @pytest.fixture(scope="module")
 def pods(stage: Stage) -> dict[str, str]:
     """Have two nodes with VXLAN and a pod each."""
-    stage.fresh(2)
-    stage.succeed("deploy")
+    stage.deployed(2)
     return make_pods(stage)
 
 

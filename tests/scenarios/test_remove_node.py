@@ -1,90 +1,99 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A node that leaves, alive or dead: nothing names it afterwards, and what is left by somebody's hand is found."""
+"""Nodes that leave, dead or alive: nothing names them afterwards, and what is left by somebody's hand is found."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import signal
-import subprocess
-import time
+import typing as t
+from pathlib import Path
 
-import nodes
 import pytest
-from settings import CHECKOUT
-from stage import PROGRAMS, Stage
+from audits import CLEAN, FOUND, UNREACHABLE, audit, named
+from stage import Stage
 
 ADDRESSES = {f"node{index}": f"192.0.2.{10 + index}" for index in (1, 2, 3, 4)}
+# What is done by hand on node1, and how it is taken back.
+BY_HAND = {
+    "ip route add 10.244.99.0/26 via 192.0.2.12": "ip route del 10.244.99.0/26",
+    "ip route add 203.0.113.0/24 via 192.0.2.19 proto 98 onlink dev eth0": "ip route del 203.0.113.0/24",
+    "ip route add table 77 10.244.99.7/32 dev eth0": "ip route del table 77 10.244.99.7/32",
+    "ip neigh add 192.0.2.19 lladdr 66:00:00:00:00:01 dev eth0 nud permanent": "ip neigh del 192.0.2.19 dev eth0",
+    "ip link add probe0 type vxlan id 7 dstport 4790 local 192.0.2.11 dev eth0": "ip link del probe0",
+    "bridge fdb append 66:00:00:00:00:02 dev probe0 dst 192.0.2.19": "true",
+    "nft add element inet podnet_calico pools4 '{ 10.244.99.0/26 }' 2>/dev/null || true": (
+        "nft delete element inet podnet_calico pools4 '{ 10.244.99.0/26 }' 2>/dev/null || true"
+    ),
+    """printf 'description "mesh node9"; # gone\\n# 10.244.99.0/26\\n' >>/etc/bird/podnet-calico.conf""": (
+        "sed -i '/node9/d; /10.244.99.0/d' /etc/bird/podnet-calico.conf"
+    ),
+    'printf \'{"subnet": "10.244.99.0/26"}\\n\' >/etc/cni/net.d/99-podnet-calico.conflist': (
+        "rm /etc/cni/net.d/99-podnet-calico.conflist"
+    ),
+    # The user's own: not ours to judge.
+    "ip route add 203.0.113.128/25 via 192.0.2.19 onlink dev eth0": "ip route del 203.0.113.128/25",
+}
 
 
-def block_of(stage: Stage, node: str) -> str:
-    """Return the block of a node, which is a blackhole there."""
-    return re.findall(r"blackhole (\S+)", stage.ask(node, "ip route"))[0]
+class Cluster(t.NamedTuple):
+    """Four deployed nodes, which become fewer."""
+
+    stage: Stage
+    encapsulation: str
+    blocks: dict[str, str]
+
+    def without(self, *names: str) -> Path:
+        """Return an inventory without some nodes."""
+
+        def change(group: dict[str, t.Any]) -> None:
+            for name in names:
+                del group["hosts"][name]
+            if self.encapsulation == "VXLAN":
+                group["vars"]["calico_bgp"] = "disabled"
+
+        return self.stage.changed_inventory(change)
+
+    def traces(self, node: str, others: list[str]) -> list[str]:
+        """Return what still names a node on other hosts and in the datastore, by other means than the playbook's."""
+        words = [node, ADDRESSES[node], ADDRESSES[node].replace(".", "_"), self.blocks[node]]
+        pattern = re.compile("|".join(rf"(?<![0-9a-z.])(?<!port_){re.escape(word)}(?![0-9a-z])" for word in words))
+        places = """
+            ip route show table all; ip neigh show nud permanent; bridge fdb show; nft list ruleset
+            cat /etc/bird/podnet-calico.conf /etc/cni/net.d/10-podnet-calico.conflist 2>/dev/null
+            birdc show protocols; true
+        """
+        found = [line for other in others for line in self.stage.lines(other, places)]
+        found += self.stage.lines("node1", "find /etc/podnet-calico/datastore -type f -exec cat {} +")
+        return [line for line in found if pattern.search(line)]
 
 
-def stored(stage: Stage) -> str:
-    """Return all files of the datastore."""
-    return stage.ask("node1", "find /etc/podnet-calico/datastore -type f -exec cat {} +")
+@pytest.fixture(scope="module", params=["None", pytest.param("VXLAN", marks=pytest.mark.nightly)])
+def cluster(stage: Stage, request: pytest.FixtureRequest) -> Cluster:
+    """Have four deployed nodes; each test takes one away."""
+    stage.deployed(4, request.param)
+    blocks = {name: re.findall(r"blackhole (\S+)", stage.ask(name, "ip route"))[0] for name in stage.names}
+    return Cluster(stage, request.param, blocks)
 
 
-def traces(stage: Stage, node: str, others: list[str], block: str) -> list[str]:
-    """Return what still names a node on other hosts and in the datastore, by other means than the playbook's."""
-    words = [node, ADDRESSES[node], ADDRESSES[node].replace(".", "_"), block]
-    pattern = re.compile("|".join(rf"(?<![0-9a-z.])(?<!port_){re.escape(word)}(?![0-9a-z])" for word in words))
-    commands: tuple[str, ...] = (
-        "ip route show table all",
-        "ip neigh show nud permanent",
-        "bridge fdb show",
-        "nft list ruleset",
-    )
-    files = "cat /etc/bird/podnet-calico.conf /etc/cni/net.d/10-podnet-calico.conflist 2>/dev/null; true"
-    commands = (*commands, files, "birdc show protocols; true")
-    found = [line for other in others for command in commands for line in stage.lines(other, command)]
-    found += stored(stage).splitlines()
-    return [line for line in found if pattern.search(line)]
+def test_a_dead_host_is_reported_by_the_audit_and_the_others_are_looked_at(cluster: Cluster) -> None:
+    cluster.stage.kill("node4")
+    played, report = audit(cluster.stage, "--limit", "node1,node4")
+    assert played.status in (FOUND, UNREACHABLE, FOUND | UNREACHABLE)
+    assert report["unseen"] == ["node4"]
+    assert "not looked at: node4" in played.output
+    if cluster.encapsulation == "None":
+        assert "wrong session bgp_192_0_2_14" in named(report, "node1")
 
 
-def kill(stage: Stage, node: str) -> None:
-    """End a node as a power cut does."""
-    process = nodes.process(stage.lab, node)
-    assert process is not None
-    os.kill(process.pid, signal.SIGKILL)
-    while process.is_alive():
-        time.sleep(0.05)
+def test_a_dead_node_goes_and_nothing_names_it(cluster: Cluster) -> None:
+    assert cluster.traces("node4", ["node1", "node2"]) != []
+    cluster.stage.succeed("remove_node", "-e", "calico_remove=node4")
+    assert cluster.traces("node4", ["node1", "node2", "node3"]) == []
 
 
-@pytest.mark.parametrize("encapsulation", [pytest.param("VXLAN", marks=pytest.mark.nightly), "None"])
-def test_living_and_dead_nodes_go_and_nothing_names_them(stage: Stage, encapsulation: str) -> None:
-    stage.fresh(4, encapsulation)
-    stage.succeed("deploy")
-    blocks = {name: block_of(stage, name) for name in stage.names}
-    assert traces(stage, "node3", ["node1", "node2"], blocks["node3"]) != []
-
-    stage.succeed("remove_node", "-e", "calico_remove=node3")
-    assert traces(stage, "node3", ["node1", "node2", "node4"], blocks["node3"]) == []
-    assert "10.244." not in stage.ask("node3", "ip route")
-
-    kill(stage, "node4")
-    stage.succeed("remove_node", "-e", "calico_remove=node4")
-    assert traces(stage, "node4", ["node1", "node2"], blocks["node4"]) == []
-
-    def gone(group: dict[str, dict[str, object]]) -> None:
-        del group["hosts"]["node3"], group["hosts"]["node4"]  # type: ignore[attr-defined]
-
-    rest = stage.changed_inventory(gone)
-    again = stage.succeed("remove_node", "-e", "calico_remove=node4", inventory=rest)
-    assert again.changed == []
-    assert stage.succeed("deploy", inventory=rest).changed == []
-    assert "All 2 pairs answer" in stage.succeed("verify", inventory=rest).output
-
-
-def test_a_node_that_is_out_of_the_inventory_goes_with_its_peers(stage: Stage) -> None:
-    stage.fresh(3)
-    stage.succeed("deploy")
-    block = block_of(stage, "node3")
+def test_a_node_that_is_out_of_the_inventory_goes_with_its_peers(cluster: Cluster) -> None:
+    stage = cluster.stage
     peers = {"there": {"node": "node3", "peerIP": "192.0.2.1", "asNumber": 65000}}
     peers["back"] = {"nodeSelector": "has(router)", "peerIP": ADDRESSES["node3"], "asNumber": 64512}
     peers["stays"] = {"nodeSelector": "has(router)", "peerIP": "192.0.2.1", "asNumber": 65000}
@@ -94,59 +103,59 @@ def test_a_node_that_is_out_of_the_inventory_goes_with_its_peers(stage: Stage) -
     ]
     own = {"apiVersion": "projectcalico.org/v3", "kind": "BGPConfiguration", "metadata": {"name": "node.node3"}}
     stage.module("node1", "calico_resources", documents=[*documents, {**own, "spec": {"listenPort": 1179}}])
-    kill(stage, "node3")
-
-    def gone(group: dict[str, dict[str, object]]) -> None:
-        del group["hosts"]["node3"]  # type: ignore[attr-defined]
-        group["vars"]["calico_bgp"] = "disabled"  # type: ignore[index]
-
-    stage.succeed("remove_node", "-e", "calico_remove=node3", inventory=stage.changed_inventory(gone))
-    assert traces(stage, "node3", ["node1", "node2"], block) == []
-    peers_left = stage.module("node1", "calico_resource_info", kind="BGPPeer")["resources"]
-    assert [document["metadata"]["name"] for document in peers_left] == ["stays"]
-    assert stage.module("node1", "calico_resource_info", kind="BGPConfiguration")["resources"] == []
+    stage.kill("node3")
+    rest = cluster.without("node3", "node4")
+    stage.succeed("remove_node", "-e", "calico_remove=node3", inventory=rest)
+    assert cluster.traces("node3", ["node1", "node2"]) == []
+    stored = stage.module("node1", "calico_resource_info")["resources"]
+    assert [each["metadata"]["name"] for each in stored if each["kind"] == "BGPPeer"] == ["stays"]
+    configurations = [each["metadata"]["name"] for each in stored if each["kind"] == "BGPConfiguration"]
+    assert "node.node3" not in configurations
 
 
-def test_what_is_left_by_hand_is_found_and_named(stage: Stage) -> None:
-    stage.fresh(2, "None")
-    stage.succeed("deploy")
-    by_hand = [
-        "ip route add 10.244.99.0/26 via 192.0.2.12",
-        "ip route add 203.0.113.0/24 via 192.0.2.19 proto 98 onlink dev eth0",
-        "ip route add table 77 10.244.99.7/32 dev eth0",
-        "ip neigh add 192.0.2.19 lladdr 66:00:00:00:00:01 dev eth0 nud permanent",
-        "ip link add probe0 type vxlan id 7 dstport 4790 local 192.0.2.11 dev eth0",
-        "bridge fdb append 66:00:00:00:00:02 dev probe0 dst 192.0.2.19",
-        "nft add element inet podnet_calico pools4 '{ 10.244.99.0/26 }' 2>/dev/null || true",
-        """printf 'description "mesh node9"; # gone\\n# 10.244.99.0/26\\n' >>/etc/bird/podnet-calico.conf""",
-        'printf \'{"subnet": "10.244.99.0/26"}\\n\' >/etc/cni/net.d/99-podnet-calico.conflist',
-        "ip route add 203.0.113.128/25 via 192.0.2.19 onlink dev eth0",  # the user's own: not ours to judge
-    ]
-    for command in by_hand:
-        stage.ask("node1", command)
-    leftovers = ask(stage, name="node9", addresses=["192.0.2.19"], cidrs=["10.244.99.0/26"])
-    kinds = [leftover["kind"] for leftover in leftovers if leftover["kind"] != "nft"]
+def test_removed_once_more_nothing_changes_and_the_others_answer(cluster: Cluster) -> None:
+    rest = cluster.without("node3", "node4")
+    again = cluster.stage.succeed("remove_node", "-e", "calico_remove=node3", inventory=rest)
+    assert again.changed == []
+    assert "All 2 pairs answer" in cluster.stage.succeed("verify", inventory=rest).output
+
+
+def test_what_is_left_by_hand_is_found_and_named(cluster: Cluster) -> None:
+    if cluster.encapsulation != "None":
+        pytest.skip("sessions and routes of BIRD are meant")
+    try:
+        for command in BY_HAND:
+            cluster.stage.ask("node1", command)
+        gone = leftovers(cluster.stage, name="node9", addresses=["192.0.2.19"], cidrs=["10.244.99.0/26"])
+        lives = leftovers(cluster.stage, name="node2", addresses=[ADDRESSES["node2"]], cidrs=[])
+        never = leftovers(cluster.stage, name="node8", addresses=["192.0.2.1"], cidrs=["10.244.98.0/26"])
+    finally:
+        for command in reversed(BY_HAND.values()):
+            cluster.stage.run("node1", command)
+    kinds = [found["kind"] for found in gone if found["kind"] != "nft"]
     assert sorted(kinds) == ["fdb", "file", "file", "file", "neighbour", "route", "route", "route"]
-    assert not any("203.0.113.128" in leftover["text"] for leftover in leftovers)
-    assert {leftover["kind"] for leftover in ask(stage, name="node2", addresses=[ADDRESSES["node2"]])} == {
-        *("file", "route", "session")
-    }
-    assert ask(stage, name="node8", addresses=["192.0.2.1"], cidrs=["10.244.98.0/26"]) == []
+    assert not any("203.0.113.128" in found["text"] for found in gone)
+    assert {found["kind"] for found in lives} == {"file", "route", "session"}
+    assert never == []
 
 
-def ask(stage: Stage, **options: object) -> list[dict[str, str]]:
+def leftovers(stage: Stage, **options: object) -> list[dict[str, str]]:
     """Return what calico_leftovers finds on node1; it fails if that is anything."""
-    command = [str(PROGRAMS / "ansible"), "-i", str(stage.inventory), "node1", "-m", "podnet.calico.calico_leftovers"]
-    environment = stage.environment() | {"ANSIBLE_CALLBACK_RESULT_FORMAT": "json"}
-    del environment["ANSIBLE_CALLBACKS_ENABLED"]
-    answer = subprocess.run(
-        [*command, "-a", json.dumps(options)],
-        cwd=CHECKOUT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    found = json.loads(answer.stdout.partition("=> ")[2])["leftovers"]
-    assert bool(found) == bool(answer.returncode), answer.stdout + answer.stderr
-    return list(found)
+    answer = stage.modules("calico_leftovers", {"node1": options}, failures=True)["node1"]
+    assert bool(answer["leftovers"]) == bool(answer.get("failed")), answer
+    return list(answer["leftovers"])
+
+
+def test_a_living_node_goes_and_what_it_was_is_missing_in_the_inventory_that_has_it(cluster: Cluster) -> None:
+    stage, rest = cluster.stage, cluster.without("node3", "node4")
+    assert cluster.traces("node2", ["node1"]) != []
+    stage.succeed("remove_node", "-e", "calico_remove=node2", inventory=rest)
+    assert cluster.traces("node2", ["node1"]) == []
+    assert "10.244." not in stage.ask("node2", "ip route")
+    # The inventory that has it finds it missing: in the datastore, and everything on its host.
+    played, report = audit(stage, "-e", "calico_audit_fail_on=never", inventory=rest)
+    assert played.status == CLEAN
+    assert "missing document Node node2" in named(report, "datastore")
+    assert "missing file /etc/cni/net.d/10-podnet-calico.conflist" in named(report, "node2")
+    played, report = audit(stage, inventory=cluster.without("node2", "node3", "node4"))
+    assert (played.status, report["clean"]) == (CLEAN, True), report["lines"]

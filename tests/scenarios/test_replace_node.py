@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from pod_pings import Pings, make_pods
 from stage import Played, Stage
-from test_remove_node import kill
 
 pytestmark = pytest.mark.nightly
 
@@ -67,7 +66,7 @@ def test_a_node_comes_and_new_machines_take_its_place(stage: Stage, pods: dict[s
         assert {"Configure tunnels", "Program routes", "Configure BIRD"} <= set(changed_on(come, "node3"))
         blocks = re.findall(r"blackhole (\S+)", stage.ask("node2", "ip route"))
 
-        kill(stage, "node2")
+        stage.kill("node2")
         moved = stage.succeed("deploy", inventory=with_worker(stage, "node4"))
         assert {"Configure tunnels", "Configure BIRD"} <= set(changed_on(moved, "node3")) <= set(follow)
         assert re.findall(r"blackhole (\S+)", stage.ask("node4", "ip route")) == blocks
@@ -77,7 +76,7 @@ def test_a_node_comes_and_new_machines_take_its_place(stage: Stage, pods: dict[s
         assert "192.0.2.12" not in stage.ask("node1", "cat /etc/podnet-calico/datastore/*/*")
         assert "All 12 pairs answer" in stage.succeed("verify", inventory=with_worker(stage, "node4")).output
 
-        kill(stage, "node4")
+        stage.kill("node4")
         stage.ask("node5", "ip addr del 192.0.2.15/24 dev eth0; ip addr add 192.0.2.14/24 dev eth0")
         same = with_worker(stage, "node5", "192.0.2.14/24")
         replaced = stage.succeed("deploy", inventory=same)

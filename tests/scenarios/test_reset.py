@@ -45,38 +45,15 @@ def before(stage: Stage) -> dict[str, Snapshot]:
     return take(stage)
 
 
-def test_deploy_and_a_pod_leave_nothing_behind(stage: Stage, before: dict[str, Snapshot]) -> None:
+def test_what_a_reset_leaves_fails_it_by_name_and_the_next_one_leaves_nothing(
+    stage: Stage, before: dict[str, Snapshot]
+) -> None:
     stage.succeed("deploy")
     (block,) = [line.split()[1] for line in stage.lines("node1", "ip route") if line.endswith("/26 proto podnet")]
     first, _, last = block.partition("/")[0].rpartition(".")
     endpoint = {"name": "demo.web-0", "addresses": [f"{first}.{int(last) + 5}"], "mtu": 1450}
     assert stage.module("node1", "calico_veth", endpoints=[endpoint])["changed"]
     assert "cali" in stage.ask("node1", "ip -o link show type veth | grep podnet.calico")
-    assert stage.succeed("reset").changed
-    assert differences(before, take(stage)) == []
-
-
-def test_second_reset_finds_nothing(stage: Stage, before: dict[str, Snapshot]) -> None:
-    assert stage.succeed("reset").changed == []
-    assert differences(before, take(stage)) == []
-
-
-def test_deploy_works_again_and_birds_traces_go_too(stage: Stage, before: dict[str, Snapshot]) -> None:
-    stage.up(2, "None")
-    stage.succeed("deploy")
-    assert "proto bird" in stage.ask("node2", "ip route")
-    assert stage.ask("node2", "stat -c '%a %U' /var/lib/podnet-calico/before.json").split() == ["600", "root"]
-    stage.ask("node1", LATER)
-    played = stage.succeed("reset")
-    assert "link docker0: there now bridge" in played.output
-    assert "nft table ip docker: there now" in played.output
-    stage.ask("node1", LATER_AWAY)
-    assert differences(before, take(stage)) == []
-
-
-def test_what_is_left_of_ours_fails_a_reset_that_names_it(stage: Stage, before: dict[str, Snapshot]) -> None:
-    stage.up(2)
-    stage.succeed("deploy")
     stage.ask(
         "node2", "echo 1 >/etc/sysctl.d/91-podnet-calico.conf; ip route add 10.9.0.0/16 via 192.0.2.1 dev eth0 onlink"
     )
@@ -87,4 +64,23 @@ def test_what_is_left_of_ours_fails_a_reset_that_names_it(stage: Stage, before: 
     stage.ask("node2", "rm /etc/sysctl.d/91-podnet-calico.conf")
     assert "route 10.9.0.0/16 via 192.0.2.1 dev eth0 onlink proto 3: there now" in stage.succeed("reset").output
     stage.ask("node2", "ip route del 10.9.0.0/16")
+    assert differences(before, take(stage)) == []
+
+
+def test_deploy_works_again_and_one_reset_takes_birds_traces_too(stage: Stage, before: dict[str, Snapshot]) -> None:
+    stage.up(2, "None")
+    stage.succeed("deploy")
+    assert "proto bird" in stage.ask("node2", "ip route")
+    assert stage.ask("node2", "stat -c '%a %U' /var/lib/podnet-calico/before.json").split() == ["600", "root"]
+    stage.ask("node1", LATER)
+    played = stage.succeed("reset")
+    assert played.changed
+    assert "link docker0: there now bridge" in played.output
+    assert "nft table ip docker: there now" in played.output
+    stage.ask("node1", LATER_AWAY)
+    assert differences(before, take(stage)) == []
+
+
+def test_second_reset_finds_nothing(stage: Stage, before: dict[str, Snapshot]) -> None:
+    assert stage.succeed("reset").changed == []
     assert differences(before, take(stage)) == []

@@ -1,7 +1,10 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""ansible-runner, the engine of AWX, with what AWX adds: files for everything, extra variables, no terminal."""
+"""ansible-runner, the engine of AWX, with what AWX adds, through a real sshd in every node.
+
+AWX adds files for everything and extra variables, and there is no terminal.
+"""
 
 from __future__ import annotations
 
@@ -33,29 +36,30 @@ EXTRA: t.Final = OF_AWX | {name.replace("awx_", "tower_", 1): value for name, va
 
 @pytest.fixture(scope="module")
 def private(stage: Stage) -> Path:
-    """Have two nodes, and return the folder of a project whose playbooks name those of the collection."""
-    stage.fresh(2)
+    """Have two nodes with SSH, and return the folder of a project whose playbooks name those of the collection."""
+    stage.fresh(2, ssh=True)
     folder = stage.lab.files / "runner"
     for name in ("env", "inventory", "project"):
         (folder / name).mkdir(parents=True)
-    (folder / "inventory" / "hosts.yml").write_text(stage.inventory.read_text())
+    (folder / "inventory" / "hosts.yml").write_text((stage.lab.files / "inventory-ssh.yml").read_text())
     (folder / "env" / "extravars").write_text(json.dumps(EXTRA))
-    for name in ("deploy", "verify", "reset"):
+    for name in ("deploy", "verify"):
         (folder / "project" / f"{name}.yml").write_text(f"- import_playbook: podnet.calico.{name}\n")
     return folder
 
 
-def run(private: Path, playbook: str, ident: str, *, cmdline: str = "") -> list[dict[str, t.Any]]:
+def run(stage: Stage, private: Path, playbook: str, ident: str, *, cmdline: str = "") -> list[dict[str, t.Any]]:
     """Run a playbook of the project without a terminal and return the events of the job; it has to succeed.
 
-    cmdline: what AWX makes of a job's type and of its switch for differences.
+    It runs in the namespace of the network that joins the nodes. cmdline: what AWX makes of a job's type and of its
+    switch for differences.
     """
     (private / "env" / "cmdline").write_text(cmdline)
-    command = [sys.executable, "-m", "ansible_runner", "run", str(private), "-p", f"{playbook}.yml", "--ident", ident]
+    command = ["ip", "netns", "exec", stage.lab.fabric, sys.executable, "-m", "ansible_runner"]
+    command += ["run", str(private), "-p", f"{playbook}.yml", "--ident", ident]
     environment = os.environ | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "ANSIBLE_COLLECTIONS_PATH": str(CHECKOUT / ".cache" / "collections"),
-        "ANSIBLE_CONNECTION_PLUGINS": str(CHECKOUT / "tests" / "lab" / "plugins" / "connection"),
         "ANSIBLE_CONFIG": "",
     }
     answer = subprocess.run(
@@ -85,18 +89,18 @@ def _stats(events: list[dict[str, t.Any]]) -> dict[str, t.Any]:
 
 def test_job_of_type_check_changes_nothing(stage: Stage, private: Path) -> None:
     before = take(stage)
-    assert set(changed(run(private, "deploy", "check", cmdline="--check --diff"))) == {"node1", "node2"}
+    assert set(changed(run(stage, private, "deploy", "check", cmdline="--check --diff"))) == {"node1", "node2"}
     assert differences(before, take(stage)) == []
 
 
 def test_job_deploys_once(stage: Stage, private: Path) -> None:
-    assert set(changed(run(private, "deploy", "first"))) == {"node1", "node2"}
+    assert set(changed(run(stage, private, "deploy", "first"))) == {"node1", "node2"}
     assert "dev vxlan.calico" in stage.ask("node2", "ip route")
-    assert changed(run(private, "deploy", "second")) == {}
+    assert changed(run(stage, private, "deploy", "second")) == {}
 
 
-def test_verdict_is_an_artifact_of_the_job(private: Path) -> None:
-    artifacts = _stats(run(private, "verify", "verify"))["artifact_data"]
+def test_verdict_is_an_artifact_of_the_job(stage: Stage, private: Path) -> None:
+    artifacts = _stats(run(stage, private, "verify", "verify"))["artifact_data"]
     assert artifacts["calico_verify_ok"] is True
     assert artifacts["calico_verify_pairs"] == 2
     assert artifacts["calico_verify_failed"] == artifacts["calico_verify_unexpected"] == []
