@@ -70,10 +70,16 @@ version = 3
     bin_dirs = ["/usr/lib/cni"]
     conf_dir = "/etc/cni/net.d"
 """
-# Directories of control groups that containers leave behind on the machine; rmdir refuses those that are in use.
-CLEAN_GROUPS: t.Final = (
-    "find /sys/fs/cgroup -depth -type d \\( -path '*/libpod_parent*' -o -path '*/k8s.io*' \\) -exec rmdir {} + 2>&1"
-)
+
+
+def group(stage: Stage) -> str:
+    """Return the control group that a lab's containers are in, so that no other lab's are touched with it."""
+    return f"/podnet-{stage.lab.name}"
+
+
+def clean_groups(stage: Stage, node: str) -> None:
+    """Remove the control groups that a lab's containers have left on the machine; rmdir refuses those in use."""
+    stage.run(node, f"find /sys/fs/cgroup -depth -type d -path '*{group(stage)}*' -exec rmdir {{}} + 2>&1")
 
 
 def image(busybox: bytes) -> bytes:
@@ -274,7 +280,8 @@ class Podman:
     def start(self, name: str, *command: str, ports: t.Mapping[int, int] | None = None) -> PodmanBox:
         """Start a container. ports: of the node, with those of the container (TCP)."""
         published = [f"--publish={outside}:{inside}" for outside, inside in (ports or {}).items()]
-        options = ["--detach", f"--name={name}", f"--network={self.network}", "--cap-add=NET_RAW", *published]
+        options = ["--detach", f"--name={name}", f"--network={self.network}", "--cap-add=NET_RAW"]
+        options += [f"--cgroup-parent={group(self.stage)}", *published]
         self.podman("run", *options, IMAGE, *command)
         return PodmanBox(self, name)
 
@@ -285,7 +292,7 @@ class Podman:
     def end(self) -> None:
         """Remove all containers, and what they leave in the machine's control groups."""
         self.call("rm", "--all", "--force", "--time", "0")
-        self.stage.run(self.node, CLEAN_GROUPS)
+        clean_groups(self.stage, self.node)
 
 
 @dataclasses.dataclass
@@ -338,7 +345,7 @@ class Containerd:
     ) -> PodBox:
         """Start a container in a pod. ports: of the node, with those of the container (TCP)."""
         assert self.client is not None
-        pod = self.client.run_pod(name, ports=ports, annotations=annotations)
+        pod = self.client.run_pod(name, group(self.stage), ports=ports, annotations=annotations)
         pod.start(IMAGE, *(command or FOREVER))
         return PodBox(pod)
 
@@ -355,7 +362,7 @@ class Containerd:
             self.client.close()
             self.client = None
         self.stage.run(self.node, "systemctl stop containerd")
-        self.stage.run(self.node, CLEAN_GROUPS)
+        clean_groups(self.stage, self.node)
 
 
 def reaches(box: Box, address: str) -> None:

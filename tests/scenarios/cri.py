@@ -95,15 +95,20 @@ class Client:
         return found
 
     def run_pod(
-        self, name: str, *, ports: t.Mapping[int, int] | None = None, annotations: t.Mapping[str, str] | None = None
+        self,
+        name: str,
+        group: str,
+        *,
+        ports: t.Mapping[int, int] | None = None,
+        annotations: t.Mapping[str, str] | None = None,
     ) -> Pod:
-        """Start a pod's sandbox. ports: of the host, with those of the pod (TCP)."""
+        """Start a pod's sandbox. group: its control group's parent. ports: of the host, with those of the pod (TCP)."""
         config = message(
             (1, message((1, name), (2, name), (3, "default"))),
             (2, name),
             *((5, message((2, inside), (3, outside))) for outside, inside in (ports or {}).items()),
             *((7, message((1, key), (2, value))) for key, value in (annotations or {}).items()),
-            (8, b""),
+            (8, message((1, group))),
         )
         return Pod(self, self.call("RunPodSandbox", (1, config))[1][0].decode(), config)
 

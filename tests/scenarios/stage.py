@@ -119,7 +119,7 @@ class Stage:
 
     def deployed(self, count: int, encapsulation: str = "VXLAN") -> None:
         """Have nodes as their first deployment left them: those that run, if they still are that, else fresh ones."""
-        if self._is_as_kept(Shape(count, encapsulation)):
+        if self.is_as_kept(count, encapsulation):
             self.up(count, encapsulation)  # a test may have changed the inventory
         else:
             self.fresh(count, encapsulation)
@@ -130,7 +130,9 @@ class Stage:
         """Note what all nodes are after their first deployment, so that `deployed` can tell whether they still are."""
         self._kept = lifecycle.running_shape(self.lab), self._state()
 
-    def _is_as_kept(self, wanted: Shape) -> bool:
+    def is_as_kept(self, count: int, encapsulation: str = "VXLAN") -> bool:
+        """Tell whether this lab runs, and all its nodes are as they were when `keep` noted it."""
+        wanted = Shape(count, encapsulation)
         if self._kept is None or not wanted == lifecycle.running_shape(self.lab) == self._kept[0]:
             return False
         self.names = wanted.names
@@ -293,15 +295,20 @@ class Stage:
 
 
 def _kill_all(pid: int) -> None:
-    """Kill a process and all its descendants: Ansible's workers, and with them modules, are in other sessions."""
+    """Kill a process and all its descendants, and wait for their end.
+
+    Workers of Ansible, and with them modules in nodes, are in sessions of their own: no signal to a group meets them.
+    """
     stopped = [pid]
     for each in stopped:  # which grows
         with contextlib.suppress(ProcessLookupError):
             os.kill(each, signal.SIGSTOP)  # so that it has no more children than are found
         stopped += _children(each)
-    for each in stopped:
+    killed = [nodes.Process(each, began) for each in stopped if (began := nodes.started(each)) is not None]
+    for process in killed:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(each, signal.SIGKILL)
+            os.kill(process.pid, signal.SIGKILL)
+    nodes.await_end(killed)
 
 
 def _children(pid: int) -> list[int]:

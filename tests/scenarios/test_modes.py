@@ -5,11 +5,10 @@
 
 from __future__ import annotations
 
-import os
-import random
 import re
 
 import pytest
+from dice import seeded
 from snapshot import differences, take
 from stage import Played, Stage
 
@@ -97,15 +96,13 @@ def test_killed_deployments_are_repaired_by_the_next_one(
 def test_deployments_that_are_killed_anywhere_are_repaired_by_the_next_one(
     stage: Stage, blocks: dict[str, str], routed: Played
 ) -> None:
-    seed = os.environ.get("PODNET_SEED") or str(random.SystemRandom().getrandbits(32))
-    print(f"PODNET_SEED={seed}")
-    dice = random.Random(seed)  # noqa: S311
+    choices = seeded()
     tasks = {"None": ran(routed)}
     stage.up(2)
     tasks["VXLAN"] = ran(stage.succeed("deploy"))
     for encapsulation in ("None", "VXLAN", "None", "VXLAN", "None"):
         stage.up(2, encapsulation)
-        task = dice.choice(tasks[encapsulation])
+        task = choices.choice(tasks[encapsulation])
         print(f"{encapsulation}: killed at {task}")
         stage.play_until("deploy", task)
         stage.succeed("deploy")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from dice import seeded
 from stage import Stage
 from switching import QUICK, Pods, deploy, devices, nothing_lost, wish
 
@@ -13,6 +14,11 @@ pytestmark = pytest.mark.nightly
 
 # One run after the other is killed in a later phase: when a batch has moved, and when the new modes are stored.
 DEATHS = ("Take the new path to all nodes", "Store the resources")
+ANYWHERE = (
+    *("Claim the addresses of new tunnels, and release none", "Make probe pods", "Configure tunnels", "Program routes"),
+    *("Ping all nodes by the new path, which only probe pods take", "Take the new path to all nodes", "Ping all nodes"),
+    *("Store the resources", "Describe the network to the container runtime"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +47,16 @@ def test_a_change_that_was_begun_is_called_off(stage: Stage, pods: Pods) -> None
         wish(stage, "None")
         stage.succeed("switch_encapsulation", *QUICK)
     assert set(devices(stage, "node1", pods).values()) == {"eth0"}
+
+
+@pytest.mark.parametrize("encapsulation", ["VXLAN", "None"] * 2)
+def test_a_run_that_dies_anywhere_is_run_again(stage: Stage, pods: Pods, encapsulation: str) -> None:
+    task = seeded().choice(ANYWHERE)
+    print(f"killed at {task}")
+    wish(stage, encapsulation)
+    with nothing_lost(stage, pods):
+        assert stage.play_until("switch_encapsulation", task, *QUICK).status == -9
+        stage.succeed("switch_encapsulation", *QUICK)
+    assert set(devices(stage, "node2", pods).values()) == (
+        {"eth0"} if encapsulation == "None" else {"vxlan.calico", "vxlan-v6.calico"}
+    )
