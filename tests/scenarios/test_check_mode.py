@@ -16,8 +16,8 @@ CALLS_PER_NODE = 11
 # On the node with the datastore, besides: plan, resources, blocks.
 CALLS_FOR_THE_DATASTORE = 3
 OF_OTHERS = "/etc/cni/net.d/05-other.conflist"
-# The default waits longer for a network that is only just coming up.
-QUICKLY = ("-e", "verify_wait=1", "-e", "verify_count=4")
+# The default waits longer for a network that is only just coming up, which costs time where a pair never answers.
+QUICKLY = ("-e", "verify_wait=5")
 
 
 def test_prediction_of_fresh_nodes_touches_nothing_and_is_what_the_run_does(stage: Stage) -> None:
@@ -67,4 +67,4 @@ def test_broken_pairs_are_named_and_their_repair_is_foretold(stage: Stage) -> No
     repair = ["node1: podnet.calico.dataplane : Configure tunnels"]
     assert stage.succeed("deploy", "--check").changed == repair
     assert stage.succeed("deploy").changed == repair
-    assert "All 6 pairs answer" in stage.succeed("verify", *QUICKLY).output
+    assert "All 6 pairs answer" in stage.succeed("verify").output

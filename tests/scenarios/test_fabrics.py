@@ -73,7 +73,7 @@ def test_what_aws_drops_shows_in_verify_until_the_recommended_mode_is_taken(stag
     assert names_defect(verdict, "aws"), verdict["findings"]
     assert verdict["recommended"] == {"encapsulation": "VXLAN", "mtu": 1450}
     stage.succeed("deploy")
-    played = stage.play("verify")
+    played = stage.play("verify", "-e", "verify_wait=5")
     assert played.status == 2
     assert "node1 -> node2 (pool default-ipv4-ippool, 100% lost)" in played.failures[-1]
     diagnosis = "The network between the nodes: None does not get through: a packet whose source is a pod's address"
@@ -104,7 +104,7 @@ def test_what_the_hosts_firewalls_drop_is_told_from_the_network_and_let_in_until
     stage.succeed("verify")
     closed = stage.modules("calico_firewall", {name: {"state": "absent"} for name in stage.names})
     assert [result["changed"] for result in closed.values()] == [True, True]
-    played = stage.play("verify")
+    played = stage.play("verify", "-e", "verify_wait=5")
     assert played.status == 2
     assert "node1 -> node2 (pool default-ipv4-ippool, 100% lost)" in played.failures[-1]
     assert "VXLAN does not get through: VXLAN (UDP 4789): between all nodes" in played.failures[-1]

@@ -59,9 +59,9 @@ class Cluster(t.NamedTuple):
         words = [node, ADDRESSES[node], ADDRESSES[node].replace(".", "_"), self.blocks[node]]
         pattern = re.compile("|".join(rf"(?<![0-9a-z.])(?<!port_){re.escape(word)}(?![0-9a-z])" for word in words))
         places = """
-            ip route show table all; ip neigh show nud permanent; bridge fdb show; nft list ruleset
-            cat /etc/bird/podnet-calico.conf /etc/cni/net.d/10-podnet-calico.conflist 2>/dev/null
-            birdc show protocols; true
+            set -e; ip route show table all; ip neigh show nud permanent; bridge fdb show; nft list ruleset
+            cat /etc/cni/net.d/10-podnet-calico.conflist
+            if [ -e /etc/bird/podnet-calico.conf ]; then cat /etc/bird/podnet-calico.conf; birdc show protocols; fi
         """
         found = [line for other in others for line in self.stage.lines(other, places)]
         found += self.stage.lines("node1", "find /etc/podnet-calico/datastore -type f -exec cat {} +")
