@@ -23,6 +23,7 @@ TOGETHER: t.Final = ("check_mode", "audit", "cni", "drift")
 LONGEST: t.Final = (*TOGETHER, "switch", "change_bgp", "fabrics", "remove_node", "modes", "reset", "containers_many")
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the scenarios, group them for --dist loadgroup, and skip them where the user is not root."""
     for item in items:
