@@ -11,6 +11,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 HERE: t.Final = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent / "lab"), str(HERE)]
@@ -23,14 +24,26 @@ TOGETHER: t.Final = ("check_mode", "audit", "cni", "drift")
 LONGEST: t.Final = (*TOGETHER, "switch", "change_bgp", "fabrics", "remove_node", "modes", "reset", "containers_many")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+class Together(LoadFileScheduling):
+    """Gives the tests of a file to one worker, and those of files that share a lab, in the order of collection."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return TOGETHER[0] if Path(file).stem.removeprefix("test_") in TOGETHER else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: t.Any) -> LoadFileScheduling | None:
+    """Replace --dist loadfile by what knows which files belong together."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    config.option.loadscopereorder = False
+    return Together(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the scenarios, group them for --dist loadgroup, and skip them where the user is not root."""
-    for item in items:
-        if not (name := _scenario(item)):
-            continue
-        item.add_marker(pytest.mark.xdist_group("scenario_" + (TOGETHER[0] if name in TOGETHER else name)))
-        if os.geteuid() != 0:
+    """Order the scenarios, and skip them where the user is not root."""
+    if os.geteuid() != 0:
+        for item in filter(_scenario, items):
             item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
     items.sort(key=lambda item: LONGEST.index(_scenario(item)) if _scenario(item) in LONGEST else len(LONGEST))
 
