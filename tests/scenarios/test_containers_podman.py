@@ -74,7 +74,9 @@ def test_containers_of_two_nodes_reach_each_other_by_address_and_port(engines: l
     assert left(before, take(stage)) == []
 
 
-@pytest.mark.parametrize("mode", ["None", pytest.param("VXLANCrossSubnet", marks=pytest.mark.nightly)])
+# For every change, test_modes.py has containers of the plugins, and test_switch.py has pods under load.
+@pytest.mark.nightly
+@pytest.mark.parametrize("mode", ["None", "VXLANCrossSubnet"])
 def test_containers_live_through_a_change_of_mode(engines: list[Podman], here: Podman, mode: str) -> None:
     stage = here.stage
     old = [engine.start("old", *FOREVER) for engine in engines]

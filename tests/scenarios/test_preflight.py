@@ -1,7 +1,7 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The playbook preflight: healthy nodes, nodes that are broken on purpose, what it mends and reset takes back."""
+"""The playbook preflight: healthy nodes, nodes that are broken on purpose, and what it mends; reset takes that back."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_healthy_nodes_are_ready_and_stay_as_they_are(stage: Stage) -> None:
     assert played.module_calls()["node2"] == 5  # two that look, three of the probe
 
 
-def test_what_is_broken_is_named_mended_and_taken_back(stage: Stage) -> None:
+def test_what_is_broken_is_named_and_mended(stage: Stage) -> None:
     stage.ask("node2", STRICT)
     stage.ask("node2", DROP)
     verdict, played = preflight(stage)
@@ -68,10 +68,6 @@ def test_what_is_broken_is_named_mended_and_taken_back(stage: Stage) -> None:
     assert stage.ask("node2", "cat /proc/sys/net/ipv4/conf/eth0/rp_filter").strip() == "2"
     __, again = preflight(stage, "-e", "preflight_fix=true", "-e", "preflight_probe=false")
     assert [task for task in again.changed if not task.endswith("Write the verdict to a file")] == []
-
-    stage.succeed("reset")
-    assert stage.ask("node2", "cat /proc/sys/net/ipv4/conf/eth0/rp_filter").strip() == "0"
-    assert stage.ask("node2", "find /etc -name '*podnet*'") == ""
 
 
 def test_kinds_that_there_are_not_are_refused_before_anything_is_looked_at(stage: Stage) -> None:

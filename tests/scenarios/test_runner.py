@@ -87,20 +87,32 @@ def _stats(events: list[dict[str, t.Any]]) -> dict[str, t.Any]:
     return dict(data)
 
 
-def test_job_of_type_check_changes_nothing(stage: Stage, private: Path) -> None:
+@pytest.fixture(scope="module")
+def checked(stage: Stage, private: Path) -> None:
+    """Run a job of type check, which foretells changes of both nodes and makes none."""
     before = take(stage)
     assert set(changed(run(stage, private, "deploy", "check", cmdline="--check --diff"))) == {"node1", "node2"}
     assert differences(before, take(stage)) == []
 
 
-def test_job_deploys_once(stage: Stage, private: Path) -> None:
+@pytest.fixture(scope="module")
+def deployed(stage: Stage, private: Path, checked: None) -> Stage:
+    """Run a job that deploys."""
     assert set(changed(run(stage, private, "deploy", "first"))) == {"node1", "node2"}
-    assert "dev vxlan.calico" in stage.ask("node2", "ip route")
-    assert changed(run(stage, private, "deploy", "second")) == {}
+    return stage
 
 
-def test_verdict_is_an_artifact_of_the_job(stage: Stage, private: Path) -> None:
-    artifacts = _stats(run(stage, private, "verify", "verify"))["artifact_data"]
+def test_job_of_type_check_changes_nothing_and_the_job_deploys(deployed: Stage) -> None:
+    assert "dev vxlan.calico" in deployed.ask("node2", "ip route")
+
+
+@pytest.mark.nightly
+def test_second_job_has_nothing_to_do(deployed: Stage, private: Path) -> None:
+    assert changed(run(deployed, private, "deploy", "second")) == {}
+
+
+def test_verdict_is_an_artifact_of_the_job(deployed: Stage, private: Path) -> None:
+    artifacts = _stats(run(deployed, private, "verify", "verify"))["artifact_data"]
     assert artifacts["calico_verify_ok"] is True
     assert artifacts["calico_verify_pairs"] == 2
     assert artifacts["calico_verify_failed"] == artifacts["calico_verify_unexpected"] == []
