@@ -43,6 +43,7 @@ NOT_FOR_ANSIBLE_TEST = (
     "tests/scenarios/",
     "tests/vm/",
     "molecule/",
+    "findings/",
 )
 
 # ansible-test makes virtual environments without pip and fetches pip's installer from its own place; this does the same
