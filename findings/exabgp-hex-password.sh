@@ -5,11 +5,11 @@
 #
 # Finding:  ExaBGP 4.2 takes a BGP password that consists of the characters 0-9 and a-f alone for base64 and signs with
 #           the decoded bytes; ExaBGP 5 signs with the text.
-# Expected: that `md5-password` is the password, as in BIRD, FRR and GoBGP, whatever it looks like. `openssl rand -hex 16`
-#           is a usual way to make one, and a peer that uses the text never hears of the connection.
+# Expected: that `md5-password` is the password, as in BIRD, FRR and GoBGP, whatever it looks like. One way to make a
+#           password is `openssl rand -hex 16`, and a peer that uses the text never hears of the connection.
 # Versions: ExaBGP 4.2.25 and 5.0.15 on Linux 6.18, Python 3.11.
-# Seen:     the lines below EXPECTED. The peer is a socket with TCP MD5 signatures (TCP_MD5SIG): the kernel drops segments
-#           that are signed with another key, so "connects" means equal keys.
+# Seen:     the lines below EXPECTED. The peer is a socket with TCP MD5 signatures (TCP_MD5SIG): the kernel drops
+#           segments that are signed with another key, so "connects" means equal keys.
 # Remedy:   `md5-base64 false;` beside the password, or a password with one character beyond f.
 set -eu
 
