@@ -178,8 +178,20 @@ BIRD_ROUTES = [
             ["ip route add default via 192.0.2.1", "ip route add 10.244.9.0/26 via 192.0.2.1 proto bird metric 32"],
             [],
         ),
+        (
+            [
+                f"ip route del {SECOND}/26",
+                f"ip route add {SECOND}/26 via 192.0.2.12 table 99 proto bird",
+                "ip route add 10.244.9.0/26 via 192.0.2.19 table 99 proto bird",
+                "ip route add blackhole 10.244.10.0/26 proto bird metric 32",
+            ],
+            [
+                ("missing", "route", "10.244.104.0/26", "via 192.0.2.12 dev eth0 proto bird", ""),
+                ("stale", "route", "10.244.10.0/26", "", "blackhole proto bird"),
+            ],
+        ),
     ],
-    ids=["as planned", "missing", "wrong gateway", "of a node that is gone", "through a router"],
+    ids=["as planned", "missing", "wrong gateway", "of a node that is gone", "through a router", "in another table"],
 )
 def test_routes_of_bird(
     host: Namespace, run_module: RunModule, commands: list[str], expected: list[tuple[str, ...]]

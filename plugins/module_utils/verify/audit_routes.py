@@ -161,7 +161,8 @@ def _by_a_router(scene: Scene, network: Network, route: Route) -> bool:
     learned = [each for each in scene.found if each.protocol not in (BIRD_PROTOCOL, ROUTE_PROTOCOL)]
     gateways = {way[0] for each in learned for way in scene.way(each)}
     gateways |= {session["address"] for session in scene.bgp["sessions"] if session["peer"] is None}
-    return {way[0] for way in scene.way(route)} <= gateways - {""}
+    there = {way[0] for way in scene.way(route)}
+    return bool(there) and there <= gateways - {""}
 
 
 def of_others(scene: Scene) -> t.Iterator[Finding]:
