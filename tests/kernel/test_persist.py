@@ -23,6 +23,14 @@ case $1 in is-*) ;; *) echo "$1" >>/etc/told ;; esac
 [ "$1" = "$(cat /etc/deadly 2>/dev/null)" ] && kill -9 $PPID && exit
 exec /usr/bin/python3 {LAB} "$@"
 """
+# A NetworkManager that writes down which files it finds when it reads its configuration.
+NETWORK_MANAGER = """\
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecReload=/bin/sh -c "ls /etc/NetworkManager/conf.d >/etc/network-manager-has-read"
+"""
 
 
 class Node:
@@ -55,6 +63,13 @@ class Node:
         with pytest.raises(AssertionError):
             self._run(params, False)
         (self.etc / "deadly").unlink()
+
+    def start_network_manager(self) -> None:
+        """Have a NetworkManager that runs."""
+        (self.etc / "systemd" / "system" / "NetworkManager.service").write_text(NETWORK_MANAGER)
+        units = self.etc.parent / "run" / "lab" / "units"
+        units.mkdir(parents=True, exist_ok=True)
+        (units / "NetworkManager.service.exited").touch()
 
     def told(self) -> list[str]:
         """Return what systemctl was told to do."""
@@ -96,3 +111,14 @@ def test_a_removal_is_finished_by_the_next(node: Node, verb: str) -> None:
     assert told[-1] == "daemon-reload"
     assert node.files() == []
     assert node.run(ABSENT) == ([], [])
+
+
+def test_a_network_manager_that_runs_reads_our_file_and_its_removal(node: Node) -> None:
+    node.start_network_manager()
+    has_read = node.etc / "network-manager-has-read"
+    ours = "/etc/NetworkManager/conf.d/podnet-calico.conf"
+    assert node.run(PRESENT) == ([f"create {ours}"], ["reload"])
+    assert has_read.read_text() == "podnet-calico.conf\n"
+    assert node.run(PRESENT) == ([], [])
+    assert node.run(ABSENT)[1] == ["stop", "disable", "daemon-reload", "reload"]
+    assert has_read.read_text() == ""

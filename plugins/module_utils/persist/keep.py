@@ -32,6 +32,7 @@ _FILES = (NETWORKD_CONF, NETWORKD_LINKS, NETWORK_MANAGER, PENDING, RESTORE, UNIT
 _NETWORK_MANAGER = "NetworkManager.service"
 
 Texts = t.Dict[str, str]
+Order = t.Tuple[str, ...]  # a verb of systemctl, and the services that it is about
 
 
 def ensure(restore: str, tunnels: t.Iterable[str], underlay: t.Iterable[str], *, check_mode: bool) -> Outcome:
@@ -101,57 +102,79 @@ def _check(path: str) -> None:
 
 
 def _start(changed: set[str], unit: t.Sequence[Change]) -> None:
-    """Have services read their files: first those that could take the network away, then ours, which looks at it."""
-    if UNIT in changed and services.manages():
-        services.act("daemon-reload")
-    if UNIT in changed or not services.enabled(SERVICE):
-        services.link("enable", SERVICE)
-    if not services.manages():
-        return
-    if NETWORK_MANAGER in changed and services.active(_NETWORK_MANAGER):
-        services.act("reload", _NETWORK_MANAGER)
-    restarted = _to_restart(changed) + ([SERVICE] if unit or {RESTORE, UNIT} & changed else [])
-    if restarted:
-        services.act("restart", *restarted)
+    enabled, manages = services.enabled(SERVICE), services.manages()
+    _tell(orders(changed, bool(unit), manages=manages, enabled=enabled, active=services.active))
 
 
-def _to_restart(changed: set[str]) -> list[str]:
-    """Return systemd-networkd if it runs and has to read its files: a reload passes over networkd.conf(5).
+def _tell(told: t.Iterable[Order]) -> None:
+    for verb, *names in told:
+        if verb in ("enable", "disable"):
+            services.link(verb, *names)
+        else:
+            services.act(verb, *names)
 
-    The files are there when it starts, so that it leaves our routes and the host's addresses alone.
+
+def orders(
+    changed: t.Collection[str], unit: bool, *, manages: bool, enabled: bool, active: t.Callable[[str], bool]
+) -> list[Order]:
+    """Return what systemctl has to do so that services read their files: first those that could take the network away.
+
+    Ours is last, since it looks at the network. changed: paths of files. unit: whether the state of our unit differs.
+    manages: whether systemd runs. enabled: whether our unit is. active: tells whether a service is.
     """
-    told = changed - {PENDING, RESTORE, UNIT, NETWORK_MANAGER} and services.active(networkd.NETWORKD)
-    return [networkd.NETWORKD] if told else []
+    told: list[Order] = []
+    if UNIT in changed and manages:
+        told.append(("daemon-reload",))
+    if UNIT in changed or not enabled:
+        told.append(("enable", SERVICE))
+    if not manages:
+        return told
+    if NETWORK_MANAGER in changed and active(_NETWORK_MANAGER):
+        told.append(("reload", _NETWORK_MANAGER))
+    # A reload passes over networkd.conf(5). The files are there when it starts, so that it leaves our routes and the
+    # host's addresses alone.
+    of_networkd = set(changed) - {PENDING, RESTORE, UNIT, NETWORK_MANAGER}
+    restarted = [networkd.NETWORKD] if of_networkd and active(networkd.NETWORKD) else []
+    restarted += [SERVICE] if unit or {RESTORE, UNIT} & set(changed) else []
+    return [*told, ("restart", *restarted)] if restarted else told
 
 
 def _leave(before: Texts) -> None:
     """Stop and forget the unit, which changes nothing of the network, and delete the files."""
     if before:
         owned_file.write(PENDING, PENDING_TEXT)
-    if UNIT in before and services.manages():
-        services.act("stop", SERVICE)
-    if UNIT in before and services.enabled(SERVICE):
-        services.link("disable", SERVICE)
+    manages = bool(before) and services.manages()
+    _tell(orders_before_removal(before, manages=manages, enabled=services.enabled(SERVICE)))
     with only_one():
         for path in before.keys() - {PENDING}:
             owned_file.remove(path)
         _sweep({os.path.dirname(path) for path in _FILES})
-    _tell_of_removal(before)
+    _tell(orders_after_removal(before, manages=manages, active=services.active))
     owned_file.remove(PENDING)
     for folder in filter(_is_own_folder, map(os.path.dirname, [*before, PENDING])):
         with contextlib.suppress(OSError):  # something else is in there
             os.rmdir(folder)
 
 
-def _tell_of_removal(before: Texts) -> None:
-    """Have services forget files that are gone, or may be: a run that was killed has left PENDING.
+def orders_before_removal(before: t.Collection[str], *, manages: bool, enabled: bool) -> list[Order]:
+    """Return what systemctl has to do while our unit's file, if it is one of those before, is still there."""
+    stop: list[Order] = [("stop", SERVICE)] if manages else []
+    disable: list[Order] = [("disable", SERVICE)] if enabled else []
+    return stop + disable if UNIT in before else []
 
-    systemd-networkd is not restarted: without our file it would delete the routes of others, too.
+
+def orders_after_removal(before: t.Collection[str], *, manages: bool, active: t.Callable[[str], bool]) -> list[Order]:
+    """Return what systemctl has to do so that services forget files that are gone, or may be.
+
+    A run that was killed has left PENDING. systemd-networkd is not restarted: without our file it would delete the
+    routes of others, too.
     """
-    if {UNIT, PENDING} & before.keys() and services.manages():
-        services.act("daemon-reload")
-    if {NETWORK_MANAGER, PENDING} & before.keys() and services.active(_NETWORK_MANAGER):
-        services.act("reload", _NETWORK_MANAGER)
+    told: list[Order] = []
+    if {UNIT, PENDING} & set(before) and manages:
+        told.append(("daemon-reload",))
+    if {NETWORK_MANAGER, PENDING} & set(before) and active(_NETWORK_MANAGER):
+        told.append(("reload", _NETWORK_MANAGER))
+    return told
 
 
 def _is_own_folder(path: str) -> bool:
