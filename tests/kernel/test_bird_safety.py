@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import shutil
 import signal
 import subprocess
 import typing as t
@@ -207,6 +208,21 @@ def test_passwords_come_change_and_go(pair: tuple[Bird, Bird, Plan]) -> None:
         bird.apply(params)
         assert bird.files() == [CONFIG]
     wait_for(lambda: birds[0].established(SESSION2))
+
+
+@pytest.mark.parametrize(("mode", "user"), [(0o640, "bird"), (0o600, "root")])
+def test_a_file_of_passwords_for_others_to_read_is_put_right(
+    pair: tuple[Bird, Bird, Plan], mode: int, user: str
+) -> None:
+    first, _, plan = pair
+    first.apply(secured(plan["node1"], OLD))
+    first.secrets.chmod(mode)
+    shutil.chown(first.secrets, user)
+    done = first.apply(secured(plan["node1"], OLD))
+    assert [change["kind"] for change in done["changes"]] == ["secrets"]
+    assert done["sessions_reset"] == []
+    assert_hidden(first, done)
+    assert first.module("calico_bird", secured(plan["node1"], OLD))["changed"] is False
 
 
 def test_a_changed_password_shows_as_changed_only(pair: tuple[Bird, Bird, Plan]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse as parse_routes
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.build import own_route, plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
@@ -73,6 +73,32 @@ def test_one_subnet_needs_no_tunnel_and_no_bird_when_it_is_disabled() -> None:
     made = plans(cluster(pool(encapsulation="None"), nodes=nodes), nodes, bgp="disabled")["node1"]
     assert made["tunnels"] == []
     assert [route["device"] for route in made["routes"] if route["gateway"]] == ["eth0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_block", "expected"),
+    [
+        ("10.244.0.0/26", True, "blackhole"),
+        ("10.244.0.0/31", True, "blackhole"),
+        ("10.244.0.0/32", True, None),  # the route to the one pod that can be in it
+        ("10.244.0.7/32", False, None),
+        ("fd00:10::/122", True, "blackhole"),
+        ("fd00:10::/127", True, "blackhole"),
+        ("fd00:10::/128", True, None),
+        ("fd00:10::32/122", True, "blackhole"),
+    ],
+)
+def test_own_blocks_end_here_and_single_addresses_do_not(text: str, is_block: bool, expected: str | None) -> None:
+    route = own_route(text, is_block)
+    assert (route.type if route else None) == expected
+    assert route is None or route.destination == text
+
+
+def test_a_node_with_blocks_of_one_address_drops_no_packet_to_its_pods() -> None:
+    made = plans(cluster(pool(blockSize=32)))
+    assert made["node1"]["blocks"]
+    for plan in made.values():
+        assert [route for route in plan["routes"] if route["type"] == "blackhole"] == []
 
 
 def test_with_bird_only_vxlan_routes_are_ours() -> None:

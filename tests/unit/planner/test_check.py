@@ -152,5 +152,10 @@ def test_a_pool_that_selects_no_node_without_its_ip_version() -> None:
     assert set(plan_all(cluster(pool(), six), seen(), "auto")) == set(THREE_NODES)
 
 
+def test_a_disabled_pool_of_an_ip_version_that_nodes_lack() -> None:
+    six = pool("six", "fd00::/64", disabled=True)  # nobody gets an address of it
+    assert set(plan_all(cluster(pool(), six), seen(), "auto")) == set(THREE_NODES)
+
+
 def test_good_clusters_pass() -> None:
     assert set(plan_all(cluster(pool(encapsulation="IPIPCrossSubnet")), seen(), "auto")) == set(THREE_NODES)
