@@ -177,6 +177,7 @@ KEY = "-----BEGIN PRIVATE KEY-----\nunbelievable\n-----END PRIVATE KEY-----\n"
         ("calico_cni_config", {"extra_plugins": [{"type": "guard", "auth": {"tokens": ["unbelievable"]}}]}),
         ("calico_cni_config", {"extra_plugins": [{"type": "guard", "private": KEY}]}),
         ("calico_cni_config", {"extra_plugins": [{"type": "guard", "private": KEY}], "mtu": "no number"}),
+        ("calico_cni_config", {"list_options": {"registry": {"password": "unbelievable"}}}),
         ("calico_cni_config", {"chain": "calico", "calico": {"k8s_auth_token": "unbelievable"}}),
         ("calico_cni_config", {"kubeconfig": {"server": "https://192.0.2.1", "tokn": "unbelievable"}}),
         ("calico_cni_config", {"kubeconfig": "tokn=unbelievable"}),

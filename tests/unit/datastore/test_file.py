@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import stat
+import threading
 import typing as t
 from pathlib import Path
 
@@ -242,6 +244,39 @@ def test_second_user_waits_and_then_gives_up(root: Path) -> None:
     with store.batch(), pytest.raises(DatastoreError, match="another process has held it for"):
         FileLock(root / ".lock", patience=0.1).acquire(create=False)
     FileLock(root / ".lock", patience=0.1).acquire(create=False)
+
+
+def test_the_first_write_sees_what_somebody_else_has_written_meanwhile(root: Path) -> None:
+    store = FileStore(root)
+    with store.batch():  # nothing is there yet, not even a lock
+        FileStore(root).create(node("n1"))
+        with pytest.raises(Conflict, match="it exists at revision 1"):
+            store.create(node("n1"))
+        store.create(node("n2"))
+    assert {name for __, name in snapshot(FileStore(root))} == {"n1", "n2"}
+
+
+def _opened(path: Path) -> int:
+    """Return how many times this process has a file open."""
+    links = [link for link in Path("/proc/self/fd").iterdir() if os.path.islink(link)]
+    return sum(os.path.realpath(link) == str(path) for link in links)
+
+
+def test_a_lock_file_that_is_deleted_by_its_holder_locks_nobody_out(tmp_path: Path) -> None:
+    path = tmp_path.resolve() / ".lock"
+    first, second = FileLock(path), FileLock(path)
+    first.acquire(create=True)
+    waiting = threading.Thread(target=second.acquire, kwargs={"create": True})
+    waiting.start()
+    while _opened(path) < 2:
+        assert waiting.is_alive()
+    path.unlink()
+    first.release()
+    waiting.join()
+    assert second.held
+    with pytest.raises(DatastoreError, match="another process has held it for"):
+        FileLock(path, patience=0.1).acquire(create=True)
+    second.release()
 
 
 def _count_up(root: Path, times: int) -> None:

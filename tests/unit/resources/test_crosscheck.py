@@ -32,6 +32,11 @@ def node(name: str, address: str, **spec: t.Any) -> Documents:
     return stored("Node", name, bgp={"ipv4Address": address}, **spec)
 
 
+def tunnel(name: str, **address: str) -> Documents:
+    """Return a node that has nothing but a tunnel address, by the name of its field."""
+    return stored("Node", name, **({"bgp": address} if "ipv4IPIPTunnelAddr" in address else address))
+
+
 PEER = stored("BGPPeer", "p", peerIP="192.0.2.1", asNumber=1, filters=["f"])
 FILTER = stored("BGPFilter", "f")
 
@@ -77,6 +82,18 @@ REFUSED: dict[str, tuple[Documents, Documents, str]] = {
         {**node("n1", "192.0.2.1/24"), **node("n2", "192.0.2.2/24", ipv4VXLANTunnelAddr="192.0.2.1")},
         'Node "n2": "192.0.2.1" is an address of Node "n1" too',
     ),
+    **{
+        f"{option} is another node's": (
+            tunnel("n1", **{option: address}),
+            {**tunnel("n1", **{option: address}), **tunnel("n2", **{option: address})},
+            f'Node "n2": "{address}" is an address of Node "n1" too',
+        )
+        for option, address in (
+            ("ipv4IPIPTunnelAddr", "10.0.0.1"),
+            ("ipv4VXLANTunnelAddr", "10.0.0.1"),
+            ("ipv6VXLANTunnelAddr", "fd00::1"),
+        )
+    },
     "filter does not exist": ({}, PEER, 'BGPPeer "p": spec.filters names BGPFilter "f", which does not exist'),
     "filter in use is deleted": ({**PEER, **FILTER}, PEER, "which does not exist"),
 }
