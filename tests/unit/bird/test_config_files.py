@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -70,6 +73,44 @@ def test_renewed_are_passwords_that_both_have(
     before: Passwords | None, after: Passwords | None, expected: list[str]
 ) -> None:
     assert config_files.renewed(files(before), files(after)) == expected
+
+
+def using(passwords: Passwords) -> Files:
+    """Return files of which the main one uses all constants."""
+    lines = [f"password {name};\n" for name in passwords]
+    return Files(MAIN + "".join(lines), secrets(passwords)) if passwords else Files(WITHOUT, "")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [(OLD, NEW), (MORE, OLD), (OLD, {"PODNET_PW_c": "other"}), (MORE, {}), ({}, MORE), (OLD, OLD)]
+)
+def test_a_bird_that_starts_between_two_files_finds_its_constants(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, before: Passwords, after: Passwords
+) -> None:
+    main, other = tmp_path / "main.conf", tmp_path / "secrets.conf"
+    monkeypatch.setattr(config_files, "CONFIG_PATH", str(main))
+    monkeypatch.setattr(config_files, "SECRETS_PATH", str(other))
+    monkeypatch.setattr(os, "chown", lambda *__, **___: None)  # only root can
+    config_files.put_in_place(Files("", ""), using(before))
+    steps = 0
+
+    def checked(real: t.Callable[..., None]) -> t.Callable[..., None]:
+        def step(*paths: t.Any) -> None:
+            nonlocal steps
+            real(*paths)
+            steps += 1
+            found = Files(main.read_text(), other.read_text() if other.exists() else "")
+            assert set(re.findall(r"password (\w+);", found.main)) <= set(found.passwords)
+
+        return step
+
+    for name in ("replace", "unlink"):
+        monkeypatch.setattr(os, name, checked(getattr(os, name)))
+    config_files.put_in_place(using(before), using(after))
+    assert steps
+    assert Files(main.read_text(), other.read_text() if other.exists() else "") == using(after)
+    assert not other.exists() or other.stat().st_mode & 0o7777 == 0o600
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["main.conf", *(["secrets.conf"] if after else [])]
 
 
 NAMES, MORE_NAMES = ["PODNET_PW_a"], ["PODNET_PW_a", "PODNET_PW_b"]

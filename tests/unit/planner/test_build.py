@@ -68,6 +68,18 @@ def test_ways_to_other_nodes_without_bird(encapsulation: str) -> None:
     assert made["node1"]["bgp"] is None
 
 
+def test_each_node_goes_by_its_own_prefix_length() -> None:
+    """As in Calico: node1 reaches node2 in its own network, node2 has a smaller one, in which node1 is not."""
+    nodes = {"node1": "192.0.2.11/24", "node2": "192.0.2.130/25"}
+    made = plans(cluster(pool(encapsulation="VXLANCrossSubnet"), nodes=nodes), nodes)
+    devices = {
+        name: {route["device"] for route in plan["routes"] if route["gateway"] in ("192.0.2.11", "192.0.2.130")}
+        for name, plan in made.items()
+    }
+    assert devices == {"node1": {"eth0"}, "node2": set()}
+    assert "vxlan.calico" in {route["device"] for route in made["node2"]["routes"]}
+
+
 def test_one_subnet_needs_no_tunnel_and_no_bird_when_it_is_disabled() -> None:
     nodes = {name: THREE_NODES[name] for name in ("node1", "node2")}
     made = plans(cluster(pool(encapsulation="None"), nodes=nodes), nodes, bgp="disabled")["node1"]
