@@ -19,6 +19,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat import (
     wanted,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_table import Table, anew, commands, observed
+from ansible_collections.podnet.calico.plugins.module_utils.persist import nft_text
 
 Json = t.Dict[str, t.Any]
 SETS = [f"{option}{version}" for option in ("masquerade", "pools", "exclude") for version in (4, 6)]
@@ -114,6 +115,18 @@ FULL = nat(
     exclude=["192.0.2.1", "2001:db8::/64"],
     tunnels=["tunl0", "vxlan.calico"],
 )
+
+
+def test_rules_in_the_words_of_nft() -> None:
+    lines = [line.strip() for line in nft_text.text(wanted(FULL)).splitlines()]
+    assert [line.partition(" comment ")[0] for line in lines if "masquerade fully-random" in line] == [
+        "ip saddr @masquerade4 ip daddr != @pools4 ip daddr != @exclude4 masquerade fully-random",
+        "ip6 saddr @masquerade6 ip6 daddr != @pools6 ip6 daddr != @exclude6 masquerade fully-random",
+        *(
+            f'oifname "{name}" fib saddr . oif type != local fib saddr type local masquerade fully-random'
+            for name in ("tunl0", "vxlan.calico")
+        ),
+    ]
 
 
 def test_what_was_made_is_recognised() -> None:
