@@ -213,6 +213,27 @@ def test_export_is_in_calicos_order() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("family", "block", "single"),
+    [
+        (family4, "10.244.9.0/26", False),
+        (family4, "10.244.9.9/32", True),
+        (family6, "fd00:10::/122", False),
+        (family6, "fd00:10::9/128", True),
+    ],
+)
+def test_a_block_of_one_address_is_announced_and_no_blackhole_in_the_kernel(
+    family: t.Callable[..., t.Any], block: str, single: bool
+) -> None:
+    number, bits = (6, 128) if ":" in block else (4, 32)
+    text = render(bgp(*mesh(number), families=[family(blocks=(block,))]))
+    assert f"route {block} blackhole;" in text
+    first = f'if proto = "podnet_blocks{number}" && net.len = {bits} then reject;'
+    then = f'if proto = "podnet_blocks{number}" then accept;'
+    assert (first in text) is single
+    assert not single or text.index(first) < text.index(then)
+
+
 def test_digest_tells_configurations_apart() -> None:
     one, other = (render(bgp(*mesh(), families=[family4(kind)])) for kind in ("IPIP", "VXLAN"))
     assert daemon.digest(one) != daemon.digest(other)

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
 import io
 import re
 import tarfile
+import threading
 import typing as t
 from pathlib import Path
 
@@ -181,3 +183,62 @@ def test_where_a_package_puts_them(tmp_path: Path, files: list[str], folder: str
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     assert plugins_folder(str(tmp_path)) == folder
+
+
+def obtained(source: archive.Source, folder: Path) -> bytes:
+    """Return what is in an archive, which has to be gone from the folder again."""
+    try:
+        with archive.obtained(source, str(folder)) as path:
+            return Path(path).read_bytes()
+    finally:
+        assert list(folder.iterdir()) == []
+
+
+def test_an_archive_with_another_checksum_is_not_used(tmp_path: Path) -> None:
+    path, folder = pack(tmp_path / "a.tgz", PTP), tmp_path / "plugins"
+    folder.mkdir()
+    good = archive.digest(path)
+    assert obtained(archive.Source(path, "", good), folder) == Path(path).read_bytes()
+    with pytest.raises(InvalidInput, match=f"its sha256 is {good}, and {SUM} was expected"):
+        obtained(archive.Source(path, "", SUM), folder)
+
+
+class Mirror(http.server.BaseHTTPRequestHandler):
+    """Serves some bytes; below /cut/ the connection ends before the last of them."""
+
+    content = b"an archive"
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self.content)))
+        self.end_headers()
+        self.wfile.write(self.content[:-1] if self.path.startswith("/cut/") else self.content)
+
+    def log_message(self, *arguments: t.Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def mirror(monkeypatch: pytest.MonkeyPatch) -> t.Iterator[str]:
+    """Return the URL of a mirror on loopback."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with http.server.HTTPServer(("127.0.0.1", 0), Mirror) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_a_download_is_verified_and_leaves_nothing(mirror: str, tmp_path: Path) -> None:
+    good = hashlib.sha256(Mirror.content).hexdigest()
+    assert obtained(archive.Source("", f"{mirror}/x.tgz", good), tmp_path) == Mirror.content
+    with pytest.raises(InvalidInput, match=f"its sha256 is {good}, and {SUM} was expected"):
+        obtained(archive.Source("", f"{mirror}/x.tgz", SUM), tmp_path)
+
+
+def test_a_download_that_is_cut_off_says_so(mirror: str, tmp_path: Path) -> None:
+    source = archive.Source("", f"{mirror.replace('//', '//user:secret@')}/cut/x.tgz", SUM)
+    with pytest.raises(archive.Unusable, match="it ended after 9 of 10 bytes") as caught:
+        obtained(source, tmp_path)
+    assert "secret" not in str(caught.value)
