@@ -88,6 +88,28 @@ def test_the_tag_is_written_before_and_deleted_after_the_change() -> None:
     assert [step.method for step in (*off, *back)] == ["create_tags", modify, modify, "delete_tags"]
 
 
+NOTED = [{"Key": aws_plan.TAG, "Value": aws_plan.WAS_ON}]
+SWITCH, NOTE, FORGET = "modify_network_interface_attribute", "create_tags", "delete_tags"
+
+
+@pytest.mark.parametrize(
+    ("is_on", "tags", "off", "back"),
+    [
+        (True, [], [NOTE, SWITCH], []),
+        (False, [], [], []),  # somebody else has switched it off
+        (True, NOTED, [SWITCH], [FORGET]),  # a run died after the note
+        (False, NOTED, [], [SWITCH, FORGET]),
+        (False, [{"Key": aws_plan.TAG, "Value": "by hand"}], [], []),
+    ],
+)
+def test_a_check_is_switched_on_again_only_where_we_have_switched_it_off(
+    is_on: bool, tags: list[dict[str, str]], off: list[str], back: list[str]
+) -> None:
+    chosen = {"i-1": [nic("eni-1", "192.0.2.11", SourceDestCheck=is_on, TagSet=tags)]}
+    assert [step.method for step in aws_plan.switch_off(chosen)] == off
+    assert [step.method for step in aws_plan.restore(chosen)] == back
+
+
 def host(metadata: dict[str, str] | None, **place: str) -> dict[str, t.Any]:
     return {"cloud_found": {"platform": "aws", "metadata": metadata}, "cloud_place": place}
 
