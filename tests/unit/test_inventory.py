@@ -10,7 +10,7 @@ import typing as t
 import pytest
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.podnet.calico.plugins.filter import steps
+from ansible_collections.podnet.calico.plugins.filter import audit, probing, steps
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import documents
@@ -83,6 +83,18 @@ def test_all_problems_at_once_through_the_filter() -> None:
         steps.cluster(HOSTVARS, ["h1"], pools=[{**POOL, "a_b": 1, "encapsulation": "GRE"}])
 
 
+def test_no_part_of_a_cluster_is_built_without_the_hosts_that_could_not_be_looked_at() -> None:
+    hostvars = {
+        **HOSTVARS,
+        "h2": {"plan_host": {"unreachable": True, "msg": "Failed to connect"}},
+        "h3": {"plan_host": {"missing": ["python3-pyroute2"]}},
+    }
+    with pytest.raises(AnsibleFilterError) as caught:
+        steps.cluster(hostvars, list(hostvars), pools=[POOL])
+    assert "look at host h2: Failed to connect" in str(caught.value)
+    assert "look at host h3: python3-pyroute2 is missing" in str(caught.value)
+
+
 def test_two_hosts_with_one_node_name(golden: t.Callable[[str, str], None]) -> None:
     hostvars = {**HOSTVARS, "h1": seen("192.0.2.11/24", calico_node_name="node-two")}
     with pytest.raises(AnsibleFilterError) as caught:
@@ -105,6 +117,72 @@ def test_leaving_hosts() -> None:
     assert [document["kind"] for document in some["resources"]] == ["Node"]
     everyone = steps.leaving(HOSTVARS, ["h1", "h2"], ["h1", "h2"], pools=[POOL])
     assert [document["kind"] for document in everyone["resources"]] == ["Node", "Node", "IPPool"]
+
+
+def stored_nodes(**addresses: str) -> list[dict[str, t.Any]]:
+    return [
+        {
+            "apiVersion": "projectcalico.org/v3",
+            "kind": "Node",
+            "metadata": {"name": name},
+            "spec": {"bgp": {"ipv4Address": address}},
+        }
+        for name, address in addresses.items()
+    ]
+
+
+GROUP: dict[str, dict[str, t.Any]] = {
+    "h1": {"ansible_host": "192.0.2.11", "calico_node_name": "n1"},
+    "h2": {"ansible_host": "192.0.2.12", "calico_node_name": "n2"},
+}
+
+
+@pytest.mark.parametrize(("target", "host", "node"), [("h2", "h2", "n2"), ("n2", "h2", "n2"), ("n9", "", "n9")])
+def test_a_node_is_removed_by_its_own_name_or_that_of_its_host(target: str, host: str, node: str) -> None:
+    stored = stored_nodes(n1="192.0.2.11/24", n2="192.0.2.12/24", n9="192.0.2.19/24")
+    found = steps.removal(GROUP, target, list(GROUP), stored)
+    assert (found["host"], found["node"]) == (host, node)
+
+
+def test_a_node_that_the_inventory_names_is_not_removed() -> None:
+    peer = {"name": "tor", "node": "n2", "peer_ip": "192.0.2.1", "as_number": 64513}
+    hostvars = {host: {**variables, "calico_bgp_peers": [peer]} for host, variables in GROUP.items()}
+    with pytest.raises(AnsibleFilterError, match="remove node n2: the inventory names it") as caught:
+        steps.removal(hostvars, "h2", list(GROUP), stored_nodes(n1="192.0.2.11/24", n2="192.0.2.12/24"))
+    assert "BGPPeer tor: spec.node n2" in str(caught.value)
+
+
+def test_hosts_that_an_audit_could_not_look_at_are_named() -> None:
+    hostvars = {"h1": {"audit_result": {"findings": []}}, "h2": {"audit_result": {"failed": True}}, "h3": {}}
+    made = audit.audit_report(hostvars, ["h1", "h2"], ["h1", "h2", "h3"], "any")
+    assert (made["unseen"], made["clean"], made["failed"]) == (["h2", "h3"], False, True)
+    well = audit.audit_report({"h1": hostvars["h1"]}, ["h1"], ["h1"], "any")
+    assert (well["unseen"], well["clean"], well["failed"]) == ([], True, False)
+
+
+def probed(address: str, **missing: t.Any) -> dict[str, t.Any]:
+    """Return the variables of a host whose probe has its results, of no other host; missing: what it lacks."""
+    return {
+        "probe_listening": {"node": {"address": address}},
+        "probe_asked": {"results": []},
+        "probe_arrived": {"arrivals": []},
+        **missing,
+    }
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        {"probe_listening": {"failed": True}},
+        {"probe_asked": {"failed": True}},
+        {"probe_arrived": {"unreachable": True}},
+        {"probe_arrived": None},
+    ],
+)
+def test_hosts_whose_probe_has_no_result_are_named(missing: dict[str, t.Any]) -> None:
+    hostvars = {"h1": probed("192.0.2.11/24"), "h2": probed("192.0.2.12/24", **missing)}
+    made = probing.probe_verdict(hostvars, list(hostvars), [POOL])
+    assert (made["unseen"], made["ok"]) == (["h2"], False)
 
 
 PASSWORDS = {"bgp": {"mesh": "a", "tor": "b"}, "other": {"key": "c"}, "empty": {"key": None}}
