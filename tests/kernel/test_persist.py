@@ -12,25 +12,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result
+from ansible_collections.podnet.calico.tests.kernel.services import Services
 
 PENDING, UNIT = "/etc/podnet-calico/.pending", "/etc/systemd/system/podnet-calico.service"
 PRESENT: Result = {"tunnels": [], "routes": [{"destination": "10.244.0.0/26", "type": "blackhole"}]}
 ABSENT: Result = {"state": "absent"}
-LAB = Path(__file__).parents[1] / "lab" / "systemctl" / "systemctl.py"
-# The systemctl of lab nodes; it writes down what it is told, and kills who tells it to do what is written in `deadly`.
-SYSTEMCTL = f"""#!/bin/sh
-case $1 in is-*) ;; *) echo "$1" >>/etc/told ;; esac
-[ "$1" = "$(cat /etc/deadly 2>/dev/null)" ] && kill -9 $PPID && exit
-exec /usr/bin/python3 {LAB} "$@"
-"""
-# A NetworkManager that writes down which files it finds when it reads its configuration.
-NETWORK_MANAGER = """\
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/bin/true
-ExecReload=/bin/sh -c "ls /etc/NetworkManager/conf.d >/etc/network-manager-has-read"
-"""
 
 
 class Node:
@@ -38,24 +24,21 @@ class Node:
 
     def __init__(self, modules: Modules, host: Namespace, path: Path) -> None:
         self.etc = path / "etc"
-        self._binds = {"/etc": str(self.etc), "/run": str(path / "run"), "/usr/local/sbin": str(path / "sbin")}
-        self._run = lambda params, check: modules.run(
-            host.path, "calico_persist", params, check=check, binds=self._binds
-        )
-        for folder in ("etc/alternatives", "etc/systemd/system", "run", "sbin"):
+        for folder in ("etc/alternatives", "etc/systemd/system", "run"):
             (path / folder).mkdir(parents=True)
+        self.services = Services(path)
+        binds = {"/etc": str(self.etc), "/run": str(path / "run"), **self.services.binds}
+        self._run = lambda params, check: modules.run(host.path, "calico_persist", params, check=check, binds=binds)
         (self.etc / "alternatives" / "awk").symlink_to(Path(shutil.which("awk") or "").resolve())
-        (path / "sbin" / "systemctl").write_text(SYSTEMCTL)
-        (path / "sbin" / "systemctl").chmod(0o755)
 
     def run(self, params: Result) -> tuple[list[str], list[str]]:
         """Run the module, as check mode predicts it; return its changes and what services were told."""
         predicted = self._run(params, True)
-        (self.etc / "told").write_text("")
+        self.services.told()
         done = self._run(params, False)
         assert not done.get("failed"), done
         assert done["diff"] == predicted["diff"]
-        return [f"{each['action']} {each['name']}" for each in done["changes"]], self.told()
+        return [f"{each['action']} {each['name']}" for each in done["changes"]], self.services.told()
 
     def die(self, params: Result, verb: str) -> None:
         """Run the module, which is killed when it tells systemd something."""
@@ -63,17 +46,6 @@ class Node:
         with pytest.raises(AssertionError):
             self._run(params, False)
         (self.etc / "deadly").unlink()
-
-    def start_network_manager(self) -> None:
-        """Have a NetworkManager that runs."""
-        (self.etc / "systemd" / "system" / "NetworkManager.service").write_text(NETWORK_MANAGER)
-        units = self.etc.parent / "run" / "lab" / "units"
-        units.mkdir(parents=True, exist_ok=True)
-        (units / "NetworkManager.service.exited").touch()
-
-    def told(self) -> list[str]:
-        """Return what systemctl was told to do."""
-        return (self.etc / "told").read_text().split()
 
     def files(self) -> list[str]:
         """Return what there is of ours."""
@@ -114,11 +86,10 @@ def test_a_removal_is_finished_by_the_next(node: Node, verb: str) -> None:
 
 
 def test_a_network_manager_that_runs_reads_our_file_and_its_removal(node: Node) -> None:
-    node.start_network_manager()
-    has_read = node.etc / "network-manager-has-read"
+    node.services.start_network_manager()
     ours = "/etc/NetworkManager/conf.d/podnet-calico.conf"
     assert node.run(PRESENT) == ([f"create {ours}"], ["reload"])
-    assert has_read.read_text() == "podnet-calico.conf\n"
+    assert node.services.network_manager_has_read() == ["podnet-calico.conf"]
     assert node.run(PRESENT) == ([], [])
     assert node.run(ABSENT)[1] == ["stop", "disable", "daemon-reload", "reload"]
-    assert has_read.read_text() == ""
+    assert node.services.network_manager_has_read() == []

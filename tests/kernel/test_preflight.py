@@ -14,6 +14,7 @@ import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.judge import judge
 from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result
+from ansible_collections.podnet.calico.tests.kernel.services import Services
 from ansible_collections.podnet.calico.tests.unit.preflight.healthy import wanted
 
 LOADED = Path("/proc/modules")  # which a kernel without modules has not
@@ -30,11 +31,11 @@ class Node:
         for tool in Path("/etc/alternatives").glob("ip*tables*"):
             (self.etc / "alternatives" / tool.name).symlink_to(os.readlink(tool))
         (self.etc / "machine-id").write_text("0123456789abcdef0123456789abcdef\n")
-        self._binds = {"/etc": str(self.etc), "/run": str(self.runtime)}
+        self.binds = {"/etc": str(self.etc), "/run": str(self.runtime)}
 
     def run(self, module: str, params: Result, *, check: bool = False) -> Result:
         """Run a module."""
-        return self.modules.run(self.host.path, module, params, check=check, binds=self._binds)
+        return self.modules.run(self.host.path, module, params, check=check, binds=self.binds)
 
     def facts(self, **options: t.Any) -> Result:
         """Return what calico_preflight_info sees."""
@@ -213,6 +214,17 @@ def test_drop_ins_for_network_managers_are_those_of_a_deployment(node: Node) -> 
     found = node.facts()["managers"]
     assert (found["networkd_keeps_routes"], found["nm_leaves_pods"]) == (True, True)
     assert not list(node.etc.rglob(".pending"))
+
+
+def test_a_network_manager_that_runs_reads_its_drop_in_at_once(node: Node, tmp_path: Path) -> None:
+    services = Services(tmp_path)
+    node.binds.update(services.binds)
+    services.start_network_manager()
+    node.run("calico_preflight_fix", {"networkd": True, "network_manager": True})
+    assert services.told() == ["reload"]
+    assert services.network_manager_has_read() == ["podnet-calico.conf"]
+    node.run("calico_preflight_fix", {"networkd": True, "network_manager": True})
+    assert services.told() == []
 
 
 def test_a_file_of_somebody_else_is_refused(node: Node) -> None:

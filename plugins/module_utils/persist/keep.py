@@ -61,12 +61,12 @@ def _converge(wanted: Texts, check_mode: bool) -> Outcome:
         _leave(before)
     if not check_mode and wanted:
         _put(changes, wanted)
-        _start(_to_tell(before, wanted, changes), unit)
+        _start(_totell(before, wanted, changes), unit)
         owned_file.remove(PENDING)
     return Outcome(changes + unit)
 
 
-def _to_tell(before: Texts, wanted: Texts, changes: t.Sequence[Change]) -> set[str]:
+def _totell(before: Texts, wanted: Texts, changes: t.Sequence[Change]) -> set[str]:
     """Return the paths that services have to read again: all of them if a run was killed before it told them."""
     return {*before, *wanted} if PENDING in before else {change.name for change in changes}
 
@@ -103,10 +103,11 @@ def _check(path: str) -> None:
 
 def _start(changed: set[str], unit: t.Sequence[Change]) -> None:
     enabled, manages = services.enabled(SERVICE), services.manages()
-    _tell(orders(changed, bool(unit), manages=manages, enabled=enabled, active=services.active))
+    tell(orders(changed, bool(unit), manages=manages, enabled=enabled, active=services.active))
 
 
-def _tell(told: t.Iterable[Order]) -> None:
+def tell(told: t.Iterable[Order]) -> None:
+    """Have systemctl do what orders say."""
     for verb, *names in told:
         if verb in ("enable", "disable"):
             services.link(verb, *names)
@@ -144,12 +145,12 @@ def _leave(before: Texts) -> None:
     if before:
         owned_file.write(PENDING, PENDING_TEXT)
     manages = bool(before) and services.manages()
-    _tell(orders_before_removal(before, manages=manages, enabled=services.enabled(SERVICE)))
+    tell(orders_before_removal(before, manages=manages, enabled=services.enabled(SERVICE)))
     with only_one():
         for path in before.keys() - {PENDING}:
             owned_file.remove(path)
         _sweep({os.path.dirname(path) for path in _FILES})
-    _tell(orders_after_removal(before, manages=manages, active=services.active))
+    tell(orders_after_removal(before, manages=manages, active=services.active))
     owned_file.remove(PENDING)
     for folder in filter(_is_own_folder, map(os.path.dirname, [*before, PENDING])):
         with contextlib.suppress(OSError):  # something else is in there

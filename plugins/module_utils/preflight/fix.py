@@ -13,11 +13,10 @@ from ansible_collections.podnet.calico.plugins.module_utils.changes import Chang
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import sysctls
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.lock import only_one
 from ansible_collections.podnet.calico.plugins.module_utils.owned_file import HEADER
-from ansible_collections.podnet.calico.plugins.module_utils.persist import boot_files, networkd, services
+from ansible_collections.podnet.calico.plugins.module_utils.persist import boot_files, keep, networkd, services
 
 SYSCTLS = "/etc/sysctl.d/99-zz-podnet-calico.conf"  # the last to be read, whatever others set
 UDEV_LINK = "/etc/systemd/network/10-podnet-calico.link"
-_NETWORK_MANAGER = "NetworkManager.service"
 _UDEV_TEXT = f"""{HEADER}
 # Links of pods and tunnels keep the MAC that they are made with.
 [Match]
@@ -94,8 +93,5 @@ def _put(changes: t.Sequence[Change]) -> None:
             owned_file.write(change.name, change.after)
     if not told:
         return
-    if boot_files.NETWORK_MANAGER in told and services.active(_NETWORK_MANAGER):
-        services.act("reload", _NETWORK_MANAGER)
-    if [path for path in told if path != boot_files.NETWORK_MANAGER] and services.active(networkd.NETWORKD):
-        services.act("restart", networkd.NETWORKD)
+    keep.tell(keep.orders(told, False, manages=services.manages(), enabled=True, active=services.active))
     owned_file.remove(boot_files.PENDING)
