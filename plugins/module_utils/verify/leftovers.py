@@ -80,14 +80,18 @@ def on_host(traces: Traces, bird_config: str, cni_dir: str) -> list[Leftover]:
     """Return everything on this host that names the node. Raises KernelError if the kernel cannot be read."""
     with Netlink() as netlink:
         names = {link.index: link.name for link in links(netlink)}
-        kernel = [*_routes(netlink, names, traces), *_tables(netlink, names, traces)]
+        routes = map(route_wire.decode, everything(netlink))
+        kernel = [*of_routes(routes, names, traces), *_tables(netlink, names, traces)]
     files = [bird_config, *(os.path.join(cni_dir, name) for name in _configurations(cni_dir))]
     return [*kernel, *_nat(traces), *(found for path in files for found in _lines(path, traces)), *_sessions(traces)]
 
 
-def _routes(netlink: Netlink, names: t.Mapping[int, str], traces: Traces) -> t.Iterator[Leftover]:
-    """Yield routes to the node's blocks, whoever made them; and routes of ours and of BIRD by or to its addresses."""
-    for route in map(route_wire.decode, everything(netlink)):
+def of_routes(found: t.Iterable[route_wire.Route], names: t.Mapping[int, str], traces: Traces) -> t.Iterator[Leftover]:
+    """Yield routes to the node's blocks, whoever made them; and routes of ours and of BIRD by or to its addresses.
+
+    names: of devices, by index.
+    """
+    for route in found:
         destination = ipaddress.ip_network(route_wire.destination(route))
         gateways = {ipaddress.ip_address(address_text(hop.gateway)) for hop in route.way.hops if hop.gateway}
         named = traces.is_address(destination) or gateways & traces.addresses
