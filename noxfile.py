@@ -40,6 +40,7 @@ NOT_FOR_ANSIBLE_TEST = (
     "tests/cloud/",
     "tests/kernel/",
     "tests/lab/",
+    "tests/mutants/",
     "tests/scenarios/",
     "tests/vm/",
     "molecule/",
@@ -158,6 +159,14 @@ def nightly(session: nox.Session) -> None:
 def nightly_molecule(session: nox.Session) -> None:
     """The Molecule scenarios nightly-* (root)."""
     _molecule(session, lambda name: name.startswith(NIGHTLY_SCENARIOS), lab="moleculenight")
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Small changes to the product, applied one by one to a copy: unit and kernel tests have to notice each (root)."""
+    program = "ansible_collections.podnet.calico.tests.mutants.run"
+    # A mutant can have the size and the second of the file before: bytecode of that would be taken for its own.
+    session.run("python", "-m", program, *session.posargs, env=_environment() | {"PYTHONDONTWRITEBYTECODE": "1"})
 
 
 @nox.session

@@ -61,12 +61,12 @@ def _converge(wanted: Texts, check_mode: bool) -> Outcome:
         _leave(before)
     if not check_mode and wanted:
         _put(changes, wanted)
-        _start(_totell(before, wanted, changes), unit)
+        _start(_to_tell(before, wanted, changes), unit)
         owned_file.remove(PENDING)
     return Outcome(changes + unit)
 
 
-def _totell(before: Texts, wanted: Texts, changes: t.Sequence[Change]) -> set[str]:
+def _to_tell(before: Texts, wanted: Texts, changes: t.Sequence[Change]) -> set[str]:
     """Return the paths that services have to read again: all of them if a run was killed before it told them."""
     return {*before, *wanted} if PENDING in before else {change.name for change in changes}
 
