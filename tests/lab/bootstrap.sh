@@ -149,9 +149,18 @@ make_environment() {
         rm -rf "$checkout/.venv"
         quietly "Creating .venv" "$python" -m venv "$checkout/.venv"
     fi
-    quietly "pip install" "$checkout/.venv/bin/python" -m pip install --disable-pip-version-check -q \
+    # Python compiles what is imported; of the clouds' libraries that is a small part, and all of them take a minute.
+    quietly "pip install" "$checkout/.venv/bin/python" -m pip install --disable-pip-version-check -q --no-compile \
         -r "$checkout/requirements.txt"
     printf '%s\n' "$wanted" >"$stamp"
+}
+
+# Beside the environment, since both wait for the network. What cannot be fetched leaves its reason, which the tests that
+# skip give.
+fetch_programs() {
+    for tool in bird_versions cni_plugins container_runtimes; do
+        "$python" "$here/../tools/$tool.py" >>"$log" 2>&1 || true
+    done
 }
 
 link_collection() {
@@ -199,14 +208,11 @@ case "${1:-} ${2:-}" in
         if [ "$1" != install ]; then machine_lists; fi
         if [ "$1" = test ]; then lists="$lists $here/../packages.txt"; fi
         install_packages "${2:-}"
+        trap 'clean_up; wait' EXIT
+        if [ "$1" = test ]; then fetch_programs & fi
         make_environment
         link_collection
-        if [ "$1" = test ]; then
-            # What cannot be fetched leaves its reason, which the tests that skip give.
-            "$checkout/.venv/bin/python" "$here/../tools/bird_versions.py" >>"$log" 2>&1 || true
-            "$checkout/.venv/bin/python" "$here/../tools/cni_plugins.py" >>"$log" 2>&1 || true
-            "$checkout/.venv/bin/python" "$here/../tools/container_runtimes.py" >>"$log" 2>&1 || true
-        fi
+        wait
         ;;
     'remove ') remove_packages ;;
     *) usage ;;
