@@ -10,6 +10,7 @@ from defects import names_defect, probe, surrounded
 from stage import Stage
 from test_preflight import kinds, preflight
 
+NODES = 3  # two of them in one subnet, where modes with CrossSubnet do not encapsulate
 # The mode and the MTU that the probe recommends in each fabric with two subnets, and that this kernel has.
 RECOMMENDED = {
     "aws": ("VXLAN", 1450),
@@ -23,12 +24,12 @@ RECOMMENDED = {
 @pytest.fixture(scope="module")
 def nodes(stage: Stage) -> Stage:
     """Have nodes in two subnets."""
-    stage.fresh(2, "VXLANCrossSubnet")
+    stage.fresh(NODES, "VXLANCrossSubnet")
     return stage
 
 
 def test_a_plain_fabric_raises_no_alarm_whatever_the_mode(nodes: Stage) -> None:
-    surrounded(nodes, 2, "plain", "VXLAN")
+    surrounded(nodes, NODES, "plain", "VXLAN")
     modes = ("VXLANCrossSubnet", "VXLAN", "IPIPCrossSubnet", "IPIP")
     verdict, status = probe(nodes, encapsulations=modes)
     assert verdict["findings"] == []
@@ -40,7 +41,7 @@ def test_a_plain_fabric_raises_no_alarm_whatever_the_mode(nodes: Stage) -> None:
 @pytest.mark.parametrize("fabric", RECOMMENDED)
 def test_the_defect_is_named_and_what_is_recommended_works(nodes: Stage, fabric: str) -> None:
     encapsulation, mtu = RECOMMENDED[fabric]
-    surrounded(nodes, 2, fabric, encapsulation)
+    surrounded(nodes, NODES, fabric, encapsulation)
     verdict, __ = probe(nodes)
     assert names_defect(verdict, fabric), verdict["findings"]
     assert verdict["recommended"] == {"encapsulation": encapsulation, "mtu": mtu}
@@ -57,7 +58,7 @@ def test_the_defect_is_named_and_what_is_recommended_works(nodes: Stage, fabric:
 def test_what_passes_is_recommended(
     nodes: Stage, fabric: str, encapsulation: str, wanted: tuple[str, int], status: int
 ) -> None:
-    surrounded(nodes, 2, fabric, encapsulation)
+    surrounded(nodes, NODES, fabric, encapsulation)
     verdict, found = probe(nodes)
     assert names_defect(verdict, fabric)
     assert len(verdict["findings"]) == 1
