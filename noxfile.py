@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import nox
@@ -28,9 +27,7 @@ PARTS = ("vm", "scenarios", "kernel", "bgp", "molecule", "cloud", "sanity", "lin
 AT_ONCE = 3
 # What `test_all` runs besides.
 NIGHTLY = ("nightly", "nightly_molecule", "ansible_test_units", "mutants")
-# Molecule scenarios with these prefixes run on virtual machines, for every change or once in a night.
-VM_SCENARIOS = "vm-"
-NIGHTLY_SCENARIOS = "nightly-"
+NIGHTLY_SCENARIOS = "nightly-"  # what the names of Molecule scenarios begin with that run once in a night
 
 # ansible-test does not judge these: programs that run on the machine of a developer, some with an interpreter of their
 # own in the first line, and tests that need root. ruff sees them like everything else.
@@ -108,7 +105,7 @@ def cloud(session: nox.Session) -> None:
 
 @nox.session
 def kernel(session: nox.Session) -> None:
-    """The modules that touch the kernel, in throw-away namespaces, with both supported lines of pyroute2 (root)."""
+    """The modules that touch the kernel, in throw-away namespaces (root)."""
     _pytest(session, "tests/kernel", workers=3)
 
 
@@ -118,22 +115,27 @@ def bgp(session: nox.Session) -> None:
     _pytest(session, "tests/bgp", workers=3)
 
 
-def _molecule(session: nox.Session, chosen: Callable[[str], bool], lab: str = "molecule") -> None:
-    for scenario in filter(chosen, sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml"))):
-        environment = _environment() | {"MOLECULE_GLOB": "molecule/*/molecule.yml", "PODNET_LAB_NAME": lab}
-        session.run("molecule", "test", "-s", scenario, env=environment)
+def _molecule(session: nox.Session, *, at_night: bool) -> None:
+    for scenario in sorted(path.parent.name for path in ROOT.glob("molecule/*/molecule.yml")):
+        if scenario.startswith(NIGHTLY_SCENARIOS) == at_night:
+            environment = {
+                "MOLECULE_GLOB": "molecule/*/molecule.yml",
+                "MOLECULE_EPHEMERAL_DIRECTORY": str(ROOT / ".cache" / "molecule" / scenario),
+                "PODNET_LAB_NAME": "molecule",
+            }
+            session.run("molecule", "test", "-s", scenario, env=_environment() | environment)
 
 
 @nox.session
 def lab(session: nox.Session) -> None:
     """The lab itself, with nodes that are namespaces (root)."""
-    _pytest(session, "tests/lab", "--ignore=tests/lab/test_vm.py")
+    _pytest(session, "tests/lab", workers=2)
 
 
 @nox.session
 def molecule(session: nox.Session) -> None:
-    """The Molecule scenarios: VXLAN, None and VXLANCrossSubnet on lab nodes (root)."""
-    _molecule(session, lambda name: not name.startswith((VM_SCENARIOS, NIGHTLY_SCENARIOS)))
+    """The Molecule scenario crosssubnet on lab nodes: check mode, idempotence, testinfra (root)."""
+    _molecule(session, at_night=False)
 
 
 @nox.session
@@ -144,9 +146,8 @@ def scenarios(session: nox.Session) -> None:
 
 @nox.session
 def vm(session: nox.Session) -> None:
-    """Lab nodes that are virtual machines: the lab itself, IPIP, reboots and power cuts, the scenarios vm-* (root)."""
-    _pytest(session, "tests/lab/test_vm.py", *map(str, sorted(ROOT.glob("tests/vm/test_*.py"))))
-    _molecule(session, lambda name: name.startswith(VM_SCENARIOS), lab="moleculevm")
+    """Lab nodes that are virtual machines: IPIP, a change of mode under pings, a reboot, a power cut, reset (root)."""
+    _pytest(session, "tests/vm")
 
 
 @nox.session
@@ -158,7 +159,7 @@ def nightly(session: nox.Session) -> None:
 @nox.session
 def nightly_molecule(session: nox.Session) -> None:
     """The Molecule scenarios nightly-* (root)."""
-    _molecule(session, lambda name: name.startswith(NIGHTLY_SCENARIOS), lab="moleculenight")
+    _molecule(session, at_night=True)
 
 
 @nox.session
