@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import typing as t
 from pathlib import Path
 
@@ -33,12 +34,13 @@ class Modules:
     """Modules that are run with an environment of their own."""
 
     def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory()  # what modules leave to the end of their process stays in there
         self._server = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("module_server.py"))],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**CLEAN, **NOWHERE},
+            env={**CLEAN, **NOWHERE, "TMPDIR": self._folder.name},
         )
         self._read()
 
@@ -63,6 +65,7 @@ class Modules:
     def close(self) -> None:
         """End the server."""
         self._server.communicate()
+        self._folder.cleanup()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import tempfile
 import typing as t
 import uuid
 from pathlib import Path
@@ -119,12 +120,18 @@ class Modules:
 
     def __init__(self, python: str, site: Path | None, *preloaded: str) -> None:
         path = str(COLLECTIONS) + (f":{site}" if site else "")
+        self._folder = tempfile.TemporaryDirectory()  # what modules leave to the end of their process stays in there
         self._server = subprocess.Popen(
             [python, str(MODULE_SERVER), *preloaded],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "PYTHONPATH": path, "LC_ALL": "C.UTF-8"},
+            env={
+                "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+                "PYTHONPATH": path,
+                "LC_ALL": "C.UTF-8",
+                "TMPDIR": self._folder.name,
+            },
         )
         self.pyroute2 = str(json.loads(self._read())["pyroute2"])
 
@@ -156,6 +163,7 @@ class Modules:
     def close(self) -> None:
         """End the server."""
         self._server.communicate()
+        self._folder.cleanup()
 
 
 DEBIAN = "/usr/bin/python3"
