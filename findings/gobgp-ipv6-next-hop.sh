@@ -119,7 +119,7 @@ await 60 second_route
 } >seen
 kill "$bird" "$gobgp" "$other"
 SHELL
-unshare --net bash inside.sh
+unshare --net --pid --fork --kill-child --mount-proc bash inside.sh
 cat seen
 
 cat >expected <<'EXPECTED'
