@@ -79,7 +79,8 @@ SHELL
 hex_of() { printf %s "$1" | od -An -v -tx1 | tr -d ' \n'; }
 
 try() { # what it is, version, command, password, option, key in hex, seconds
-    printf '%-58s %s\n' "$1" "$(unshare --net bash "$dir/inside.sh" "$2" "$3" "$4" "$5" "$6" "$7")"
+    seen=$(unshare --net --pid --fork --kill-child bash "$dir/inside.sh" "$2" "$3" "$4" "$5" "$6" "$7")
+    printf '%-58s %s\n' "$1" "$seen"
 }
 
 hexadecimal=0123456789abcdef other=0123456789abcdeg
