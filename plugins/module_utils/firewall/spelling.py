@@ -20,7 +20,8 @@ COMMENT = "podnet.calico"
 
 _FAMILY = {4: "ip", 6: "ip6"}
 _SET = re.compile(r"\{ ([^}]*) \}")
-_IPIP = re.compile(r"(?<=-p )(?:ipencap|ipv4|ipip)\b")
+# Names of protocol 4 in /etc/protocols; "ipip" is protocol 94 there, which no tunnel of Linux uses.
+_IPIP = re.compile(r"(?<=-p )(?:ipencap|ipv4)\b")
 
 
 def nft(rule: Rule) -> str:

@@ -128,6 +128,9 @@ def test_iptables_has_a_rule_for_each_source_and_destination() -> None:
         "-s 2001:db8::12/128 -p tcp -m tcp --sport 179 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
     ]
     assert spelling.of_iptables(" -s 192.0.2.12/32 -p ipencap -j ACCEPT") == "-s 192.0.2.12/32 -p 4 -j ACCEPT"
+    assert spelling.of_iptables("-s 192.0.2.12/32 -p ipip -j ACCEPT") == "-s 192.0.2.12/32 -p ipip -j ACCEPT", (
+        "it is 94"
+    )
 
 
 @pytest.mark.parametrize(
