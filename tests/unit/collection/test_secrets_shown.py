@@ -33,7 +33,8 @@ PLANNED = {
     "plan_cluster": {"hosts": {}, "resources": []},
     "plan_host": {"host": {"programs": PROGRAMS}},
 }
-PLAYBOOKS = ("audit", "change_bgp", "deploy", "firewall", "switch_encapsulation", "verify")
+AT_NIGHT = [pytest.param(name, marks=pytest.mark.nightly) for name in ("audit", "change_bgp", "firewall", "verify")]
+PLAYBOOKS = ["deploy", "switch_encapsulation", *AT_NIGHT]
 # A variable with a wrong value for each role that has secrets.
 ROLES = {"audit": "audit_bfd", "bird": "bird_bfd", "cni": "cni_exclusive", "plan": "plan_standby"}
 
