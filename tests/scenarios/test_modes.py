@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import re
 import typing as t
 
 import pytest
 from audits import CLEAN, audit
 from cni_runtime import Container
-from dice import seeded
 from snapshot import differences, take
 from stage import Played, Stage
+
+from ansible_collections.podnet.calico.tests.tools.seeds import seed
 
 # Waiting for sessions is left out of check mode: they come up with the real run only. It changes nothing.
 ONLY_IN_THE_REAL_RUN = "podnet.calico.bird : Wait for the sessions"
@@ -118,7 +120,7 @@ def test_killed_deployments_are_repaired_by_the_next_one(
 def test_deployments_that_are_killed_anywhere_are_repaired_by_the_next_one(
     stage: Stage, blocks: dict[str, str], routed: Played
 ) -> None:
-    choices = seeded()
+    choices = random.Random(seed())  # noqa: S311 (nothing is kept secret)
     tasks = {"None": ran(routed)}
     stage.up(2)
     tasks["VXLAN"] = ran(stage.succeed("deploy"))
