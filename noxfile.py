@@ -147,7 +147,7 @@ def scenarios(session: nox.Session) -> None:
 
 @nox.session
 def vm(session: nox.Session) -> None:
-    """Lab nodes that are virtual machines: IPIP, a change of mode under pings, a reboot, a power cut, reset (root)."""
+    """Lab nodes that are virtual machines: IPIP on the wire, a reboot, a power cut, reset (root)."""
     _pytest(session, "tests/vm")
 
 

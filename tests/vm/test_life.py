@@ -3,7 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The life of three machines, from their first boot to clean hosts: each test takes them as the one before left them.
 
-Two subnets, node1 and node3 in the first, with a router between them. IPIP is real, also where this machine has none.
+Two subnets, node1 and node3 in the first, with a router between them. IPIP is real, also where this machine has none;
+with IPIPCrossSubnet it is on some paths and not on others. The other modes, and the changes between all of them under
+pings, are proven at night by the Molecule scenario nightly-matrix.
 """
 
 from __future__ import annotations
@@ -14,7 +16,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import typing as t
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from settings import Lab, Shape
 
 LAB: t.Final = Lab(f"life{os.getpid()}")
 LAB_PY: t.Final = Path(vm.__file__).with_name("lab.py")
-SHAPE: t.Final = Shape(3, "IPIP", kind="vm", wanted_subnets=2, router=True)
+SHAPE: t.Final = Shape(3, "IPIPCrossSubnet", kind="vm", wanted_subnets=2, router=True)
 ADDRESSES: t.Final = {port.node: str(port.address.ip) for port in fabric.ports(SHAPE)}
 FAR: t.Final = {("node1", "node2"), ("node2", "node1"), ("node2", "node3"), ("node3", "node2")}
 ALL: t.Final = {(a, b) for a in ADDRESSES for b in ADDRESSES if a != b}
@@ -124,19 +125,10 @@ def test_commands_for_other_nodes_are_refused_by_name(machines: Machines) -> Non
     assert "The lab has no node4; its nodes are node1, node2, node3." in lab("reboot", "node4", status=1)
 
 
-def test_pods_reach_each_other_over_ipip(machines: Machines) -> None:
+def test_pods_of_other_subnets_are_reached_over_ipip(machines: Machines) -> None:
     machines.stage.succeed("deploy")
     with machines.wire() as seen:
         carried = machines.encapsulations()
-    _check_ipip(machines, ALL, carried, seen)
-
-
-def test_another_mode_loses_no_packet(machines: Machines) -> None:
-    with machines.pinging() as pings:
-        carried = machines.change("IPIPCrossSubnet")
-        with machines.wire() as seen:
-            time.sleep(1.0)  # a hundred pings of each pair
-    assert pings.lost == {}
     _check_ipip(machines, FAR, carried, seen)
     assert machines.audit() == {}
 
