@@ -9,7 +9,10 @@ they skip.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import tempfile
@@ -30,11 +33,29 @@ def tree(name: str, packages: t.Sequence[str], finish: t.Callable[[Path], None] 
     """
     folder = CACHE / name
     root = folder / f"root-{hashlib.sha256(repr(packages).encode()).hexdigest()[:8]}"
-    failed = root.with_suffix(".failed")
     if root.is_dir():
         return root
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(folder):
+        return _fetched(name, folder, root, packages, finish)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> t.Iterator[None]:
+    """Wait until no other process fetches into a folder, and keep others waiting."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _fetched(name: str, folder: Path, root: Path, packages: t.Sequence[str], finish: t.Callable[[Path], None]) -> Path:
+    failed = root.with_suffix(".failed")
+    if root.is_dir():  # another process was quicker
+        return root
     if not failed.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as directory:
             try:
                 _fetch(Path(directory), packages)
