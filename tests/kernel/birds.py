@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import json
 import shutil
 import subprocess
 import sys
+import time
 import typing as t
 from pathlib import Path
 
@@ -25,6 +27,7 @@ THREE = {**NODES, "node3": "192.0.2.13/24"}
 SESSION2, SESSION3 = "bgp_192_0_2_12", "bgp_192_0_2_13"
 CONFIG, SECRETS = "podnet-calico.conf", "podnet-calico-secrets.conf"
 JITTER = 0.2  # seconds; BIRD works times out from two clocks
+DAY = 24 * 60 * 60  # seconds
 _BIND = 'mount --bind "$1" /etc/bird && mount --bind "$2" /run/bird && exec nsenter --net="$3" '
 _START = _BIND + "bird -f -u bird -g bird -c /etc/bird/podnet-calico.conf -s /run/bird/bird.ctl"
 _MODULE = _BIND + '"$4" -m ansible_collections.podnet.calico.plugins.modules.calico_bird'
@@ -87,6 +90,14 @@ class Bird:
         """Return when the state of each session began, in seconds; BIRD may show some milliseconds more or less."""
         lines = [line.split() for line in self.ask("show protocols").splitlines()]
         return {words[0]: seconds(words[4]) for words in lines if words[1:2] == ["BGP"]}
+
+    def settled(self) -> dict[str, float]:
+        """Return when the state of each session began, once a reset could be told from that (see same)."""
+        while True:
+            since, now = self.since(), seconds(datetime.datetime.now().strftime("%H:%M:%S.%f"))
+            if (now - max(since.values())) % DAY > 2 * JITTER:
+                return since
+            time.sleep(JITTER)
 
     def established(self, *names: str) -> bool:
         return all("Established" in self.ask(f"show protocols {name}") for name in names)

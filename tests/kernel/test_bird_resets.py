@@ -60,7 +60,7 @@ def test_predicted_resets_are_those_that_happen(mesh: tuple[Bird, Result]) -> No
     bird, base = mesh
     text = bird.config.read_text()
     for name, (change, expected) in RESETTING.items():
-        since = bird.since()
+        since = bird.settled()
         done = bird.apply({**changed(base, change), "passwords": PASSWORDS, "max_routes_lost": 0})
         wait_for(lambda since=since, expected=expected: set(expected) <= set(reset(bird, since)), f"a reset by {name}")
         assert (name, done["sessions_reset"], reset(bird, since)) == (name, expected, expected)
