@@ -175,7 +175,9 @@ def mutants(session: nox.Session) -> None:
     """Small changes to the product, applied one by one to a copy: unit and kernel tests have to notice each (root)."""
     program = "ansible_collections.podnet.calico.tests.mutants.run"
     # A mutant can have the size and the second of the file before: bytecode of that would be taken for its own.
-    session.run("python", "-m", program, *session.posargs, env=_environment() | {"PYTHONDONTWRITEBYTECODE": "1"})
+    # Options are for pytest in the other sessions, and names for this one.
+    names = [] if any(argument.startswith("-") for argument in session.posargs) else session.posargs
+    session.run("python", "-m", program, *names, env=_environment() | {"PYTHONDONTWRITEBYTECODE": "1"})
 
 
 @nox.session
