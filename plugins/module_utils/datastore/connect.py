@@ -21,7 +21,8 @@ def connect(params: t.Mapping[str, t.Any]) -> Datastore:
 
     Raises InvalidInput for a path that is empty or not absolute: it is nobody's wish to write the default then.
     """
-    path = (params.get("datastore") or {}).get("path", DEFAULT_PATH)
+    given = (params.get("datastore") or {}).get("path")
+    path = DEFAULT_PATH if given is None else given
     if not path.startswith("/") or "\0" in path:
         remedy = f"Give the absolute path of a folder, or leave it out to use {DEFAULT_PATH}"
         raise InvalidInput(f'datastore.path "{path}" is not an absolute path', remedy=remedy)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.datastore import file_index, file_lock, yaml_text
-from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import DEFAULT_PATH, connect
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import snapshot
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.documents import read_documents
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.file import FileStore
@@ -129,6 +129,11 @@ def test_the_longest_names_are_stored_and_told_apart(root: Path) -> None:
 def test_a_path_that_is_none_is_refused_and_never_the_default(path: str) -> None:
     with pytest.raises(InvalidInput, match="is not an absolute path"):
         connect({"datastore": {"driver": "file", "path": path}})
+
+
+@pytest.mark.parametrize("options", [{}, {"datastore": None}, {"datastore": {"driver": "file", "path": None}}])
+def test_a_path_that_is_not_given_is_the_default(options: t.Any) -> None:
+    assert str(t.cast("FileStore", connect(options)).root) == DEFAULT_PATH
 
 
 @pytest.mark.parametrize(("revision", "following"), [("7", "8"), ("²", "1"), ("1234/5", "1"), ("9" * 5000, "1")])
