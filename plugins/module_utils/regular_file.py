@@ -22,8 +22,7 @@ def read_text(path: str | Path) -> str:
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        check_regular(os.fstat(descriptor), path)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             content = file.read()
     finally:
@@ -32,3 +31,9 @@ def read_text(path: str | Path) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise OSError(errno.EILSEQ, f"not UTF-8 at byte {error.start}", str(path)) from error
+
+
+def check_regular(status: os.stat_result, path: str | Path) -> None:
+    """Raise OSError, with the reason in strerror, unless a status is that of a regular file."""
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import stat
@@ -13,6 +12,7 @@ import time
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DatastoreError
+from ansible_collections.podnet.calico.plugins.module_utils.regular_file import check_regular
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from pathlib import Path
@@ -81,10 +81,12 @@ def _open(path: Path, create: bool) -> int:
     """Open the lock file itself, never what a link at its place leads to; nobody but its owner may use it."""
     flags = os.O_RDWR | os.O_CREAT if create else os.O_RDONLY
     descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
+    try:
+        status = os.fstat(descriptor)
+        check_regular(status, path)
+        if stat.S_IMODE(status.st_mode) != 0o600 and status.st_uid == os.geteuid():
+            os.fchmod(descriptor, 0o600)
+    except OSError:
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    if stat.S_IMODE(status.st_mode) != 0o600 and status.st_uid == os.geteuid():
-        os.fchmod(descriptor, 0o600)
+        raise
     return descriptor
