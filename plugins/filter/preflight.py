@@ -44,8 +44,8 @@ def preflight_verdict(hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, 
     """Return the verdict of preflight's judge on what calico_preflight_info registered as preflight_seen.
 
     given: bgp_configuration, mtu (bytes), bgp ("auto" …), peers, chain (of role cni), probe (a verdict), ignore
-    (a list, or text with commas), fix, cloud (whether to judge what calico_cloud_info registered as cloud_found),
-    cloud_ignore.
+    (a list, or text with commas), fix, guard (whether there is one), cloud (whether to judge what calico_cloud_info
+    registered as cloud_found), cloud_ignore.
     """
     read = _read(pools)
     seen = {host: hostvars[host].get("preflight_seen", {}).get("facts") for host in hosts}
@@ -59,6 +59,7 @@ def preflight_verdict(hostvars: HostVars, hosts: t.Sequence[str], pools: Pools, 
         bgp == "enabled" or (bgp == "auto" and routed),
         given.get("chain") == "calico",
         tuple(address for each in facts.values() if (address := each["node"]["address"].partition("/")[0])),
+        bool(given.get("guard", True)),
     )
     unseen = [host for host in hosts if host not in facts]
     fix = given.get("fix", FIXABLE)

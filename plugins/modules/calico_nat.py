@@ -7,13 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: calico_nat
-short_description: Masquerade what pods send to the outside
+short_description: Masquerade what pods send to the outside, and guard the pod network
 version_added: 1.0.0
 author:
   - podnet.calico contributors (!UNKNOWN)
 description:
   - Gives packets that leave the pod network an address of the host as their source, as Calico does for pools with
-    C(natOutgoing). Packets between pods keep their addresses.
+    C(natOutgoing). Packets between pods keep their addresses. Packets of the tunnels' protocols are never masqueraded.
+  - With O(guard), packets of pods are dropped that have another source than the pod's address, that are of the tunnels'
+    protocols (IP protocol 4, UDP 4789), or that would change the host's routes (router advertisements, redirects); and
+    packets of tunnels that do not come from a node. What tunnels send is not tracked by conntrack. See docs/guard.md.
   - All of it is one nftables table, C(inet podnet_calico). Other tables, those of iptables among them, are neither read
     nor changed.
   - A change is one transaction that touches only what differs, so that there is no moment without the table, and each
@@ -22,10 +25,10 @@ description:
     Where the table itself, its chain or one of its sets was defined otherwise, where it was given an object that is no
     rule, set, map or chain, or where it changes during the run, it is made anew, still in one transaction; connections
     that begin at that very moment may keep the addresses of their pods.
-  - Where O(masquerade) is empty there is no table.
+  - Where O(masquerade) is empty and there is no O(guard) there is no table.
 requirements:
   - C(nft) on the target (Debian package nftables); not for removing what is not there
-  - a kernel with nf_tables, nft_masq and nft_fib_inet
+  - a kernel with nf_tables, nft_masq and nft_fib_inet, and for the guard nft_ct
 extends_documentation_fragment:
   - podnet.calico.attributes
 options:
@@ -56,6 +59,28 @@ options:
     type: list
     elements: str
     default: []
+  guard:
+    description: Whom the node trusts. There is no guard without it.
+    type: dict
+    suboptions:
+      nodes:
+        description: Addresses of the other nodes on the underlay, from which packets of the tunnels are taken.
+        type: list
+        elements: str
+        required: true
+      encapsulations:
+        description: Encapsulations in use, whose packets are taken from no other host.
+        type: list
+        elements: str
+        choices: [ipip, vxlan]
+        required: true
+      uplinks:
+        description:
+          - Names of devices that lead to other nodes. Devices whose names begin with C(cali) or C(veth) are taken for
+            those of pods unless they are listed.
+        type: list
+        elements: str
+        default: []
   state:
     description: V(absent) removes the table.
     type: str
@@ -79,6 +104,16 @@ EXAMPLES = r"""
     pools: [172.20.0.0/16, "2001:db8:20::/64"]
     exclude: [198.51.100.0/24]
 
+- name: Take packets of tunnels from two other nodes alone, and none of a pod that are not its own
+  podnet.calico.calico_nat:
+    masquerade: [10.244.0.0/16]
+    pools: [10.244.0.0/16]
+    tunnels: [vxlan.calico]
+    guard:
+      nodes: [192.0.2.12, 192.0.2.13]
+      encapsulations: [vxlan]
+      uplinks: [eth0]
+
 - name: Remove the table
   podnet.calico.calico_nat:
     state: absent
@@ -96,14 +131,17 @@ changes:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import guard
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.listing import GUARD
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat import NOTHING, ensure, parse
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 
 def work(module: AnsibleModule) -> Outcome:
-    """Bring outgoing NAT in line with the options."""
-    nat = parse(module.params) if module.params["state"] == "present" else NOTHING
-    return ensure(nat, check_mode=module.check_mode)
+    """Bring outgoing NAT and guard in line with the options."""
+    if module.params["state"] == "absent":
+        return ensure(NOTHING, check_mode=module.check_mode)
+    return ensure(parse(module.params), guard.parse(module.params["guard"]), check_mode=module.check_mode)
 
 
 def main() -> None:
@@ -113,6 +151,7 @@ def main() -> None:
         "pools": {"type": "list", "elements": "str"},
         "exclude": {"type": "list", "elements": "str", "default": []},
         "tunnels": {"type": "list", "elements": "str", "default": []},
+        "guard": {"type": "dict", "options": GUARD},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
     required = [("state", "present", ["masquerade", "pools"])]

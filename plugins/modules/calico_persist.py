@@ -123,13 +123,33 @@ options:
         type: list
         elements: str
         default: []
+  guard:
+    description: Whom the node trusts, as M(podnet.calico.calico_nat) takes it. There is no guard without it.
+    type: dict
+    suboptions:
+      nodes:
+        description: Addresses of the other nodes, from which packets of the tunnels are taken.
+        type: list
+        elements: str
+        required: true
+      encapsulations:
+        description: Encapsulations in use.
+        type: list
+        elements: str
+        choices: [ipip, vxlan]
+        required: true
+      uplinks:
+        description: Names of devices that lead to other nodes.
+        type: list
+        elements: str
+        default: []
   checksum_offload:
     description:
       - Whether the checksums of what goes into the tunnels are left to the network card, as for
         M(podnet.calico.calico_tunnel).
     type: bool
   state:
-    description: V(absent) removes files and unit; tunnels, routes and NAT stay until the next boot.
+    description: V(absent) removes files and unit; tunnels, routes, NAT and guard stay until the next boot.
     type: str
     choices: [present, absent]
     default: present
@@ -179,7 +199,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import offload
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.listing import TUNNEL
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.listing import GUARD, TUNNEL
 from ansible_collections.podnet.calico.plugins.module_utils.persist import keep, restore
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
@@ -194,7 +214,7 @@ def work(module: AnsibleModule) -> Outcome:
         return keep.remove(check_mode=module.check_mode)
     offloaded = offload.default() if params["checksum_offload"] is None else params["checksum_offload"]
     nat = {option: params["nat"].get(option) for option in NAT}
-    wanted = restore.wanted(params["tunnels"], params["routes"], nat, offloaded)
+    wanted = restore.wanted(params["tunnels"], params["routes"], nat, offloaded, params["guard"])
     underlay = sorted({*params["underlay"], *wanted.underlay()})
     return keep.ensure(restore.render(wanted), list(wanted.tunnels), underlay, check_mode=module.check_mode)
 
@@ -206,6 +226,7 @@ def main() -> None:
         "routes": {"type": "list", "elements": "dict"},
         "underlay": {"type": "list", "elements": "str", "default": []},
         "nat": {"type": "dict", "default": {}, "options": NAT},
+        "guard": {"type": "dict", "options": GUARD},
         "checksum_offload": {"type": "bool"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }

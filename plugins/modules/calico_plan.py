@@ -59,6 +59,10 @@ options:
       - All nodes in the datastore have to be among the O(hosts), and the other way round.
     type: bool
     default: false
+  guard:
+    description: Whether plans have the guard of the data path, for M(podnet.calico.calico_nat).
+    type: bool
+    default: true
   secrets:
     description:
       - The passwords of BGP sessions that there are values for, each as secret/key.
@@ -104,7 +108,7 @@ def work(module: AnsibleModule) -> Outcome:
     stored = snapshot(connect(module.params))
     wanted = put(stored, module.params["resources"], pruned=module.params["prune_marked"])
     claimed = claim(wanted, hosts, now=time.time_ns(), keep=module.params["transition"])
-    options = {key: module.params[key] for key in ("bgp", "standby", "secrets")}
+    options = {key: module.params[key] for key in ("bgp", "standby", "secrets", "guard")}
     plans = plan_all(claimed, hosts, **options)
     if module.params["transition"]:
         for node, transition in transitions(stored, claimed, hosts, options["bgp"]).items():
@@ -121,6 +125,7 @@ def main() -> None:
         "bgp": {"type": "str", "choices": ["auto", "enabled", "disabled"], "default": "auto"},
         "standby": {"type": "bool", "default": False},
         "transition": {"type": "bool", "default": False},
+        "guard": {"type": "bool", "default": True},
         "secrets": {"type": "list", "elements": "str", "no_log": False},
         **argspec.datastore(),
     }

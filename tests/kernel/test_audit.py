@@ -9,13 +9,14 @@ import typing as t
 
 import pytest
 
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import guard
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
 from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result, with_pyroute2
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, plans, pool, seen
 
 RunModule = t.Callable[..., Result]
 NODES = {"node1": "192.0.2.11/24", "node2": "192.0.2.12/24", "node3": "192.0.2.13/24"}
-KERNEL = ("fdb", "nat", "neighbour", "route", "tunnel")  # files are those of this machine
+KERNEL = ("fdb", "guard", "nat", "neighbour", "route", "tunnel")  # files are those of this machine
 SECOND, THIRD = "10.244.104.0", "10.244.135.0"  # the blocks of node2 and node3
 VIA_TUNNEL = f"via {SECOND} dev vxlan.calico onlink"
 
@@ -35,7 +36,7 @@ def plan(host: Namespace, run_module: RunModule) -> Result:
     for module, options in (
         ("calico_tunnel", {"tunnels": made["tunnels"]}),
         ("calico_route", {"routes": made["routes"]}),
-        ("calico_nat", {**made["nat"], "tunnels": ["vxlan.calico"]}),
+        ("calico_nat", {**made["nat"], "tunnels": ["vxlan.calico"], "guard": guard.of_plan(made)}),
     ):
         assert not run_module(module, options).get("failed")
     return made
@@ -110,7 +111,17 @@ CASES: dict[str, tuple[list[str], list[tuple[str, ...]]]] = {
     ),
     "a rule by hand": (
         ["nft add rule inet podnet_calico postrouting counter"],
-        [("stale", "nat", "rule 3", "", "chain postrouting, ")],
+        [("stale", "nat", "rule 5", "", "chain postrouting, ")],
+    ),
+    "the guard trusts a stranger, and not a node": (
+        [
+            "nft add element inet podnet_calico nodes4 { 192.0.2.99 }",
+            "nft delete element inet podnet_calico nodes4 { 192.0.2.12 }",
+        ],
+        [
+            ("missing", "guard", "node 192.0.2.12", "there", ""),
+            ("stale", "guard", "node 192.0.2.99", "", "there"),
+        ],
     ),
 }
 
@@ -197,7 +208,7 @@ def test_routes_of_bird(
     host: Namespace, run_module: RunModule, commands: list[str], expected: list[tuple[str, ...]]
 ) -> None:
     stored = cluster(pool(encapsulation="None"), nodes=NODES)
-    plan = plan_all(stored, seen(NODES), "enabled", standby=True)["node1"]
+    plan = plan_all(stored, seen(NODES), "enabled", standby=True, guard=False)["node1"]
     for command in (*BIRD_ROUTES, *commands):
         host.run(command)
     assert found(run_module, plan) == expected

@@ -182,7 +182,8 @@ def test_without_the_right_to_the_refusal_says_what_is_needed(
     failed = modules.run(host.path, "calico_nat", NAT, binds={"/usr/sbin": str(tmp_path)})
     assert failed["failure"]["kind"] == "KernelError"
     assert failed["msg"].startswith("read the nftables table inet podnet_calico: Operation not permitted")
-    assert failed["msg"].endswith("It needs root (become: true) and a kernel with nf_tables, nft_masq and nft_fib_inet")
+    needs = "It needs root (become: true) and a kernel with nf_tables, nft_masq, nft_ct and nft_fib_inet"
+    assert failed["msg"].endswith(needs)
     assert ruleset(host) == before
 
 

@@ -18,13 +18,14 @@ from ansible_collections.podnet.calico.tests.kernel.nat_shown import NAT, SMALL,
 from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result
 
 OUR = "inet podnet_calico"
+RULES = ("spare IPIP", "spare VXLAN", "pods IPv4", "pods IPv6", "tunnel vxlan.calico")
 # By name: what somebody does to the table, and the changes that put it right.
 DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
     "table deleted": ([f"delete table {OUR}"], []),  # everything is made, as the first test says
     "table asleep": ([f"add table {OUR} {{ flags dormant ; }}"], [("replace", "table podnet_calico")]),
     "rules flushed": (
         [f"flush chain {OUR} postrouting"],
-        [("create", f"rule {name}") for name in ("pods IPv4", "pods IPv6", "tunnel vxlan.calico")],
+        [("create", f"rule {name}") for name in RULES],
     ),
     "rule deleted": ([f"delete rule {OUR} postrouting handle HANDLE"], [("create", "rule pods IPv4")]),
     "rule altered": (
@@ -33,12 +34,12 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
     ),
     "rule with less randomness": (
         [f"replace rule {OUR} postrouting handle HANDLE ip saddr @masquerade4 ip daddr != @pools4 masquerade random"],
-        [("delete", "rule 1"), ("create", "rule pods IPv4")],
+        [("delete", "rule 3"), ("create", "rule pods IPv4")],
     ),
     "rule added before ours": ([f"insert rule {OUR} postrouting return"], [("delete", "rule 1")]),
     "rule twice": (
         [f'add rule {OUR} postrouting oifname "vxlan.calico" accept comment "tunnel vxlan.calico"'],
-        [("delete", "rule 4")],
+        [("delete", "rule 6")],
     ),
     "element deleted": (
         [f"delete element {OUR} masquerade4 {{ 10.244.0.0/16 }}"],
@@ -55,8 +56,7 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
             f"delete chain {OUR} postrouting",
             f"add chain {OUR} postrouting {{ type nat hook postrouting priority 50 ; }}",
         ],
-        [("replace", "chain postrouting")]
-        + [("create", f"rule {name}") for name in ("pods IPv4", "pods IPv6", "tunnel vxlan.calico")],
+        [("replace", "chain postrouting")] + [("create", f"rule {name}") for name in RULES],
     ),
     "chain added": ([f"add chain {OUR} more"], [("delete", "chain more")]),
     "chain with a hook added": (
@@ -64,7 +64,7 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
             f"add chain {OUR} more {{ type filter hook forward priority 0 ; }}",
             f"add rule {OUR} more ip saddr @masquerade4 drop",
         ],
-        [("delete", "chain more"), ("delete", "rule 4")],
+        [("delete", "chain more"), ("delete", "rule 6")],
     ),
     "map that leads to a chain added": (
         [
@@ -73,7 +73,7 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
             f"add map {OUR} leads {{ type ipv4_addr : verdict ; elements = {{ 192.0.2.1 : jump more }} ; }}",
             f"insert rule {OUR} postrouting ip saddr vmap @leads",
         ],
-        [("delete", name) for name in ("chain more", "map leads", "rule 1", "rule 5")],
+        [("delete", name) for name in ("chain more", "map leads", "rule 1", "rule 7")],
     ),
     "element with a comment added": (
         [f'add element {OUR} pools4 {{ 203.0.113.9 comment "mine" }}'],
@@ -84,9 +84,9 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
         [
             f'insert rule {OUR} postrouting accept comment "2"',
             f"add rule {OUR} postrouting accept",
-            f'insert rule {OUR} postrouting accept comment "6"',
+            f'insert rule {OUR} postrouting accept comment "8"',
         ],
-        [("delete", "rule 2"), ("delete", "rule 6"), ("delete", "rule 6'")],
+        [("delete", "rule 2"), ("delete", "rule 8"), ("delete", "rule 8'")],
     ),
     "set added": (
         [f"add set {OUR} more {{ type ipv4_addr ; }}", f"add element {OUR} more {{ 192.0.2.1 }}"],
@@ -99,7 +99,7 @@ MADE_ANEW = ("table deleted", "table asleep", "policy", "priority", "counter add
 
 
 def damage(host: Namespace, commands: list[str]) -> None:
-    """Run commands of nft in one transaction; HANDLE is that of the first rule."""
+    """Run commands of nft in one transaction; HANDLE is that of the first rule that masquerades."""
     rules = [line for line in ruleset(host).splitlines() if 'comment "pods IPv4"' in line]
     text = "\n".join(commands).replace("HANDLE", rules[0].rpartition(" ")[2])
     if "delete chain" in text:
@@ -163,7 +163,7 @@ def test_a_change_of_rules_leaves_the_others_as_they_are(host: Namespace, conver
     known = handles(host)
     assert converge("calico_nat", {**NAT, "tunnels": ["a", "b", "c"]})["changed"]
     comments = [line.split('"')[-2] for line in table(host).splitlines() if "comment" in line]
-    assert comments == ["pods IPv4", "pods IPv6", "tunnel a", "tunnel b", "tunnel c"]
+    assert comments == ["spare IPIP", "spare VXLAN", "pods IPv4", "pods IPv6", "tunnel a", "tunnel b", "tunnel c"]
     assert known.items() < handles(host).items()
     assert converge("calico_nat", {**NAT, "tunnels": ["b"]})["changed"]
     assert handles(host) == known

@@ -49,6 +49,11 @@ NAT: Result = {
     "exclude": ["192.0.2.0/24", "198.51.100.7"],
     "tunnels": [NAME],
 }
+GUARD: Result = {
+    "nodes": [*(f"192.0.2.{number}" for number in range(12, 212)), "198.51.100.13", "2001:db8::12"],
+    "encapsulations": ["ipip", "vxlan"],
+    "uplinks": ["eth0"],
+}
 
 
 def by_modules(host: Namespace, run_module: RunModule, *, offload: bool | None = None) -> None:
@@ -57,7 +62,7 @@ def by_modules(host: Namespace, run_module: RunModule, *, offload: bool | None =
     for name, params in (
         ("calico_tunnel", {"tunnels": TUNNELS, "checksum_offload": offload}),
         ("calico_route", {"routes": ROUTES}),
-        ("calico_nat", NAT),
+        ("calico_nat", {**NAT, "guard": GUARD}),
     ):
         done = run_module(name, params)
         assert not done.get("failed"), done
@@ -81,7 +86,7 @@ class Script:
 
     def __init__(self, path: Path, offload: bool | None = None) -> None:
         self.path = path
-        path.write_text(restore.render(restore.wanted(TUNNELS, ROUTES, NAT, offload)))
+        path.write_text(restore.render(restore.wanted(TUNNELS, ROUTES, NAT, offload, GUARD)))
 
     def start(self, host: Namespace, patience: int = 5) -> subprocess.Popen[str]:
         """Start it on a host."""

@@ -54,6 +54,7 @@ def plan(pools: list[Data], variables: dict[str, Data], datastore: Path) -> t.An
         "secrets": [],
         "standby": False,
         "transition": False,
+        "guard": True,
         "datastore": {"path": str(datastore)},
     }
     return calico_plan.work(types.SimpleNamespace(params=params))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options that modules have in common: of those that bring the kernel in line with a list, and of a tunnel."""
+"""Options that modules have in common: of those that bring the kernel in line with a list, a tunnel, the guard."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ TUNNEL = {
     "vni": {"type": "int"},
     "port": {"type": "int"},
     "peers": {"type": "list", "elements": "dict", "default": [], "options": _PEER},
+}
+GUARD = {
+    "nodes": {"type": "list", "elements": "str", "required": True},
+    "encapsulations": {"type": "list", "elements": "str", "choices": ["ipip", "vxlan"], "required": True},
+    "uplinks": {"type": "list", "elements": "str", "default": []},
 }
 
 

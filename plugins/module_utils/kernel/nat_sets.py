@@ -54,6 +54,11 @@ def from_network(network: Network) -> Element:
     return Element({"prefix": {"addr": str(network.network_address), "len": network.prefixlen}}, [network])
 
 
+def from_address(network: Network) -> Element:
+    """Return a network of one address as an element of a set without intervals."""
+    return Element(str(network.network_address), [network])
+
+
 def from_listing(spelling: t.Any) -> Element:
     """Return an element that nft lists: an address, a prefix, a range, or something that was not made here."""
     try:
@@ -76,12 +81,19 @@ def networks_of(elements: t.Iterable[Element]) -> list[Network]:
     return joined(network for element in elements for network in element.networks)
 
 
-def difference(there: t.Sequence[Element], needed: t.Iterable[Element]) -> tuple[list[Element], list[Element]]:
+def difference(
+    there: t.Sequence[Element], needed: t.Sequence[Element], *, intervals: bool = True
+) -> tuple[list[Element], list[Element]]:
     """Return the elements to remove and those to add, so that a set covers what is needed and nothing else.
 
     An element that covers only what is needed stays, so that its addresses are in the set all the time: a pool next to
-    another is added and not joined with it.
+    another is added and not joined with it. intervals: whether elements of the set may be networks.
     """
+    if not intervals:
+        present = {tuple(element.networks) for element in there}
+        wanted = {tuple(element.networks) for element in needed}
+        gone = [element for element in there if tuple(element.networks) not in wanted]
+        return gone, [element for element in needed if tuple(element.networks) not in present]
     cover = Cover(networks_of(needed))
     stays = [bool(element.networks) and all(network in cover for network in element.networks) for element in there]
     kept = Cover(networks_of(element for element, stay in zip(there, stays) if stay))

@@ -126,9 +126,19 @@ def _definition(table: Table, title: str) -> Command:
     if kind == "table":
         return _TABLE
     content = {**_OURS, "comment" if kind == "rule" else "name": name, **table.definitions[title]}
-    if kind == "set":
-        content["elem"] = [from_network(network).spelling for network in networks_of(table.members[name])]
+    if kind == "set" and table.members[name]:
+        content["elem"] = [element.spelling for element in elements(table, name)]
     return {kind: content}
+
+
+def elements(table: Table, name: str) -> list[Element]:
+    """Return what a set of a table is made with: nft refuses intervals that overlap, so they are joined."""
+    found = table.members[name]
+    return [from_network(network) for network in networks_of(found)] if _has_intervals(table, name) else found
+
+
+def _has_intervals(table: Table, name: str) -> bool:
+    return "interval" in table.definitions[f"set {name}"].get("flags", ())
 
 
 def _steps(there: Table, needed: Table) -> list[Command]:
@@ -155,22 +165,24 @@ def _place(table: Table, title: str) -> Command:
 def _element_steps(there: Table, needed: Table) -> t.Iterator[Command]:
     """Yield what brings the elements of those sets in line that are there already and stay."""
     for name in (name for name in needed.members if name in there.members):
-        gone, missing = difference(there.members[name], needed.members[name])
-        for verb, elements in (("delete", gone), ("add", missing)):
-            if elements:
-                yield {verb: {"element": {**_OURS, "name": name, "elem": [element.spelling for element in elements]}}}
+        intervals = _has_intervals(needed, name)
+        gone, missing = difference(there.members[name], needed.members[name], intervals=intervals)
+        for verb, changed in (("delete", gone), ("add", missing)):
+            if changed:
+                yield {verb: {"element": {**_OURS, "name": name, "elem": [element.spelling for element in changed]}}}
 
 
 def _rule_steps(there: Table, needed: Table, kept: t.Container[str]) -> list[Command]:
-    """Return what adds the rules that are missing, each before the next one that stays."""
+    """Return what adds the rules that are missing, each before the next one of its chain that stays."""
     steps: list[Command] = []
-    following: int | None = None
+    following: dict[str, int] = {}
     for title in (title for title in reversed(list(needed.definitions)) if _kind(title) == "rule"):
-        if title in kept:
-            following = there.handles[title]
-            continue
         rule = _definition(needed, title)["rule"]
-        steps.append({"insert": {"rule": {**rule, "handle": following}}} if following else {"add": {"rule": rule}})
+        if title in kept:
+            following[rule["chain"]] = there.handles[title]
+            continue
+        before = following.get(rule["chain"])
+        steps.append({"insert": {"rule": {**rule, "handle": before}}} if before else {"add": {"rule": rule}})
     return steps[::-1]
 
 
@@ -181,7 +193,8 @@ def read(sets: t.Container[str]) -> Table:
     """
     if not shutil.which("nft", path=_SEARCHED):
         return Table({}, {})
-    answer = _nft("read", "list", "table", "inet", NFT_TABLE)
+    # Without the numbers that counters count (-s), and with those of protocols: their names differ by host (-p).
+    answer = _nft("read", "-s", "-p", "list", "table", "inet", NFT_TABLE)
     if not answer:
         return Table({}, {})
     try:
@@ -225,5 +238,5 @@ def _nft(verb: str, *arguments: str, text: str = "") -> str:
     said = answer.stderr.strip() or answer.stdout.strip()
     if verb == "read" and "No such file or directory" in said:
         return ""
-    remedy = "It needs root (become: true) and a kernel with nf_tables, nft_masq and nft_fib_inet"
+    remedy = "It needs root (become: true) and a kernel with nf_tables, nft_masq, nft_ct and nft_fib_inet"
     raise KernelError(f"{attempt}: {said}", remedy=remedy)

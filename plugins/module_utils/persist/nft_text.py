@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_sets import networks_of
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_table import Table
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_table import Table, elements
 from ansible_collections.podnet.calico.plugins.module_utils.marks import NFT_TABLE
+
+_PRIORITIES = {-300: "raw", 100: "srcnat"}
+_PLAIN = ("accept", "counter", "drop", "notrack")
 
 
 def text(table: Table) -> str:
@@ -21,16 +23,21 @@ def text(table: Table) -> str:
 
 
 def _set(name: str, table: Table) -> str:
-    networks = networks_of(table.members[name])
-    shown = [str(n.network_address if n.prefixlen == n.max_prefixlen else n) for n in networks]
-    lines = [f"type {table.definitions[f'set {name}']['type']}", "flags interval"]
-    lines.append("elements = { " + ",\n\t\t\t     ".join(shown) + " }")
+    definition = table.definitions[f"set {name}"]
+    networks = [network for element in elements(table, name) for network in element.networks]
+    shown = [str(n.network_address if n.prefixlen == n.max_prefixlen else n) for n in sorted(networks)]
+    lines = [f"type {definition['type']}"]
+    lines += [f"flags {' '.join(definition['flags'])}"] if definition.get("flags") else []
+    lines += ["elements = { " + ",\n\t\t\t     ".join(shown) + " }"] if shown else []
     return _block(f"set {name}", lines)
 
 
 def _chain(name: str, table: Table) -> str:
     data = table.definitions[f"chain {name}"]
-    lines = [f"type {data['type']} hook {data['hook']} priority srcnat; policy {data['policy']};"]
+    lines = []
+    if data:
+        priority = _PRIORITIES[data["prio"]]
+        lines = [f"type {data['type']} hook {data['hook']} priority {priority}; policy {data['policy']};"]
     for title, rule in table.definitions.items():
         kind, __, comment = title.partition(" ")
         if kind == "rule" and rule["chain"] == name:
@@ -43,20 +50,34 @@ def _block(title: str, lines: list[str]) -> str:
 
 
 def _statement(expression: t.Mapping[str, t.Any]) -> str:
-    if "match" not in expression:
-        return f"masquerade {' '.join(expression['masquerade']['flags'])}"
-    match = expression["match"]
-    operator = "!= " if match["op"] == "!=" else ""
-    return f"{_operand(match['left'])} {operator}{_value(match['left'], match['right'])}"
+    ((word, value),) = expression.items()
+    if word in _PLAIN:
+        return str(word)
+    if word == "masquerade":
+        return f"masquerade {' '.join(value['flags'])}"
+    if word == "goto":
+        return f"goto {value['target']}"
+    operator = "!= " if value["op"] == "!=" else ""
+    return f"{_operand(value['left'])} {operator}{_value(value['left'], value['right'])}"
 
 
 def _operand(left: t.Mapping[str, t.Any]) -> str:
     if "payload" in left:
-        return f"{left['payload']['protocol']} {left['payload']['field']}"
+        payload = left["payload"]
+        if "base" in payload:
+            return f"@{payload['base']},{payload['offset']},{payload['len']}"
+        return f"{payload['protocol']} {payload['field']}"
     if "fib" in left:
         return f"fib {' . '.join(sorted(left['fib']['flags'], reverse=True))} {left['fib']['result']}"
-    return str(left["meta"]["key"])
+    key = str(left["meta"]["key"])
+    return f"meta {key}" if key == "l4proto" else key
 
 
-def _value(left: t.Mapping[str, t.Any], right: str) -> str:
-    return f'"{right}"' if "meta" in left else right
+def _value(left: t.Mapping[str, t.Any], right: t.Any) -> str:
+    if isinstance(right, dict):
+        return f"{{ {', '.join(right['set'])} }}"
+    if right is False:
+        return "missing"
+    if isinstance(right, int):
+        return hex(right) if "base" in left.get("payload", {}) else str(right)
+    return f'"{right}"' if "meta" in left else str(right)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The restore file: a shell script with the commands that make tunnels, routes and NAT of a node, as text.
+"""The restore file: a shell script with the commands that make tunnels, routes, NAT and guard of a node, as text.
 
 The same options give the same text. Nothing is touched here.
 """
@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils import owned_file
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, refuse_twice
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import nat, route_wire
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import guard, nat, route_wire
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import canonical_mac
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse
@@ -34,14 +34,15 @@ Names = t.Callable[[int], str]
 class Wanted(t.NamedTuple):
     """What a node is to have after a boot: tunnels by name, in canonical form, routes, and NAT.
 
-    nodes: the name of a node by the MAC of its VTEP, for whoever reads the file.
-    offload: whether tunnels leave checksums to the network card; None if nobody cares.
+    guarding: the guard, None where it is switched off. nodes: the name of a node by the MAC of its VTEP, for whoever
+    reads the file. offload: whether tunnels leave checksums to the network card; None if nobody cares.
     """
 
     tunnels: dict[str, Entry]
     routes: list[route_wire.Route]
     device: Names
     nat: nat.Nat
+    guarding: guard.Guard | None
     nodes: dict[str, str]
     offload: bool | None
 
@@ -52,10 +53,16 @@ class Wanted(t.NamedTuple):
         return sorted({*parents, *used} - {*self.tunnels, "lo"})
 
 
-def wanted(tunnels: Given, routes: t.Any, outgoing: t.Mapping[str, t.Any], offload: bool | None) -> Wanted:
+def wanted(
+    tunnels: Given,
+    routes: t.Any,
+    outgoing: t.Mapping[str, t.Any],
+    offload: bool | None,
+    guarding: t.Mapping[str, t.Any] | None = None,
+) -> Wanted:
     """Return what is listed, checked as calico_tunnel, calico_route and calico_nat do. Raises InvalidInput.
 
-    outgoing: the options of calico_nat.
+    outgoing: the options of calico_nat. guarding: its option guard.
     """
     refuse_twice("tunnels", (entry["name"] for entry in tunnels))
     devices = Devices(unborn=True)
@@ -64,6 +71,7 @@ def wanted(tunnels: Given, routes: t.Any, outgoing: t.Mapping[str, t.Any], offlo
         [route_wire.decode(body) for body in parse(routes, devices).bodies],
         devices.name,
         nat.parse(outgoing),
+        guard.parse(guarding),
         {
             canonical_mac(peer["mac"]): peer["node"]
             for entry in tunnels
@@ -82,7 +90,8 @@ def _underlay(entry: t.Mapping[str, t.Any]) -> Entry:
 
 
 def _refuse_odd_names(found: Wanted) -> None:
-    for name in [*found.tunnels, *found.underlay(), *found.nat.tunnels]:
+    uplinks = found.guarding.uplinks if found.guarding else []
+    for name in [*found.tunnels, *found.underlay(), *found.nat.tunnels, *uplinks]:
         if not _PLAIN.fullmatch(name):
             raise InvalidInput(
                 f'write the restore file: the device "{name}" has a name that scripts cannot be trusted with',
@@ -106,7 +115,7 @@ def render(found: Wanted) -> str:
 def _preparations(found: Wanted) -> t.Iterator[str]:
     kinds = sorted({entry["kind"] for entry in found.tunnels.values()})
     yield "\n".join(["lock", "sysctls", *(f"modprobe -q {kind} 2>/dev/null" for kind in kinds), ""])
-    table = nft_text.text(nat.wanted(found.nat))
+    table = nft_text.text(nat.wanted(found.nat, found.guarding))
     if table:
         yield f"nat <<'END'\n{table}END\n"
     if waits := list(_waits(found)):

@@ -16,8 +16,8 @@ TUNNEL_ALIAS = f"{ALIAS_PREFIX} tunnel"
 PATIENCE = 30  # seconds that the underlay may take
 
 _TEXT = r"""
-# The pod network of this node as it was last deployed: NAT, tunnels with their neighbours and forwarding entries, and
-# routes.
+# The pod network of this node as it was last deployed: NAT and guard, tunnels with their neighbours and forwarding
+# entries, and routes.
 # podnet-calico.service runs this file at boot. Run it by hand whenever you like: it adds what is missing and corrects
 # what differs, leaves alone what is as it has to be, and removes nothing. PODNET_PATIENCE=5 waits 5 s for the underlay
 # instead of @PATIENCE@. Exit status 0: all of it is there; 1: the messages say what is not.
@@ -78,7 +78,7 @@ settled() {
 # nat: load the nftables table of the input in one transaction, unless it is there as it has to be.
 nat() {
     wanted=$(cat)
-    there=$(nft -s list table inet @TABLE@ 2>/dev/null)
+    there=$(nft -s -p list table inet @TABLE@ 2>/dev/null)
     [ "$(echo "$there" | tr -s '[:space:]' ' ')" = "$(echo "$wanted" | tr -s '[:space:]' ' ')" ] && return
     printf 'table inet @TABLE@\ndelete table inet @TABLE@\n%s\n' "$wanted" | attempt nft -f - || status=1
 }

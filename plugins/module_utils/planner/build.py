@@ -60,7 +60,14 @@ def uses_bird(cluster: Cluster, bgp: str) -> bool:
 
 
 def plan(
-    cluster: Cluster, node: str, host: Host, bird: bool, bgp: Bgp | None = None, standby: bool = False
+    cluster: Cluster,
+    node: str,
+    host: Host,
+    bird: bool,
+    bgp: Bgp | None = None,
+    *,
+    standby: bool = False,
+    guard: bool = True,
 ) -> NodePlan:
     """Return the plan of a node; the cluster and its hosts have passed check.refuse_unusable.
 
@@ -85,6 +92,7 @@ def plan(
         cni=Cni(ranges=_ranges(own, this), mtu=pod_mtu(cluster, host)),
         probes=tuple(_probes(cluster, this)),
         requirements=_requirements(cluster, this, bird, bgp),
+        guard=guard,
         standby=_standby(cluster, this, host) if bird and standby else (),
     )
 
@@ -95,6 +103,7 @@ def plan_all(
     bgp: str,
     standby: bool = False,
     secrets: t.Collection[str] | None = None,
+    guard: bool = True,
 ) -> dict[str, t.Any]:
     """Return the plans of all hosts as data, by node name; raises InvalidInput with all that cannot work.
 
@@ -107,7 +116,8 @@ def plan_all(
     daemons = sessions_of(cluster, [name for name in seen if name in cluster.nodes]) if bird else {}
     problems = (*orphan_problems(snapshot), *session_problems(cluster, daemons, secrets))
     refuse_unusable(cluster, seen, bird, problems)
-    return {name: plan(cluster, name, host, bird, daemons.get(name), standby).as_dict() for name, host in seen.items()}
+    asked = {"standby": standby, "guard": guard}
+    return {name: plan(cluster, name, host, bird, daemons.get(name), **asked).as_dict() for name, host in seen.items()}
 
 
 def _probes(cluster: Cluster, node: Node) -> t.Iterator[Probe]:

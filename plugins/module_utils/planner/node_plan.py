@@ -285,7 +285,8 @@ class Transition:
 class NodePlan:
     """Everything one node needs.
 
-    standby: routes to what BIRD carries, by which traffic flows while sessions reset; only where they are asked for.
+    guard: whether packets are judged by where they come from. standby: routes to what BIRD carries, by which traffic
+    flows while sessions reset; only where they are asked for.
     """
 
     node: str
@@ -299,6 +300,7 @@ class NodePlan:
     cni: Cni
     probes: tuple[Probe, ...]
     requirements: Requirements
+    guard: bool = True
     standby: tuple[Route, ...] = ()
 
     def as_dict(self) -> dict[str, t.Any]:

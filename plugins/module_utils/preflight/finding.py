@@ -22,7 +22,8 @@ FIXABLE = (
 """Kinds of findings that preflight mends."""
 KINDS = (
     *FIXABLE,
-    *("kernel-ipip", "kernel-vxlan", "kernel-veth", "kernel-nf-tables", "kernel-nft-masq", "rp-filter-loose"),
+    *("kernel-ipip", "kernel-vxlan", "kernel-veth", "kernel-nf-tables", "kernel-nft-masq", "kernel-nft-ct"),
+    *("kernel-nft-fib-inet", "rp-filter-loose"),
     *("offload-vmxnet3", "offload-old-kernel", "mtu-too-large", "mtu-differs"),
     *("address-missing", "address-virtual", "address-secondary", "address-device", "address-elsewhere"),
     *("address-twice", "hostname-twice", "machine-id-twice", "clock-apart", "clock-unsynchronised"),
@@ -58,7 +59,8 @@ class Finding(t.NamedTuple):
 class Wanted(t.NamedTuple):
     """What is to be deployed. services: their ranges. mtu: of pods in bytes, 0 for what fits. nodes: all addresses.
 
-    calicos_plugin: whether pods are connected by Calico's own CNI plugin, beside its Felix.
+    calicos_plugin: whether pods are connected by Calico's own CNI plugin, beside its Felix. guard: whether what is
+    forged is dropped.
     """
 
     pools: tuple[IPPool, ...] = ()
@@ -67,6 +69,7 @@ class Wanted(t.NamedTuple):
     bgp: bool = False
     calicos_plugin: bool = False
     nodes: tuple[str, ...] = ()
+    guard: bool = True
 
     @property
     def modes(self) -> list[str]:
@@ -90,7 +93,7 @@ class Wanted(t.NamedTuple):
 
     @property
     def masquerades(self) -> bool:
-        """Tell whether nftables is needed."""
+        """Tell whether packets to the outside get the address of their node."""
         return any(pool.nat_outgoing for pool in self.pools)
 
     @property

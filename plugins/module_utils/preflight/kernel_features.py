@@ -19,6 +19,8 @@ FEATURES = {
     "veth": "CONFIG_VETH",
     "nf_tables": "CONFIG_NF_TABLES",
     "nft_masq": "CONFIG_NFT_MASQ",
+    "nft_ct": "CONFIG_NFT_CT",
+    "nft_fib_inet": "CONFIG_NFT_FIB_INET",
 }
 
 

@@ -23,8 +23,10 @@ _USES = {
     "ipip": "IPIP tunnels",
     "vxlan": "VXLAN tunnels",
     "veth": "links of pods",
-    "nf_tables": "outgoing NAT",
+    "nf_tables": "outgoing NAT and the guard",
     "nft_masq": "outgoing NAT",
+    "nft_ct": "the guard",
+    "nft_fib_inet": "outgoing NAT and the guard",
 }
 _SOUND_SINCE = (5, 8)
 
@@ -35,8 +37,10 @@ def features(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
         "ipip": wanted.ipip,
         "vxlan": wanted.vxlan,
         "veth": True,
-        "nf_tables": wanted.masquerades,
+        "nf_tables": wanted.masquerades or wanted.guard,
         "nft_masq": wanted.masquerades,
+        "nft_ct": wanted.guard,
+        "nft_fib_inet": wanted.masquerades or wanted.guard,
     }
     release = facts["kernel"]["release"]
     for name, state in facts["kernel"]["features"].items():
@@ -56,7 +60,7 @@ def features(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
             f"Linux {release}: {name} is neither built in nor loadable"
             if state == "missing"
             else "modprobe refuses it",
-            f"{_USES[name]} need it ({wanted.in_words})",
+            f"it is needed for {_USES[name]} ({wanted.in_words})",
             remedy,
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import nat, offload, sysctls, tunnels
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import guard, nat, offload, sysctls, tunnels
 from ansible_collections.podnet.calico.plugins.module_utils.persist import keep, restore
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import (
     FOREIGN,
@@ -92,7 +92,8 @@ def _entries(kind: str, device: str, expected: t.Mapping[str, str], actual: t.Ma
 
 def of_nat(plan: Plan) -> list[Finding]:
     """Return what differs in our nftables table; where the table itself is missing or surplus, that alone."""
-    changes = list(nat.ensure(nat.parse(_nat(plan)), check_mode=True).changes)
+    guarding = guard.parse(guard.of_plan(plan))
+    changes = list(nat.ensure(nat.parse(_nat(plan)), guarding, check_mode=True).changes)
     whole = [change for change in changes if change.name.startswith("table ")]
     return [of_change(change) for change in whole or changes]
 
@@ -104,7 +105,7 @@ def _nat(plan: Plan) -> dict[str, t.Any]:
 def of_persisted(plan: Plan, checksum_offload: bool | None) -> list[Finding]:
     """Return what differs in the files and the unit by which all of it comes back after a reboot."""
     offloaded = offload.default() if checksum_offload is None else checksum_offload
-    wanted = restore.wanted(plan["tunnels"], plan["routes"], _nat(plan), offloaded)
+    wanted = restore.wanted(plan["tunnels"], plan["routes"], _nat(plan), offloaded, guard.of_plan(plan))
     underlay = sorted({plan["device"], *wanted.underlay()})
     outcome = keep.ensure(restore.render(wanted), list(wanted.tunnels), underlay, check_mode=True)
     return [of_change(change) for change in outcome.changes]

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.bird import daemon
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import nat_table, route_wire
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import nat, nat_table, route_wire
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import links
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_dump import everything
@@ -22,8 +22,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.marks import BIRD_PR
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.ip import Address, Network
-
-NAT_SETS = tuple(f"{option}{version}" for option in ("masquerade", "pools", "exclude") for version in (4, 6))
 
 
 class Leftover(t.NamedTuple):
@@ -109,7 +107,7 @@ def _tables(netlink: Netlink, names: t.Mapping[int, str], traces: Traces) -> t.I
 
 
 def _nat(traces: Traces) -> t.Iterator[Leftover]:
-    for name, elements in nat_table.read(NAT_SETS).members.items():
+    for name, elements in nat_table.read(nat.SETS).members.items():
         for element in elements:
             for network in element.networks:
                 if traces.within(network) or traces.is_address(network):

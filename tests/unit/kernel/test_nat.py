@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat import (
     NOTHING,
+    SETS,
     Nat,
     parse,
     plan,
@@ -22,7 +23,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_table imp
 from ansible_collections.podnet.calico.plugins.module_utils.persist import nft_text
 
 Json = t.Dict[str, t.Any]
-SETS = [f"{option}{version}" for option in ("masquerade", "pools", "exclude") for version in (4, 6)]
 
 
 def options(**given: t.Any) -> Json:
@@ -98,6 +98,8 @@ def test_only_ip_versions_that_are_masqueraded_are_in_the_table() -> None:
         "set masquerade4",
         "set pools4",
         "chain postrouting",
+        "rule spare IPIP",
+        "rule spare VXLAN",
         "rule pods IPv4",
     ]
 

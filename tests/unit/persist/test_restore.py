@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import guard
 from ansible_collections.podnet.calico.plugins.module_utils.persist import restore
 from ansible_collections.podnet.calico.plugins.module_utils.persist.restore_functions import functions
 from ansible_collections.podnet.calico.tests.unit import programs
@@ -50,10 +51,15 @@ NO_NAT: Data = {"masquerade": [], "pools": [], "exclude": [], "tunnels": []}
 
 
 def render(
-    tunnels: list[Data], routes: list[Data], nat: Data | None = None, *, offload: bool | None = None
+    tunnels: list[Data],
+    routes: list[Data],
+    nat: Data | None = None,
+    *,
+    offload: bool | None = None,
+    guarding: Data | None = None,
 ) -> tuple[str, str]:
     """Return what is the same in all restore files, and what is of this node."""
-    text = restore.render(restore.wanted(tunnels, routes, {**NO_NAT, **(nat or {})}, offload))
+    text = restore.render(restore.wanted(tunnels, routes, {**NO_NAT, **(nat or {})}, offload, guarding))
     same = functions(offload=bool(tunnels) and offload is not None)
     before, found, after = text.partition(same)
     assert found
@@ -63,7 +69,7 @@ def render(
 def of_plan(path: Path, *, offload: bool | None = None) -> tuple[str, str]:
     plan = json.loads(path.read_text())
     nat = {**plan["nat"], "tunnels": [tunnel["name"] for tunnel in plan["tunnels"]]}
-    return render(plan["tunnels"], plan["routes"], nat, offload=offload)
+    return render(plan["tunnels"], plan["routes"], nat, offload=offload, guarding=guard.of_plan(plan))
 
 
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
@@ -73,7 +79,8 @@ def test_what_the_plan_of_a_mode_restores(golden: Golden, path: Path) -> None:
 
 def test_all_that_can_be_restored(golden: Golden) -> None:
     nat = {"masquerade": ["10.244.0.0/16"], "pools": ["10.244.0.0/16"], "exclude": ["198.51.100.7", "192.0.2.0/24"]}
-    golden("restore/everything.txt", render([VXLAN, VXLAN6], ROUTES, nat, offload=True)[1])
+    trusted = {"nodes": ["192.0.2.12", "2001:db8::12"], "encapsulations": ["ipip", "vxlan"], "uplinks": ["veth0"]}
+    golden("restore/everything.txt", render([VXLAN, VXLAN6], ROUTES, nat, offload=True, guarding=trusted)[1])
 
 
 def test_what_is_the_same_on_all_nodes(golden: Golden) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.preflight import kernel_features
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import Wanted
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
@@ -25,7 +26,7 @@ def host(number: int = 1) -> Facts:
         "machine_id": f"{number:032x}",
         "kernel": {
             "release": "6.1.0-18-amd64",
-            "features": dict.fromkeys(("ipip", "vxlan", "veth", "nf_tables", "nft_masq"), "loadable"),
+            "features": dict.fromkeys(kernel_features.FEATURES, "loadable"),
         },
         "links": [
             {"name": "lo", "kind": "", "up": True, "mtu": 65536, "ours": False, "driver": ""},

@@ -87,6 +87,15 @@ BROKEN: dict[str, tuple[str, str, Wanted, Break, str]] = {
     "vxlan blocked": ("kernel-vxlan", "error", wanted(), feature("vxlan", "blocked"), "/etc/modprobe.d"),
     "veth missing": ("kernel-veth", "error", wanted(), feature("veth", "missing"), "links of pods"),
     "no nftables": ("kernel-nf-tables", "error", wanted(), feature("nf_tables", "missing"), "outgoing NAT"),
+    "no nftables for the guard": (
+        "kernel-nf-tables",
+        "error",
+        wanted()._replace(pools=()),
+        feature("nf_tables", "missing"),
+        "the guard",
+    ),
+    "no notrack": ("kernel-nft-ct", "error", wanted(), feature("nft_ct", "missing"), "the guard"),
+    "no reverse path": ("kernel-nft-fib-inet", "error", wanted(), feature("nft_fib_inet", "missing"), "the guard"),
     "no masquerade": ("kernel-nft-masq", "error", wanted(), feature("nft_masq", "missing"), "outgoing NAT"),
     "strict of all": ("rp-filter-strict", "warning", wanted(), rp_filter(all=1, eth0=0), "max(all=1, eth0=0) = 1"),
     "strict of one": ("rp-filter-strict", "warning", wanted("None"), rp_filter(eth0=1), "max(all=0, eth0=1) = 1"),
@@ -508,7 +517,8 @@ def test_every_kind_is_broken_here_and_documented() -> None:
     sources = "".join(path.read_text() for path in PREFLIGHT.glob("rules_*.py"))
     kinds = set(re.findall(r'Finding\(\s*f?"([a-z0-9-]+)"', sources)) | {"input-dropped", "output-dropped"}
     kinds |= {f"leftover-{what}" for what in ("links", "chains", "routes")}
-    kinds |= {f"kernel-{what}" for what in ("ipip", "vxlan", "veth", "nf-tables", "nft-masq")}
+    kinds |= {f"kernel-{what}" for what in ("ipip", "vxlan", "veth", "nf-tables", "nft-masq", "nft-ct")}
+    kinds |= {"kernel-nft-fib-inet"}
     kinds -= {"cloud-mode"}
     assert {kind for kind, *__ in BROKEN.values()} == kinds
     documented = set(re.findall(r"^\| `([a-z0-9-]+)` \|", DOCUMENT.read_text(), re.MULTILINE))
