@@ -33,6 +33,24 @@ def test_life_of_an_endpoint(host: Namespace, converge: RunModule, pod: Result) 
     assert not Path("/run/netns", pod["netns"]).exists()
 
 
+def test_the_host_believes_nothing_that_a_pod_says_of_itself(
+    gateway: Namespace, converge: RunModule, pod: Result
+) -> None:
+    """A pod without IPv6 addresses could give its host a route; one that answers ARP could be another's neighbour."""
+    converge("calico_veth", {"endpoints": [{**pod, "addresses": ["10.244.0.5"]}]})
+    assert gateway.sysctl(f"net/ipv6/conf/{CALI}/accept_ra") == "0"
+    gateway.run(f"sysctl -qw net.ipv6.conf.{CALI}.accept_ra=1")
+    inside = Namespace(pod["netns"])
+    known = gateway.show(f"neigh show dev {CALI} nud permanent")
+    assert [(each["dst"], each["lladdr"]) for each in known] == [("10.244.0.5", inside.link("eth0")["address"])]
+    ask = f"{sys.executable} {HERE / 'arp.py'} eth0 10.244.0.5 169.254.1.1 60 02:00:00:00:00:66"
+    assert gateway.run(f"ip netns exec {pod['netns']} {ask}").stdout.strip() == "ee:ee:ee:ee:ee:ee"
+    assert gateway.show(f"neigh show dev {CALI} nud permanent") == known
+    gateway.reach("10.244.0.5")
+    converge("calico_veth", {"endpoints": [{**pod, "addresses": ["10.244.0.5"]}]})
+    assert gateway.sysctl(f"net/ipv6/conf/{CALI}/accept_ra") == "0"
+
+
 def test_inside_of_a_pod(run_module: RunModule, pod: Result) -> None:
     run_module("calico_veth", {"endpoints": [{**pod, "mac": "02:00:00:00:00:05"}]})
     inside = Namespace(pod["netns"])

@@ -35,6 +35,13 @@ DRIFTS = {
     "proxy_ndp": ("host", "sysctl -qw net.ipv6.conf.{0}.proxy_ndp=0"),
     "disable_ipv6": ("host", "sysctl -qw net.ipv6.conf.{0}.disable_ipv6=1"),
     "accept_dad": ("host", "sysctl -qw net.ipv6.conf.{0}.accept_dad=1"),
+    "pod's MAC as the host knows it": (
+        "host",
+        "ip neigh replace 10.244.0.5 lladdr 02:00:00:00:00:09 dev {0} nud permanent",
+    ),
+    "pod as a neighbour": ("host", "ip neigh del 10.244.0.5 dev {0}"),
+    "pod as an IPv6 neighbour": ("host", "ip neigh del fd00::5 dev {0}"),
+    "surplus neighbour": ("host", "ip neigh add 10.244.0.77 lladdr 02:00:00:00:00:09 dev {0} nud permanent"),
     "address": ("pod", "ip addr del 10.244.0.5/32 dev eth0"),
     "IPv6 address": ("pod", "ip addr del fd00::5/128 dev eth0"),
     "surplus address": ("pod", "ip addr add 10.244.0.99/32 dev eth0"),

@@ -58,7 +58,8 @@ def apply(netlink: Netlink, changes: t.Sequence[Change], wanted: t.Mapping[str, 
 
 def _make(netlink: Netlink, change: Change, entry: Entry, settings: Settings) -> None:
     if repairable(change):
-        _configure(netlink, change.name, entry, settings, change.before["routes"])
+        known = {"mac": entry.get("mac") or change.before["mac"]}
+        _configure(netlink, change.name, {**entry, **known}, settings, change.before["routes"])
         return
     if change.before is not None:
         remove(netlink, {change.name: change.before}, keep={entry["netns"]})
@@ -98,6 +99,7 @@ def remove(netlink: Netlink, gone: t.Mapping[str, Entry], *, keep: t.Container[s
 
 def _create(netlink: Netlink, name: str, entry: Entry, settings: Settings) -> None:
     what = f"create endpoint {entry['workload']}"
+    entry = {**entry, "mac": entry.get("mac") or _any_mac()}
     made = "/" not in entry["netns"] and pod_netns.make(entry["netns"], name, entry["workload"])
     try:
         _create_pair(netlink, name, entry, what)
@@ -110,6 +112,12 @@ def _create(netlink: Netlink, name: str, entry: Entry, settings: Settings) -> No
     except BaseException:
         remove(netlink, {name: entry})
         raise
+
+
+def _any_mac() -> str:
+    """Return a MAC as the kernel makes them up: one of a single interface, administered locally."""
+    first, *others = os.urandom(6)
+    return bytes([first & 0xFE | 0x02, *others]).hex(":")
 
 
 def _create_pair(netlink: Netlink, name: str, entry: Entry, what: str) -> None:
@@ -131,7 +139,13 @@ def _configure(netlink: Netlink, name: str, entry: Entry, settings: Settings, ro
     link = None if routes is None else link_named(netlink, name)
     there = routes if routes and link and link.up else ()
     wanted = host_requests.requests(index, entry, settings)
-    _send(netlink, wanted + host_requests.route_requests(index, entry["addresses"], there), what)
+    wanted += host_requests.route_requests(index, entry["addresses"], there)
+    near = host_side.neighbours_of(entry, entry["mac"])
+    if routes is not None:
+        _send(
+            netlink, host_requests.forget_requests(index, near, host_side.read_neighbours(netlink).get(index, ())), what
+        )
+    _send(netlink, wanted + host_requests.neighbour_requests(index, near), what)
     with namespace(entry["netns"]), Netlink() as inner:
         pod_index = socket.if_nametoindex(entry["interface"])
         pod_requests.prepare(entry)

@@ -5,7 +5,8 @@
 
 The host's end has the MAC ee:ee:ee:ee:ee:ee, answers ARP for the pods' gateway 169.254.1.1 (proxy ARP) and has a /32
 route to the pod; in the pod a default route leads through that gateway. A permanent neighbour entry in the pod makes
-it work on a host without a default route as well, where proxy ARP stays silent (projectcalico/calico#3270).
+it work on a host without a default route as well, where proxy ARP stays silent (projectcalico/calico#3270). Those on
+the host's end keep the host from believing what the pod says of itself.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def read(netlink: Netlink, wanted: t.Mapping[str, Entry]) -> dict[str, Entry]:
             found[name] = {"foreign": foreign.kind if foreign and foreign.kind else "device"}
     routes = host_side.read_pod_routes(netlink) if ours else {}
     settings = host_side.read_settings(netlink)
+    neighbours = host_side.read_neighbours(netlink) if ours else {}
     with visits() as back:
         for name, link in ours.items():
             workload, netns = homes[name] or ("", "")
@@ -44,9 +46,14 @@ def read(netlink: Netlink, wanted: t.Mapping[str, Entry]) -> dict[str, Entry]:
                 "routes": routes.get(link.index, []),
             }
             if name in wanted:  # any other stays or goes as it is
-                host = host_side.faults(link, wanted[name], settings)
+                entry = wanted[name]
+                pod = _read_pod(netns, link, entry, back)
+                host = host_side.faults(link, entry, settings)
+                if mac := entry.get("mac") or pod.get("mac"):
+                    needed = host_side.neighbours_of(entry, mac)
+                    host.update(host_side.neighbour_faults(neighbours.get(link.index, {}), needed))
                 found[name].update({"host": host} if host else {})
-                found[name].update(_read_pod(netns, link, wanted[name], back))
+                found[name].update(pod)
     inhabited = {entry.get("netns") for entry in found.values()}
     for netns, (name, workload) in pod_netns.notes().items():
         if name not in found and netns not in inhabited:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import socket
 import struct
 import typing as t
@@ -17,6 +18,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.host_side imp
     NDTA_PARMS,
     NDTPA_IFINDEX,
     NDTPA_PROXY_DELAY,
+    WITHOUT_IPV6,
+    Neighbours,
     Settings,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import (
@@ -46,11 +49,18 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire im
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     IFF_UP,
     IFINFO,
+    NDA_DST,
+    NDA_LLADDR,
+    NEIGHBOUR,
     NLM_F_CREATE,
     NLM_F_EXCL,
+    NLM_F_REPLACE,
+    NUD_PERMANENT,
+    RTM_DELNEIGH,
     RTM_DELROUTE,
     RTM_GETROUTE,
     RTM_NEWLINK,
+    RTM_NEWNEIGH,
     RTM_NEWROUTE,
     RTM_SETLINK,
     RTM_SETNEIGHTBL,
@@ -104,10 +114,32 @@ def requests(index: int, entry: Entry, settings: Settings) -> list[Request]:
 
 
 def write_sysctls(name: str, entry: Entry) -> None:
-    """Write the settings that netlink does not carry: those of IPv6."""
-    if 6 in versions(entry):
-        prefix = f"net.ipv6.conf.{name.replace('.', '/')}"
-        sysctls.write({f"{prefix}.{key}": str(value) for key, (__, value) in CONF6.items()})
+    """Write the settings that netlink does not carry: those of IPv6, where the host has it."""
+    prefix = f"net.ipv6.conf.{name.replace('.', '/')}"
+    if 6 in versions(entry) or os.path.exists(sysctls.path(f"{prefix}.{WITHOUT_IPV6[0]}")):
+        keys = CONF6 if 6 in versions(entry) else WITHOUT_IPV6
+        sysctls.write({f"{prefix}.{key}": str(CONF6[key][1]) for key in keys})
+
+
+def neighbour_requests(index: int, wanted: Neighbours) -> list[Request]:
+    """Return the requests that make the pod's addresses permanent neighbours.
+
+    All of them: where a link gets its MAC, even the same one, the kernel forgets its neighbours.
+    """
+    return [
+        (RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, _neighbour(index, address) + attribute(NDA_LLADDR, mac))
+        for address, mac in wanted.items()
+    ]
+
+
+def forget_requests(index: int, wanted: t.Container[bytes], there: t.Iterable[bytes]) -> list[Request]:
+    """Return the requests that delete permanent neighbours which are not addresses of the pod."""
+    return [(RTM_DELNEIGH, 0, _neighbour(index, address)) for address in there if address not in wanted]
+
+
+def _neighbour(index: int, address: bytes) -> bytes:
+    family = socket.AF_INET if len(address) == 4 else socket.AF_INET6
+    return NEIGHBOUR.pack(family, index, NUD_PERMANENT, 0, 0) + attribute(NDA_DST, address)
 
 
 def route_requests(index: int, wanted: t.Iterable[str], actual: t.Collection[str]) -> list[Request]:

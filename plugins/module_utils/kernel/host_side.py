@@ -13,6 +13,7 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import (
     AF_SPEC,
     Link,
+    packed_mac,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.pod_side import HOST_MAC, versions
@@ -22,12 +23,15 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire im
     decode,
     destination,
 )
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.vtep_tables import permanent
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     RTM_GETNEIGHTBL,
+    address_text,
     as_number,
     attributes,
     nested,
     number,
+    packed_address,
 )
 
 _INET_CONF, _INET6_CONF = 1, 2
@@ -41,13 +45,18 @@ CONF6 = {
     "disable_ipv6": (26, 0),
     "accept_dad": (27, 0),
 }
+# What a pod without an IPv6 address could do harm with: its advertisements would give the host a default route.
+WITHOUT_IPV6 = ("accept_ra",)
 _RP_FILTER = 8
 NDTA_PARMS, NDTPA_IFINDEX, NDTPA_PROXY_DELAY = 6, 1, 13
 _PARMS, _DEVICE_AND_DELAY = frozenset((NDTA_PARMS,)), frozenset((NDTPA_IFINDEX, NDTPA_PROXY_DELAY))
 
 
 Wanted = t.Tuple[t.Tuple[str, int, int], ...]  # name, number and value of each setting
+Neighbours = t.Dict[bytes, bytes]  # address to MAC
+
 _WANTED6: Wanted = tuple((name, at, value) for name, (at, value) in CONF6.items())
+_WITHOUT6: Wanted = tuple(each for each in _WANTED6 if each[0] in WITHOUT_IPV6)
 
 
 class Settings(t.NamedTuple):
@@ -97,10 +106,35 @@ def faults(link: Link, entry: t.Mapping[str, t.Any], settings: Settings) -> dict
         found.update(_differing("ipv4", conf, settings.wanted4, first=1))
         if settings.proxy_delays.get(link.index):
             found["ipv4.proxy_delay"] = f"{settings.proxy_delays[link.index]} ms"
+    conf = attributes(spec.get(socket.AF_INET6, b"")).get(_INET6_CONF, b"")
     if 6 in versions(entry):
-        conf = attributes(spec.get(socket.AF_INET6, b"")).get(_INET6_CONF, b"")
         found.update(_differing("ipv6", conf, _WANTED6, first=0))
+    elif conf:  # the host has IPv6
+        found.update(_differing("ipv6", conf, _WITHOUT6, first=0))
     return found
+
+
+def read_neighbours(netlink: Netlink) -> dict[int, Neighbours]:
+    """Return the permanent neighbours of all devices by index."""
+    found: dict[int, Neighbours] = {}
+    for index, address, mac in permanent(netlink, 0):
+        found.setdefault(index, {})[address] = mac
+    return found
+
+
+def neighbours_of(entry: t.Mapping[str, t.Any], mac: str) -> Neighbours:
+    """Return the permanent neighbours that a host's end has: the pod's addresses. mac: of the pod's end."""
+    packed = packed_mac(mac)
+    return {packed_address(address.partition("/")[0]): packed for address in entry["addresses"]}
+
+
+def neighbour_faults(there: Neighbours, wanted: Neighbours) -> dict[str, str]:
+    """Return neighbours of the host's end that are not as they should be, with the MAC that they have."""
+    differing = [address for address in {**there, **wanted} if there.get(address) != wanted.get(address)]
+    return {
+        f"neighbour {address_text(address)}": there[address].hex(":") if address in there else "none"
+        for address in sorted(differing)
+    }
 
 
 @functools.lru_cache(maxsize=16)  # most ends have the same settings
