@@ -51,7 +51,9 @@ def node() -> t.Iterator[str]:
     try:
         with lifecycle.alone(LAB):
             lifecycle.up(LAB, Shape(1, "None"), lambda line: None)
-        inside("node1", f"mkdir /tmp/tests; cp -r {HERE} /tmp/tests")
+        # By a pipe: the node has a /tmp of its own, and the checkout may be in the machine's.
+        packed = subprocess.run(["tar", "-C", HERE.parent, "-c", HERE.name], capture_output=True, check=True).stdout
+        inside("node1", "mkdir /tmp/tests; tar -C /tmp/tests -x", packed)
         yield "node1"
     finally:
         with lifecycle.alone(LAB):
@@ -59,17 +61,16 @@ def node() -> t.Iterator[str]:
         LAB.files.rmdir()
 
 
-def inside(node: str, command: str) -> str:
-    """Return what a shell command prints inside the node; it has to succeed."""
+def inside(node: str, command: str, given: bytes = b"") -> str:
+    """Return what a shell command prints inside the node, which reads what is given; it has to succeed."""
     answer = subprocess.run(
         nodes.enter(LAB, node, "/bin/sh", "-c", command),
-        stdin=subprocess.DEVNULL,
+        input=given,
         capture_output=True,
-        text=True,
         check=False,
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    return answer.stdout
+    return answer.stdout.decode()
 
 
 @contextlib.contextmanager
