@@ -15,11 +15,11 @@ from concurrent import futures
 
 import pytest
 
-from ansible_collections.podnet.calico.tests.kernel import forging
-from ansible_collections.podnet.calico.tests.kernel.forging import IPIP, ip, send, socket_in, udp, vxlan
+from ansible_collections.podnet.calico.tests.kernel.forging import send, socket_in
 from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result
 from ansible_collections.podnet.calico.tests.kernel.test_nat_packets import connect_pod
 from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
+from ansible_collections.podnet.calico.tests.tools.forged import IPIP, ip, router_advertisement, udp, vxlan
 
 PORT = 7777
 NODES = {"a": {4: "192.0.2.11", 6: "2001:db8::11"}, "b": {4: "192.0.2.12", 6: "2001:db8::12"}}
@@ -233,7 +233,7 @@ def test_a_pod_gives_its_host_no_route(
     for guard, routes in ((guarded("a")["guard"], 0), (None, 2)):
         modules.run(host.path, "calico_nat", {"masquerade": [], "pools": ["10.244.0.0/16"], "guard": guard})
         for pod in senders.values():
-            send(pod, "eth0", forging.router_advertisement("fe80::2"))
+            send(pod, "eth0", router_advertisement("fe80::2"))
             pod.reach("fe80::1%eth0")  # answered after the advertisement was looked at
         assert len(host.show("-6 route show default")) == routes
 

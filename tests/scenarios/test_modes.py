@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import random
 import re
 import typing as t
@@ -13,6 +14,7 @@ import typing as t
 import pytest
 from audits import CLEAN, audit
 from cni_runtime import Container
+from forgery import End, delivered
 from snapshot import differences, take
 from stage import Played, Stage
 
@@ -44,6 +46,14 @@ def talk(stage: Stage, containers: list[Container]) -> bool:
     address = str((containers[1].result or {})["ips"][0]["address"]).partition("/")[0]
     command = f"ip netns exec {containers[0].name} ping -c 3 -i 0.2 -W 10 {address}"
     return " 0% packet loss" in stage.run("node1", command).stdout
+
+
+def forged(stage: Stage, containers: list[Container]) -> list[str]:
+    """Return what of forged packets gets from the first container, or a stranger, to the second."""
+    addresses = [str((each.result or {})["ips"][0]["address"]).partition("/")[0] for each in containers]
+    ends = [End(each.node, each.name, address) for each, address in zip(containers, addresses)]
+    beside = str(ipaddress.ip_address(addresses[0]) + 1)
+    return delivered(stage, *ends, beside)
 
 
 def routes(stage: Stage, node: str) -> set[str]:
@@ -80,6 +90,11 @@ def check(stage: Stage, blocks: dict[str, str], encapsulation: str) -> None:
         assert len(files) == (0 if vxlan else 2)
 
 
+def test_nothing_forged_is_delivered(stage: Stage, blocks: dict[str, str], containers: list[Container]) -> None:
+    assert talk(stage, containers)
+    assert forged(stage, containers) == []
+
+
 @pytest.fixture(scope="module")
 def routed(stage: Stage, containers: list[Container]) -> Played:
     """Have the nodes change from VXLAN to BIRD without encapsulation, as foretold, and return how it went."""
@@ -99,6 +114,7 @@ def test_another_encapsulation_is_foretold_and_leaves_containers_alone_and_nothi
     assert routed.changed
     check(stage, blocks, "None")
     assert talk(stage, containers)
+    assert forged(stage, containers) == []
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ pings, are proven at night by the Molecule scenario nightly-matrix.
 
 from __future__ import annotations
 
+import ipaddress
+import itertools
 import json
 import os
 import re
@@ -23,7 +25,9 @@ import fabric
 import nodes
 import pytest
 import vm
+from forgery import End, delivered
 from machines import OPTIONS, Machines, Pair
+from pod_pings import POD, make_pods
 from settings import Lab, Shape
 
 LAB: t.Final = Lab(f"life{os.getpid()}")
@@ -131,6 +135,18 @@ def test_pods_of_other_subnets_are_reached_over_ipip(machines: Machines) -> None
         carried = machines.encapsulations()
     _check_ipip(machines, FAR, carried, seen)
     assert machines.audit() == {}
+
+
+def test_nothing_forged_is_delivered_and_no_pod_gets_the_tunnel(machines: Machines) -> None:
+    """Neither by IPIP nor directly; after a pod has sent packets of that protocol, those of the nodes still arrive."""
+    pods = make_pods(machines.stage)
+    ends = {name: End(name, POD, address) for name, address in pods.items()}
+    beside = str(ipaddress.ip_address(pods["node1"]) + 1)
+    for name in ("node2", "node3"):
+        assert (name, delivered(machines.stage, ends["node1"], ends[name], beside)) == (name, [])
+    for one, other in itertools.permutations(pods, 2):
+        machines.stage.ask(one, f"ip netns exec {POD} ping -c 2 -i 0.2 -W 5 {pods[other]}")
+    machines.stage.modules("calico_veth", {name: {"endpoints": [{"name": POD}], "state": "absent"} for name in pods})
 
 
 def _check_ipip(machines: Machines, tunnelled: set[Pair], carried: dict[Pair, str], seen: set[Pair]) -> None:

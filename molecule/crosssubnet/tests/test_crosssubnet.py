@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import shlex
+import time
+
 from cluster import Node, check_tunnel, expected_tunnel_entries, others, tunnel_entries
+from settings import CHECKOUT
 
 
 def test_nodes_are_in_two_subnets(nodes: list[Node]) -> None:
@@ -30,6 +34,26 @@ def test_forwarding_entries_and_neighbours_are_permanent_and_complete(nodes: lis
 def test_tunnel_is_the_one_that_calico_makes(nodes: list[Node]) -> None:
     for node in nodes:
         check_tunnel(node)
+
+
+def test_a_stranger_with_packets_of_the_tunnel_is_not_heard(nodes: list[Node]) -> None:
+    """Node1 is trusted by its address alone: with another one, what it sends is a stranger's."""
+    program = shlex.quote((CHECKOUT / "tests" / "tools" / "forged.py").read_text(encoding="utf-8"))
+    sender, receiver = nodes[0], nodes[1]
+    assert sender.interface.network != receiver.interface.network
+    listen = f"python3 -c {program} listen {receiver.vtep} 7777"
+    receiver.host.check_output(f"timeout 60 {listen} >/run/heard 2>&1 & until grep -q listening /run/heard; do :; done")
+    stranger = str(sender.interface.network[77])
+    for source, word in ((stranger, "forged"), (sender.address, "honest")):
+        inner = f"udp,{sender.vtep},{receiver.vtep},7777,{word}"
+        packet = f"vxlan,{source},{receiver.address},{receiver.mac}/{inner}"
+        sender.host.check_output(f"python3 -c {program} send '' {packet}")
+    heard = ""
+    while "honest" not in heard and receiver.host.run("pgrep -f 'listen .* 7777'").rc == 0:
+        time.sleep(0.1)
+        heard = receiver.host.check_output("cat /run/heard")
+    receiver.host.check_output("rm /run/heard")
+    assert heard.split() == ["listening", "honest"]
 
 
 def test_bird_does_not_run(nodes: list[Node]) -> None:
