@@ -25,6 +25,7 @@ from ansible_collections.podnet.calico.tests.benchmarks import (
     datastore,
     engine,
     figures,
+    guard,
     kernel,
     machine,
     modes,
@@ -42,6 +43,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "probe": probe.CASES,
     "cni": cni.CASES,
     "datastore": datastore.CASES,
+    "guard": guard.CASES,
 }
 QUICK = 20  # by how much a quick run divides the number of objects
 
