@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import nat, pod_netns
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import guard, nat, pod_netns
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoint_entries import interface_name
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.host_requests import creation
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import make_marked
@@ -229,33 +229,54 @@ def nat_options(number: int) -> dict[str, list[str]]:
     return {"masquerade": pools, "pools": pools, "exclude": [f"198.51.100.{number}/32"], "tunnels": ["vxlan.calico"]}
 
 
-def spared(host: Namespace) -> list[str]:
-    """Return the elements of the set of spared addresses, as nft shows them."""
+def guard_options(number: int) -> dict[str, list[str]]:
+    """Return options of the guard that differ by number in one of the nodes and in the encapsulations."""
+    used = ["vxlan", *(["ipip"] if number % 2 else [])]
+    return {"nodes": ["192.0.2.12", f"192.0.2.{number + 20}"], "encapsulations": used, "uplinks": ["eth0"]}
+
+
+class Loaded(t.NamedTuple):
+    """What is in the table: addresses that are spared, nodes that are trusted, names of rules."""
+
+    spared: list[str]
+    nodes: list[str]
+    rules: set[str]
+
+
+def loaded(host: Namespace) -> Loaded:
     listing = json.loads(host.run("nft -j list table inet podnet_calico").stdout)["nftables"]
-    (found,) = (entry["set"] for entry in listing if entry.get("set", {}).get("name") == "exclude4")
-    assert len([entry for entry in listing if "rule" in entry]) == 3
-    return t.cast("list[str]", found["elem"])
+    sets = {entry["set"]["name"]: entry["set"]["elem"] for entry in listing if entry.get("set", {}).get("elem")}
+    rules = [entry["rule"]["comment"] for entry in listing if "rule" in entry]
+    assert len(rules) == len({*rules})
+    return Loaded(sets["exclude4"], sorted(sets["nodes4"]), {*rules})
 
 
 @pytest.mark.parametrize("kills", [15, pytest.param(100, marks=pytest.mark.nightly)])
-def test_a_killed_run_leaves_the_old_nat_or_the_new(host: Namespace, seed: int, kills: int) -> None:
+def test_a_killed_run_leaves_the_old_table_or_the_new(host: Namespace, seed: int, kills: int) -> None:
+    """Of NAT and guard together: never the one of the old table and the other of the new."""
     choose = random.Random(seed)  # noqa: S311 (nothing is kept secret)
 
     def ensure(number: int) -> int:
-        return len(nat.ensure(nat.parse(nat_options(number)), check_mode=False).changes)
+        guarding = guard.parse(guard_options(number))
+        return len(nat.ensure(nat.parse(nat_options(number)), guarding, check_mode=False).changes)
 
-    __, usual = do(host, lambda: ensure(0))
+    for number in (1, 0):  # the rules of both kinds of options
+        __, usual = do(host, lambda number=number: ensure(number))
+    rules = {0: loaded(host).rules}
     command = ["sh", "-c", "while nft list table inet podnet_calico; do :; done"]
     watch = subprocess.Popen(["nsenter", f"--net={host.path}", *command], stdout=subprocess.DEVNULL)
     try:
         for number in range(1, kills + 1):
-            before = spared(host)
+            before = loaded(host)
             run = Run(host, lambda number=number: ensure(number))
             status, answer = run.kill(choose.uniform(0, usual))
             assert status != FAILED, answer
-            assert spared(host) in (before, [f"198.51.100.{number}"])
+            left = loaded(host)
             assert do(host, lambda number=number: [ensure(number), ensure(number)])[0][1] == 0
-            assert spared(host) == [f"198.51.100.{number}"]
+            made = loaded(host)
+            assert left in (before, made)
+            assert (made.spared, made.nodes) == ([f"198.51.100.{number}"], sorted(guard_options(number)["nodes"]))
+            assert made.rules == rules.setdefault(number % 2, made.rules)
         assert watch.poll() is None, "there was a moment without the table"
     finally:
         watch.kill()
