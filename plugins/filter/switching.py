@@ -107,7 +107,7 @@ def switch_summary(hostvars: HostVars, hosts: t.Sequence[str]) -> list[str]:
     found = switch_gate(hostvars, hosts, ["switch_pings"])
     changes = hostvars[hosts[0]]["switch_changes"]
     return [
-        f"{'; '.join(changes) or 'What was begun is finished'}: {len(hosts)} nodes.",
+        f"{'; '.join(changes) or 'What an earlier run left half done is put in order'}: {len(hosts)} nodes.",
         f"{found['pairs']} pairs of nodes were pinged as soon as the first of them had moved: {found['sent']} packets, "
         f"{found['lost']} lost.",
     ]

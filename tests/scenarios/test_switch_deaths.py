@@ -52,6 +52,19 @@ def test_a_change_that_was_begun_is_called_off(stage: Stage, pods: Pods) -> None
     assert set(devices(stage, "node1", pods).values()) == {"eth0"}
 
 
+def test_a_node_that_had_just_moved_would_boot_into_the_mode_in_force(stage: Stage, pods: Pods) -> None:
+    """Of a run that dies among the first pings: what a boot would bring is there already."""
+    wish(stage, "VXLAN")
+    with nothing_lost(stage, pods):
+        assert stage.play_until("switch_encapsulation", "Ping all nodes", *QUICK).status == -9
+        before = stage.ask("node1", "ip route; ip -6 route")
+        assert "dev vxlan.calico" in before
+        stage.ask("node1", "sh /etc/podnet-calico/restore")
+        assert stage.ask("node1", "ip route; ip -6 route") == before
+        wish(stage, "None")
+        stage.succeed("switch_encapsulation", *QUICK)
+
+
 @pytest.mark.parametrize("encapsulation", ["VXLAN", "None"] * 2)
 def test_a_run_that_dies_anywhere_is_run_again(stage: Stage, pods: Pods, encapsulation: str) -> None:
     task = random.Random(seed()).choice(ANYWHERE)  # noqa: S311 (nothing is kept secret)
