@@ -49,7 +49,7 @@ def _node(stage: Stage, name: str) -> Snapshot:
         "routes": {json.dumps(route, sort_keys=True): True for route in (*routes, *routes6)},
         "rules": {json.dumps(rule, sort_keys=True): True for rule in rules},
         "neighbours": dict.fromkeys(stage.lines(name, "ip neigh show nud permanent; bridge fdb show"), True),
-        "nft": dict.fromkeys(stage.lines(name, "nft list ruleset"), True),
+        "nft": dict.fromkeys(stage.lines(name, "nft -s list ruleset"), True),
         "sysctls": dict(
             line.split(" = ", 1) for line in stage.lines(name, f"sysctl -a -r '{SYSCTLS}' 2>/dev/null") if " = " in line
         ),

@@ -24,7 +24,7 @@ SHOWN: t.Final = (
     "ip -o -4 addr",
     "ip -4 route show table all | sort; ip -6 route show proto 98",
     "ip neigh show nud permanent | sort; bridge fdb show | sort",
-    "nft list ruleset; sysctl net.ipv4.ip_forward",
+    "nft -s list ruleset; sysctl net.ipv4.ip_forward",
 )
 # A device of a pod, or its other end.
 POD: t.Final = re.compile(r" veth|\bcali[0-9a-f]{11}\b")

@@ -9,6 +9,7 @@ No host is reached: arguments are checked on the controller, and the inventory n
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import typing as t
@@ -83,3 +84,48 @@ def test_roles_show_no_secret_when_they_refuse_a_variable(tmp_path: Path, role: 
     play.write_text(yaml.safe_dump([{"hosts": "a", "gather_facts": False, "tasks": tasks}]))
     said = refused(tmp_path, str(play), {**PLANNED, ROLES[role]: "perhaps"})
     assert (PASSWORD in said, TOKEN in said) == (False, False)
+
+
+def specification(role: str) -> dict[str, t.Any]:
+    """Return the options of a role's main entry point."""
+    text = (ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text()
+    return dict(yaml.safe_load(text)["argument_specs"]["main"].get("options", {}))
+
+
+def wrong(option: dict[str, t.Any]) -> t.Any:
+    """Return a value that an option of this type refuses; None where it takes everything."""
+    of_type = {"bool": "perhaps", "int": "some", "float": "some", "dict": "nothing", "list": {"a": "b"}}
+    return of_type.get(option.get("type", "str"), "none of them" if option.get("choices") else None)
+
+
+def secret(option: dict[str, t.Any]) -> t.Any:
+    """Return a value with a secret for an option that is not to be logged; with a key that is unknown to it."""
+    return {"tokn": TOKEN, "of": {"key": TOKEN}} if option.get("type") == "dict" else TOKEN
+
+
+@pytest.mark.nightly
+def test_no_role_shows_a_secret_whatever_variable_is_wrong(tmp_path: Path) -> None:
+    """Each option of each role is given a wrong value once; all that are secret hold one meanwhile."""
+    roles = sorted(path.name for path in (ROOT / "roles").iterdir())
+    options = {role: specification(role) for role in roles}
+    secrets = {
+        name: secret(option) for found in options.values() for name, option in found.items() if option.get("no_log")
+    }
+    assert secrets
+    tasks: list[dict[str, t.Any]] = []
+    for role, found in options.items():
+        for name, option in found.items():
+            for value in [wrong(option), *([secrets[name]] if name in secrets else [])]:
+                if value is not None:
+                    include = {"ansible.builtin.include_role": {"name": f"podnet.calico.{role}"}}
+                    block = [{**include, "vars": {**secrets, name: value}}]
+                    tasks.append({"block": block, "rescue": [{"ansible.builtin.debug": {"msg": f"over {name}"}}]})
+    tasks.append({"ansible.builtin.fail": {"msg": "that is all"}})
+    play = tmp_path / "play.yml"
+    play.write_text(yaml.safe_dump([{"hosts": "a", "gather_facts": False, "tasks": tasks}]))
+    # Where a role goes on, its first module fails: an unreachable host would be the end of the play.
+    nothing_runs = {"ansible_connection": "local", "ansible_python_interpreter": str(tmp_path / "no-python")}
+    said = refused(tmp_path, str(play), {**PLANNED, **nothing_runs})
+    judged = {name for found in options.values() for name, option in found.items() if wrong(option) is not None}
+    assert judged - {*re.findall(r"msg: over (\w+)", said)} == set()
+    assert [word for word in (PASSWORD, TOKEN) if word in said] == []
