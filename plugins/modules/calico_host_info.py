@@ -82,6 +82,13 @@ host:
       description: Whether the kernel may drop IPv4 packets for where they come from (rp_filter).
       type: bool
       sample: false
+    advertised:
+      description:
+        - Devices that the kernel configures by router advertisements, which it ignores while it forwards IPv6 unless
+          C(accept_ra) is 2. Devices for which systemd-networkd or NetworkManager do so are not among them.
+      type: list
+      elements: str
+      sample: [eth0]
     programs:
       description: Which of the programs that roles install are there.
       type: dict

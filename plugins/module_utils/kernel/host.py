@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni.plugin_folder import PLUGINS, plugins_folder
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.advertisements import followers
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.library import NetlinkError, links
 
 KINDS = ("ipip", "vxlan")
@@ -57,6 +58,7 @@ def observe(
         "mtu": min(devices[name].get_attr("IFLA_MTU") for name in carrying),
         "encapsulations": [kind for kind in KINDS if has_module(kind)],
         "checks_sources": checks_sources(),
+        "advertised": list(followers()),
         "programs": {name: any(os.path.exists(path) for path in paths) for name, paths in PROGRAMS.items()},
         "cni_bin_dir": plugins_folder(),
     }

@@ -13,11 +13,18 @@ from ansible_collections.podnet.calico.plugins.module_utils.changes import Chang
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, KernelError, raise_all
 
 PROC = "/proc/sys"
+_FORWARDING = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
+_SWITCH = {False: 0, True: 2}  # off comes first, on last
 
 
 def path(name: str) -> str:
     """Return the file of a sysctl; a slash in a dotted name stands for a dot in an interface's name (sysctl(8))."""
     return os.path.join(PROC, *(part.replace("/", ".") for part in name.split(".")))
+
+
+def of_device(family: str, device: str, key: str) -> str:
+    """Return the name of a device's sysctl. family: "ipv4" or "ipv6"."""
+    return f"net.{family}.conf.{device.replace('.', '/')}.{key}"
 
 
 def read(names: t.Iterable[str]) -> dict[str, str]:
@@ -49,7 +56,7 @@ def plan(actual: t.Mapping[str, str], wanted: t.Mapping[str, str]) -> list[Chang
 
 def write(values: t.Mapping[str, str]) -> None:
     """Write values to the running kernel."""
-    for name, value in values.items():
+    for name, value in _in_order(values):
         try:
             with open(path(name), "w") as file:
                 file.write(value)
@@ -59,6 +66,15 @@ def write(values: t.Mapping[str, str]) -> None:
             ) from error
 
 
+def _in_order(values: t.Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return names and values in the order in which nothing is lost.
+
+    Devices are told to follow router advertisements always (accept_ra) before the host forwards, which would make the
+    kernel forget what it has learned; and what was on is switched off first.
+    """
+    return sorted(values.items(), key=lambda item: _SWITCH[item[1] != "0"] if item[0] in _FORWARDING else 1)
+
+
 FILE = "/etc/sysctl.d/90-podnet-calico.conf"
 _BEFORE = "# before: "
 
@@ -66,13 +82,14 @@ _BEFORE = "# before: "
 def ensure(wanted: t.Mapping[str, str], *, state: str, check_mode: bool, path_of_file: str = FILE) -> Outcome:
     """Set sysctls now and for the next boot; those that are not wanted any more become what they were before.
 
-    Where the kernel refuses a value, all values and the file stay as they were. Raises InvalidInput, KernelError and
-    FileError.
+    What somebody else has set since stays as it is. Where the kernel refuses a value, all values and the file stay as
+    they were. Raises InvalidInput, KernelError and FileError.
     """
     old_text = owned_file.read(path_of_file)
     before = _values_before(old_text)
     wanted = {} if state == "absent" else wanted
-    given_up = {name: before[name] for name in read(name for name in before if name not in wanted)}
+    left, ours = read(name for name in before if name not in wanted), _values(old_text)
+    given_up = {name: before[name] for name, value in left.items() if value == ours.get(name, value)}
     before = {**read(wanted), **{name: value for name, value in before.items() if name in wanted}}
     new_text = "" if state == "absent" else _text(wanted, before)
     changes = plan(read([*given_up, *wanted]), {**given_up, **wanted})
@@ -93,6 +110,11 @@ def ensure(wanted: t.Mapping[str, str], *, state: str, check_mode: bool, path_of
     return Outcome(changes)
 
 
+def set_by_us(path_of_file: str = FILE) -> dict[str, str]:
+    """Return what our file sets, by name. Raises FileError and Conflict for a file that is none of ours."""
+    return _values(owned_file.read(path_of_file))
+
+
 def _replace(path_of_file: str, text: str) -> None:
     if text:
         owned_file.write(path_of_file, text)
@@ -102,7 +124,7 @@ def _replace(path_of_file: str, text: str) -> None:
 
 def _text(wanted: t.Mapping[str, str], before: t.Mapping[str, str]) -> str:
     lines = [f"{_BEFORE}{name} = {value}" for name, value in sorted(before.items())]
-    lines += [f"{name} = {value}" for name, value in sorted(wanted.items())]
+    lines += [f"{name} = {value}" for name, value in _in_order(dict(sorted(wanted.items())))]
     return "\n".join([owned_file.HEADER, *lines]) + "\n"
 
 

@@ -50,6 +50,8 @@ sysctls() {
     while read -r name _ value; do
         case "$name" in '' | '#'*) continue ;; esac
         file=/proc/sys/$(echo "$name" | tr ./ /.)
+        # A device that is gone, or whose manager follows router advertisements by itself, is left alone.
+        case "$name" in *.accept_ra) [ "$(cat "$file" 2>/dev/null || echo 0)" = 0 ] && continue ;; esac
         [ "$(cat "$file")" = "$value" ] && continue
         say "sysctl $name is not $value any more, and is set again"
         echo "$value" >"$file" || fail "failed: sysctl $name"

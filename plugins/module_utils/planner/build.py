@@ -9,6 +9,7 @@ import dataclasses
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import sysctls
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_versions, sessions_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.check import refuse_unusable
 from ansible_collections.podnet.calico.plugins.module_utils.planner.check_bgp import session_problems
@@ -91,7 +92,7 @@ def plan(
         ),
         cni=Cni(ranges=_ranges(own, this), mtu=pod_mtu(cluster, host)),
         probes=tuple(_probes(cluster, this)),
-        requirements=_requirements(cluster, this, bird, bgp),
+        requirements=_requirements(cluster, this, host, bird, bgp),
         guard=guard,
         standby=_standby(cluster, this, host) if bird and standby else (),
     )
@@ -288,21 +289,22 @@ def remote_route(text: str, pool: IPPool, node: Node, other: Node | None, host: 
     return Route(text, gateway=str(vtep), device=VXLAN_DEVICES[version], onlink=True)
 
 
-def _requirements(cluster: Cluster, node: Node, bird: bool, bgp: Bgp | None) -> Requirements:
+def _requirements(cluster: Cluster, node: Node, host: Host, bird: bool, bgp: Bgp | None) -> Requirements:
     versions = {pool.cidr.version for pool in cluster.pools}
     ipip = any(pool.ipip_mode != "Never" for pool in cluster.pools)
     vxlan = any(pool.vxlan_mode != "Never" for pool in cluster.pools)
     others = [other for __, other in sorted(cluster.nodes.items()) if other.name != node.name]
-    sysctls = {"net.ipv4.ip_forward": "1"} if 4 in versions else {}
+    settings = {"net.ipv4.ip_forward": "1"} if 4 in versions else {}
     if 6 in versions:
-        sysctls["net.ipv6.conf.all.forwarding"] = "1"
+        settings["net.ipv6.conf.all.forwarding"] = "1"
+        settings.update({sysctls.of_device("ipv6", device, "accept_ra"): "2" for device in host.advertised})
     port = listen_port(cluster.bgp, cluster.node_bgp.get(node.name))
     needs = [("ip protocol 4", ipip), (f"udp {VXLAN_PORT}", vxlan), (f"tcp {port}", bird)]
     sessions = bgp.sessions if bgp else ()
     interfaces = [node_interface(other, version) for other in others for version in (4, 6)]
     return Requirements(
         kernel=tuple(kind for kind, used in (("ipip", ipip), ("vxlan", vxlan)) if used),
-        sysctls=sysctls,
+        sysctls=settings,
         open=tuple(text for text, used in needs if used),
         nodes=tuple(str(interface.ip) for interface in interfaces if interface is not None),
         peers=tuple(PeerPorts(each.address, each.port, port) for each in sessions if each.peer is None),

@@ -27,7 +27,8 @@ class Host:
 
     address: the node's address with the prefix length of its interface. mtu: of the device, in bytes.
     encapsulations: the link kinds that the kernel has ("ipip", "vxlan"). pod_mtu: what is asked for, in bytes.
-    checks_sources: whether the kernel looks at where a packet comes from (rp_filter).
+    checks_sources: whether the kernel looks at where a packet comes from (rp_filter). advertised: devices that the
+    kernel configures by router advertisements.
     """
 
     address: str
@@ -36,12 +37,14 @@ class Host:
     encapsulations: tuple[str, ...] = ("ipip", "vxlan")
     pod_mtu: int | None = None
     checks_sources: bool = False
+    advertised: tuple[str, ...] = ()
 
     @classmethod
     def from_facts(cls, facts: t.Mapping[str, t.Any]) -> Host:
         """Return what calico_host_info saw; it sees more than a plan needs."""
         known = {field.name: facts[field.name] for field in dataclasses.fields(cls) if field.name in facts}
-        return cls(**{**known, "encapsulations": tuple(known["encapsulations"])})
+        lists = {key: tuple(value) for key, value in known.items() if isinstance(value, (list, tuple))}
+        return cls(**{**known, **lists})
 
 
 @dataclasses.dataclass(frozen=True)

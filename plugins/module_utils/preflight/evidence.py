@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni import folder
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.advertisements import followers
 from ansible_collections.podnet.calico.plugins.module_utils.preflight import (
     firewall,
     identity,
@@ -53,6 +54,7 @@ def gather(
         "node": node,
         "pod_gateway": network.reaches_pod_gateway(seen["routes"]),
         "sysctl": switches.read(),
+        "advertised": followers(),
         "firewall": firewall.read(kernel["features"]),
         "units": managers.units(),
         "managers": managers.read(),

@@ -24,6 +24,7 @@ KINDS = (
     *FIXABLE,
     *("kernel-ipip", "kernel-vxlan", "kernel-veth", "kernel-nf-tables", "kernel-nft-masq", "kernel-nft-ct"),
     *("kernel-nft-fib-inet", "rp-filter-loose"),
+    "router-advertisements",
     *("offload-vmxnet3", "offload-old-kernel", "mtu-too-large", "mtu-differs"),
     *("address-missing", "address-virtual", "address-secondary", "address-device", "address-elsewhere"),
     *("address-twice", "hostname-twice", "machine-id-twice", "clock-apart", "clock-unsynchronised"),

@@ -47,7 +47,7 @@ def ensure(wanted: Wanted, *, check_mode: bool) -> Outcome:
     before = {path: owned_file.read(path) for path in texts}
     texts = {path: text for path, text in texts.items() if not before[path] or path == UDEV_LINK}
     changes = compare("file", {path: before[path] for path in texts if before[path]}, texts)
-    kept = {**_values(owned_file.read(SYSCTLS)), **wanted.sysctls}
+    kept = {**sysctls.set_by_us(SYSCTLS), **wanted.sysctls}
     here = {name: value for name, value in kept.items() if os.path.exists(sysctls.path(name))}  # devices come and go
     settings: list[Change] = []
     if here:
@@ -76,11 +76,6 @@ def _texts(wanted: Wanted) -> dict[str, str]:
     if wanted.networkd:
         found.update(networkd.texts(wanted.underlay))
     return found
-
-
-def _values(text: str) -> dict[str, str]:
-    lines = (line.partition("=") for line in text.splitlines() if "=" in line and not line.startswith("#"))
-    return {name.strip(): value.strip() for name, __, value in lines}
 
 
 def _put(changes: t.Sequence[Change]) -> None:

@@ -18,7 +18,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_place i
 
 LISTED = 200  # how many routes are returned at most
 _SECONDARY, _NO_PREFIX_ROUTE = 0x01, 0x200  # IFA_F_SECONDARY, IFA_F_NOPREFIXROUTE (linux/if_addr.h)
-_LABEL, _FLAGS = 3, 8  # IFA_LABEL, IFA_FLAGS
+_LABEL = 3  # IFA_LABEL
 _LOCAL = (2, 3)  # RTN_LOCAL, RTN_BROADCAST
 _POD_GATEWAY = ipaddress.ip_address("169.254.1.1")
 
@@ -55,7 +55,7 @@ def _link(link: Link) -> Row:
 def _address(body: bytes, names: t.Mapping[int, str]) -> Row:
     family, length, flags, scope, index = wire.IFADDR.unpack_from(body)
     found = wire.attributes(body, wire.IFADDR.size)
-    flags = wire.as_number(found.get(_FLAGS), flags)
+    flags = wire.as_number(found.get(wire.IFA_FLAGS), flags)
     packed = found.get(wire.IFA_LOCAL) or found.get(wire.IFA_ADDRESS) or b""
     return {
         "address": f"{socket.inet_ntop(family, packed)}/{length}" if packed else "",

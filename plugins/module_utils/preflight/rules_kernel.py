@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import sysctls
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import (
     ERROR,
     NOTE,
@@ -149,6 +150,23 @@ def forwarding(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
         )
 
 
+def advertisements(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
+    """Yield devices whose addresses and default route the kernel would forget once it forwards IPv6."""
+    forgotten = [device for device, value in facts["advertised"].items() if value == 1]
+    if forgotten and any(pool.cidr.version == 6 for pool in wanted.pools):
+        names = ", ".join(forgotten)
+        yield Finding(
+            "router-advertisements",
+            NOTE,
+            "sysctl",
+            f"the kernel configures {names} by router advertisements",
+            "; ".join(f"{sysctls.of_device('ipv6', device, 'accept_ra')} = 1" for device in forgotten),
+            "a host that forwards IPv6 ignores them, and has neither address nor default route in the end",
+            f"deploy sets accept_ra to 2 on {names} before it switches forwarding on, now and for each boot; with "
+            "ifupdown, write accept_ra 2 in /etc/network/interfaces as well",
+        )
+
+
 def cards(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
     """Yield network cards and kernels that damage checksums of encapsulated packets."""
     if not (wanted.vxlan or wanted.ipip):
@@ -196,4 +214,4 @@ def mtu(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
         )
 
 
-RULES = (features, rp_filter, forwarding, cards, mtu)
+RULES = (features, rp_filter, forwarding, advertisements, cards, mtu)

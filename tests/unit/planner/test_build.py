@@ -162,6 +162,16 @@ def test_ipv6(encapsulation: str) -> None:
         assert tunnel["mac"].startswith("66:")
 
 
+@pytest.mark.parametrize(("cidr", "has"), [("fd00::/64", True), ("10.244.0.0/16", False)])
+def test_advertisements_are_followed_where_ipv6_is_forwarded(cidr: str, has: bool) -> None:
+    nodes = {"node1": "2001:db8::11/64"} if has else {"node1": "192.0.2.11/24"}
+    facts = {"node1": {**seen(nodes)["node1"], "advertised": ["eth0", "vlan.7"]}}
+    made = plan_all(cluster(pool(cidr=cidr, encapsulation="VXLAN"), nodes=nodes), facts, "auto")["node1"]
+    settings = {"net.ipv6.conf.eth0.accept_ra": "2", "net.ipv6.conf.vlan/7.accept_ra": "2"}
+    found = made["requirements"]["sysctls"]
+    assert {name: value for name, value in found.items() if name.endswith("accept_ra")} == (settings if has else {})
+
+
 def dual_stack(*pools: dict[str, t.Any]) -> t.Any:
     dual = [node(name, THREE_NODES[name], ipv6Address=f"2001:db8::{name[-1]}/64") for name in THREE_NODES]
     return claim(snapshot(*pools, *dual), THREE_NODES, now=NOW)

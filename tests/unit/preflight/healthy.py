@@ -56,6 +56,7 @@ def host(number: int = 1) -> Facts:
             "forwarding": {"all": 1, "default": 1, "eth0": 1, "lo": 1},
             "boot": [{"file": "/etc/sysctl.d/90-podnet-calico.conf", "value": "1"}],
         },
+        "advertised": {},
         "firewall": {
             "tools": {"iptables": "nf_tables", "ip6tables": "nf_tables"},
             "rules": {"legacy": 0, "nft": 0},

@@ -329,6 +329,25 @@ BROKEN: dict[str, tuple[str, str, Wanted, Break, str]] = {
 }
 
 
+IPV6 = {"cidr": "fd00::/64", "encapsulation": "VXLAN"}
+BROKEN["advertisements"] = (
+    "router-advertisements",
+    "note",
+    wanted(**IPV6),
+    lambda facts: facts.update(advertised={"eth0": 1, "eth1": 2}),
+    "net.ipv6.conf.eth0.accept_ra = 1",
+)
+
+
+@pytest.mark.parametrize("advertised, want", [({"eth0": 2}, wanted(**IPV6)), ({"eth0": 1}, wanted())])
+def test_advertisements_that_nothing_makes_the_kernel_forget_are_no_finding(
+    advertised: dict[str, int], want: Wanted
+) -> None:
+    found = hosts()
+    found["node2"]["advertised"] = advertised
+    assert judge(found, want)["findings"] == []
+
+
 @pytest.mark.parametrize(("kind", "severity", "want", "broken", "word"), BROKEN.values(), ids=BROKEN)
 def test_what_is_broken_is_named(kind: str, severity: str, want: Wanted, broken: Break, word: str) -> None:
     found = hosts()
