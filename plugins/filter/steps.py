@@ -56,7 +56,7 @@ def _observed(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """Return what the planner has to know of a host: what was seen there, and the MTU of pods that is asked for."""
     seen = variables["plan_host"]["host"]
     asked = {"pod_mtu": int(variables["calico_mtu"])} if variables.get("calico_mtu") else {}
-    kept = ("address", "device", "mtu", "encapsulations", "checks_sources", "advertised")
+    kept = ("address", "device", "mtu", "encapsulations", "checks_sources", "advertised", "pod_gateway")
     return {**{key: seen[key] for key in kept}, **asked}
 
 

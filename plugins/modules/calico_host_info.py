@@ -89,6 +89,12 @@ host:
       type: list
       elements: str
       sample: [eth0]
+    pod_gateway:
+      description:
+        - Whether a route of others leads to 169.254.1.1, the gateway of pods, such as a default route. Then the host
+          answers pods' ARP requests for it without a route of ours.
+      type: bool
+      sample: true
     programs:
       description: Which of the programs that roles install are there.
       type: dict

@@ -83,6 +83,36 @@ def test_the_smallest_mtu_of_devices_to_peers_counts(host: Namespace, run_module
     assert (found["device"], found["mtu"]) == ("eth0", 1400)
 
 
+# By the routes of a host beside 192.0.2.0/24: whether others' lead to the gateway of pods, and with ours.
+GATEWAYS: dict[str, tuple[list[str], bool, bool]] = {
+    "none": ([], False, False),
+    "default": (["route add default via 192.0.2.12"], True, True),
+    "no way out": (["route add unreachable default"], False, False),
+    "its network": (["addr add 169.254.1.2/16 dev eth1"], True, True),
+    "half of its network": (["route add 169.254.1.0/31 dev eth1"], True, True),
+    "its neighbour": (["route add 169.254.1.0/32 dev eth1"], False, False),
+    "a neighbour of the host": (["route add 169.254.1.1 dev eth1"], True, True),
+    "the host itself": (["addr add 169.254.1.1/16 dev eth1"], True, True),
+    "ours": (["route add 169.254.1.1 dev lo scope link proto 98"], False, True),
+    "ours and default": (
+        ["route add default via 192.0.2.12", "route add 169.254.1.1 dev lo scope link proto 98"],
+        True,
+        True,
+    ),
+}
+
+
+@with_pyroute2
+@pytest.mark.parametrize(("commands", "others", "in_all"), GATEWAYS.values(), ids=GATEWAYS)
+def test_who_leads_to_the_gateway_of_pods(
+    host: Namespace, run_module: RunModule, commands: list[str], others: bool, in_all: bool
+) -> None:
+    for command in commands:
+        host.ip(command)
+    assert run_module("calico_host_info", {"address": "192.0.2.11"})["host"]["pod_gateway"] is others
+    assert run_module("calico_preflight_info", {"towards": [], "networks": []})["facts"]["pod_gateway"] is in_all
+
+
 ADDRESSES = {
     "without length": ({"address": "192.0.2.11"}, "192.0.2.11/24"),
     "with length": ({"address": "192.0.2.11/24"}, "192.0.2.11/24"),

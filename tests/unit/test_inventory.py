@@ -20,7 +20,10 @@ POOL = {"name": "main", "cidr": "10.244.0.0/16", "encapsulation": "VXLANCrossSub
 
 def seen(address: str, **variables: t.Any) -> dict[str, t.Any]:
     host = {"address": address, "device": "eth0", "mtu": 1500, "encapsulations": ["vxlan"]}
-    return {"plan_host": {"host": {**host, "checks_sources": False, "advertised": [], "programs": {}}}, **variables}
+    return {
+        "plan_host": {"host": {**host, "checks_sources": False, "advertised": [], "pod_gateway": True, "programs": {}}},
+        **variables,
+    }
 
 
 HOSTVARS = {
@@ -38,7 +41,7 @@ def test_cluster_of_an_inventory() -> None:
     assert stored["Node", "node-two"]["spec"]["bgp"] == {"asNumber": 64513, "ipv4Address": "192.0.2.12/24"}
     assert stored["Node", "h3"]["spec"]["bgp"] == {"ipv6Address": "2001:db8::13/64"}
     expected = {"address": "192.0.2.12/24", "device": "eth0", "mtu": 1500, "encapsulations": ["vxlan"]}
-    expected.update(checks_sources=False, advertised=[])
+    expected.update(checks_sources=False, advertised=[], pod_gateway=True)
     assert made["hosts"]["node-two"] == expected
 
 

@@ -39,7 +39,7 @@ def answer(host: str, address: str | None) -> Data:
     except InvalidInput as error:
         return {"msg": str(error)}
     seen = {"address": str(found), "device": device, "mtu": 1500, "encapsulations": ["vxlan"], "checks_sources": False}
-    seen["advertised"] = []
+    seen.update(advertised=[], pod_gateway=True)
     return {"host": seen, "missing": []}
 
 

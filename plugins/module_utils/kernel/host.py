@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni.plugin_folder import PLUGINS, plugins_folder
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import pod_gateway
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.advertisements import followers
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.library import NetlinkError, links
 
@@ -59,6 +60,7 @@ def observe(
         "encapsulations": [kind for kind in KINDS if has_module(kind)],
         "checks_sources": checks_sources(),
         "advertised": list(followers()),
+        "pod_gateway": pod_gateway.answered(ours=False),
         "programs": {name: any(os.path.exists(path) for path in paths) for name, paths in PROGRAMS.items()},
         "cni_bin_dir": plugins_folder(),
     }

@@ -23,6 +23,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam_ledger 
 from ansible_collections.podnet.calico.plugins.module_utils.planner.mtu import pod_mtu, tunnel_mtu
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import (
     IPIP_DEVICE,
+    POD_GATEWAY,
     STANDBY_METRIC,
     VXLAN_DEVICES,
     VXLAN_PORT,
@@ -48,9 +49,6 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Block, Cluster
     from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
     from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
-
-# The address that every pod uses as its IPv4 gateway and that the host answers for by proxy ARP.
-POD_GATEWAY = "169.254.1.1/32"
 
 
 def uses_bird(cluster: Cluster, bgp: str) -> bool:
@@ -206,17 +204,20 @@ def _vtep(node: Node, version: int) -> Vtep | None:
 
 
 def _routes(cluster: Cluster, node: Node, host: Host, bird: bool) -> tuple[Route, ...]:
-    """Return the routes that are ours to program: those of VXLAN pools, and all of them where BIRD does not run.
-
-    The route to the pods' gateway makes the kernel answer their ARP requests on a host without a default route,
-    too: proxy ARP answers only for what is routed through another device.
-    """
+    """Return the routes that are ours to program: those of VXLAN pools, and all of them where BIRD does not run."""
     carried = bgp_versions(cluster, node) if bird else ()
     blocks = [block for block in cluster.blocks if not by_bird(block, carried)]
-    routes = list(_block_routes(blocks, cluster, node, host))
-    if 4 in cluster.pool_versions:
-        routes.append(Route(POD_GATEWAY, device="lo", scope="link"))
-    return tuple(routes)
+    return (*_block_routes(blocks, cluster, node, host), *gateway_routes(cluster, host))
+
+
+def gateway_routes(cluster: Cluster, host: Host) -> list[Route]:
+    """Return the route that makes the kernel answer pods' ARP requests for their gateway, where it would not.
+
+    Proxy ARP answers only for what is routed through another device. Where a default route or that of a network does
+    this, none of ours may hide a neighbour with this address.
+    """
+    needed = 4 in cluster.pool_versions and not host.pod_gateway
+    return [Route(f"{POD_GATEWAY}/32", device="lo", scope="link")] if needed else []
 
 
 def _standby(cluster: Cluster, node: Node, host: Host) -> tuple[Route, ...]:

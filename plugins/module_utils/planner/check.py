@@ -11,6 +11,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Invali
 from ansible_collections.podnet.calico.plugins.module_utils.ip import overlaps
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import node_interface, same_subnet
 from ansible_collections.podnet.calico.plugins.module_utils.planner.mtu import mtu_problems
+from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import POD_GATEWAY
 from ansible_collections.podnet.calico.plugins.module_utils.resources.selector import parse
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -25,7 +26,7 @@ def refuse_unusable(
 
     found: the problems of BGP sessions and of blocks, which check_bgp and pool_migration find.
     """
-    resources = (*_nodes(cluster, hosts), *_families(cluster, hosts), *_underlay(cluster), *found)
+    resources = (*_nodes(cluster, hosts), *_families(cluster, hosts), *_underlay(cluster), *_gateway(cluster), *found)
     surroundings = (*_kernels(cluster, hosts), *mtu_problems(cluster, hosts), *_subnets(cluster, bird))
     raise_all((*resources, *surroundings))
 
@@ -75,6 +76,17 @@ def _underlay(cluster: Cluster) -> t.Iterator[InvalidInput]:
                     remedy="Use a range for pods that nothing else uses",
                 )
                 break
+
+
+def _gateway(cluster: Cluster) -> t.Iterator[InvalidInput]:
+    """What pods send to their gateway would reach the node that has its address, or be taken for that."""
+    for node in cluster.nodes.values() if 4 in cluster.pool_versions else ():
+        if node.ipv4_address is not None and str(node.ipv4_address.ip) == POD_GATEWAY:
+            yield InvalidInput(
+                f'Node "{node.name}": spec.bgp.ipv4Address {node.ipv4_address} is the address by which pods know their '
+                "gateway on every node, so that no pod could reach this one",
+                remedy="Give the node another address, and set calico_node_address to it",
+            )
 
 
 def _kernels(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidInput]:

@@ -13,6 +13,9 @@ VXLAN_DEVICES = {4: "vxlan.calico", 6: "vxlan-v6.calico"}
 VXLAN_VNI = 4096
 VXLAN_PORT = 4789
 
+# The address that every pod uses as its IPv4 gateway and that the host answers for by proxy ARP.
+POD_GATEWAY = "169.254.1.1"
+
 # Of routes that stand by while BGP sessions reset: greater than all that BIRD (32) and the kernel (1024) use.
 STANDBY_METRIC = 4096
 
@@ -28,7 +31,7 @@ class Host:
     address: the node's address with the prefix length of its interface. mtu: of the device, in bytes.
     encapsulations: the link kinds that the kernel has ("ipip", "vxlan"). pod_mtu: what is asked for, in bytes.
     checks_sources: whether the kernel looks at where a packet comes from (rp_filter). advertised: devices that the
-    kernel configures by router advertisements.
+    kernel configures by router advertisements. pod_gateway: whether a route of others leads to 169.254.1.1.
     """
 
     address: str
@@ -38,6 +41,7 @@ class Host:
     pod_mtu: int | None = None
     checks_sources: bool = False
     advertised: tuple[str, ...] = ()
+    pod_gateway: bool = False
 
     @classmethod
     def from_facts(cls, facts: t.Mapping[str, t.Any]) -> Host:

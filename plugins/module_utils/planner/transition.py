@@ -17,9 +17,9 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Invali
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_versions
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import (
-    POD_GATEWAY,
     by_bird,
     by_router,
+    gateway_routes,
     own_route,
     remote_route,
     to_holders,
@@ -128,7 +128,7 @@ def _transition(
     old: Cluster, new: Cluster, name: str, host: Host, ways: tuple[_Ways, _Ways], bird: bool, first: bool
 ) -> Transition:
     # Tunnels' ends come before what has them as gateways, and before pins of the same destination.
-    stay, (before, after) = {**_staying(new, name), **_tunnel_ends(new, name)}, ways
+    stay, (before, after) = {**_staying(new, name, host), **_tunnel_ends(new, name)}, ways
     trial = _trial(old, new, name, host)
     return Transition(
         changes=_changes(old, new),
@@ -165,9 +165,9 @@ def _trial(old: Cluster, new: Cluster, name: str, host: Host) -> dict[str, Route
     return found
 
 
-def _staying(cluster: Cluster, name: str) -> dict[str, Route]:
+def _staying(cluster: Cluster, name: str, host: Host) -> dict[str, Route]:
     """Return the routes that do not lead to other nodes, whoever programs them in the end."""
-    routes = [Route(POD_GATEWAY, device="lo", scope="link")] if 4 in cluster.pool_versions else []
+    routes = gateway_routes(cluster, host)
     routes += [route for block in cluster.owned(name) if (route := own_route(str(block.cidr), True)) is not None]
     return {route.destination: route for route in routes}
 

@@ -10,6 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni import folder
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import pod_gateway
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.advertisements import followers
 from ansible_collections.podnet.calico.plugins.module_utils.preflight import (
     firewall,
@@ -52,7 +53,7 @@ def gather(
         "kernel": kernel,
         **seen,
         "node": node,
-        "pod_gateway": network.reaches_pod_gateway(seen["routes"]),
+        "pod_gateway": pod_gateway.answered(ours=True),
         "sysctl": switches.read(),
         "advertised": followers(),
         "firewall": firewall.read(kernel["features"]),

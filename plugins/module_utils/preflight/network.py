@@ -20,7 +20,6 @@ LISTED = 200  # how many routes are returned at most
 _SECONDARY, _NO_PREFIX_ROUTE = 0x01, 0x200  # IFA_F_SECONDARY, IFA_F_NOPREFIXROUTE (linux/if_addr.h)
 _LABEL = 3  # IFA_LABEL
 _LOCAL = (2, 3)  # RTN_LOCAL, RTN_BROADCAST
-_POD_GATEWAY = ipaddress.ip_address("169.254.1.1")
 
 Row = t.Dict[str, t.Any]
 
@@ -80,7 +79,6 @@ def _routes(netlink: Netlink, names: t.Mapping[int, str], wanted: t.Sequence[t.A
                 "gateway": bool(route.way.hops and route.way.hops[0].gateway),
                 "protocol": route.protocol,
                 "table": route.way.table,
-                "unicast": route.way.kind == route_wire.TYPES["unicast"],
             }
 
 
@@ -100,12 +98,3 @@ def node(addresses: t.Sequence[Row], asked: str | None, towards: t.Iterable[str]
         "towards": source,
         "towards_device": own[source]["device"] if source else "",
     }
-
-
-def reaches_pod_gateway(routes: t.Iterable[Row]) -> bool:
-    """Tell whether a route covers 169.254.1.1, so that the host answers pods' requests for their gateway."""
-    return any(
-        row["unicast"] and _POD_GATEWAY in ipaddress.ip_network(row["destination"])
-        for row in routes
-        if "." in row["destination"]
-    )

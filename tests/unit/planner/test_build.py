@@ -172,6 +172,15 @@ def test_advertisements_are_followed_where_ipv6_is_forwarded(cidr: str, has: boo
     assert {name: value for name, value in found.items() if name.endswith("accept_ra")} == (settings if has else {})
 
 
+@pytest.mark.parametrize("encapsulation", ["VXLAN", "IPIP"])
+def test_the_gateway_of_pods_has_a_route_where_no_other_leads_there(encapsulation: str) -> None:
+    stored = cluster(pool(encapsulation=encapsulation))
+    made = plan_all(stored, {**seen(), "node2": {**seen()["node2"], "pod_gateway": True}}, "auto")
+    own = {name: [row for row in made[name]["routes"] if row["device"] == "lo"] for name in ("node1", "node2")}
+    assert [row["destination"] for row in own["node1"]] == ["169.254.1.1/32"]
+    assert own["node2"] == []
+
+
 def dual_stack(*pools: dict[str, t.Any]) -> t.Any:
     dual = [node(name, THREE_NODES[name], ipv6Address=f"2001:db8::{name[-1]}/64") for name in THREE_NODES]
     return claim(snapshot(*pools, *dual), THREE_NODES, now=NOW)

@@ -11,14 +11,18 @@ import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
+    NOW,
     THREE_NODES,
     Document,
     Snapshot,
     cluster,
     document,
+    node,
     pool,
     seen,
+    snapshot,
 )
 
 ROUTER = document("BGPPeer", "router", peerIP="192.0.2.1", asNumber=64513)
@@ -59,6 +63,16 @@ def test_a_host_without_node_and_a_cluster_without_pool_are_told_together() -> N
     assert text.startswith("2 problems:")
     assert "there is no IPPool" in text
     assert 'there is no Node "node9" in the datastore' in text
+
+
+def test_a_node_with_the_address_of_pods_gateway() -> None:
+    nodes = {"node1": "169.254.1.1/16", "node2": "169.254.1.2/16"}
+    text = refusal(cluster(pool(), nodes=nodes), seen({"node2": nodes["node2"]}))
+    assert text.startswith('Node "node1": spec.bgp.ipv4Address 169.254.1.1/16 is the address by which pods know their')
+    six = pool("six", "fd00::/64", "VXLAN")
+    both = {name: {"ipv6Address": f"2001:db8::{name[-1]}/64"} for name in nodes}
+    documents = [six, *(node(name, nodes[name], **both[name]) for name in nodes)]
+    plan_all(claim(snapshot(*documents), nodes, now=NOW), seen(nodes), "auto")
 
 
 def test_workloads_as_peers() -> None:

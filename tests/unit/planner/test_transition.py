@@ -86,6 +86,12 @@ def test_each_pair_of_modes(old: str, new: str) -> None:
     assert tunnels == {TUNNELS[mode[0]] for mode in (old, new) if mode != "None"}
 
 
+def test_the_gateway_of_pods_keeps_the_route_of_others() -> None:
+    made = change("VXLAN", "IPIP", pod_gateway=True)
+    for when in ("before", "after"):
+        assert "169.254.1.1/32" not in made.ways("node1", when)
+
+
 @pytest.mark.parametrize(("old", "new"), PAIRS)
 def test_bird_is_prepared_first_unless_its_routes_show(old: str, new: str) -> None:
     """The router carries None between subnets: there no route of ours hides what BIRD does."""

@@ -84,7 +84,6 @@ def route(destination: str, device: str = "eth0", protocol: int = 2, *, gateway:
         "gateway": gateway,
         "protocol": protocol,
         "table": 254,
-        "unicast": True,
     }
 
 

@@ -380,7 +380,7 @@ def test_hosts_with_a_deployment_have_no_findings() -> None:
             route("10.244.4.0/26", "vxlan.calico", 98),
             route("10.244.5.0/26", "eth0", 12),
             route("10.244.3.7/32", "cali0123456789a", 98),
-            {**route("10.244.3.0/26", protocol=98), "devices": [], "unicast": False},
+            {**route("10.244.3.0/26", protocol=98), "devices": []},
         ]
     assert judge(found, wanted())["findings"] == []
 
