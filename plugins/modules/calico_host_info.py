@@ -22,11 +22,17 @@ options:
   address:
     description:
       - The node's address, with or without prefix length; it must be on an interface of the host.
-      - By default it is the source address that the kernel uses towards the O(peers).
+      - By default it is O(preferred), or the source address that the kernel uses towards the O(peers).
+      - An address that is temporary or deprecated, of a loopback, link-local, or virtual (of full length beside an
+        address of its network on the same device) is refused. By default another one of the device is taken instead.
     type: str
   ipv6_address:
     description: The node's IPv6 address beside an IPv4 O(address), with or without prefix length.
     type: str
+  preferred:
+    description: The address that is the node's if O(address) is not given and the host has it, such as C(ansible_host).
+    type: str
+    default: ""
   peers:
     description: Addresses of the other nodes; those of the host itself are ignored.
     type: list
@@ -122,7 +128,7 @@ def work(module: AnsibleModule) -> Outcome:
     if missing:
         return Outcome([], {"missing": missing})
     with open_netlink() as ipr:
-        host = observe(ipr, module.params["address"], module.params["peers"], module.params["ipv6_address"])
+        host = observe(ipr, **{key: module.params[key] for key in ("address", "peers", "ipv6_address", "preferred")})
     return Outcome([], {"host": host, "missing": [], "remembered": os.path.exists(BASELINE)})
 
 
@@ -131,6 +137,7 @@ def main() -> None:
     spec = {
         "address": {"type": "str"},
         "ipv6_address": {"type": "str"},
+        "preferred": {"type": "str", "default": ""},
         "peers": {"type": "list", "elements": "str", "default": []},
     }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)

@@ -27,9 +27,16 @@ attributes:
 options:
   address:
     description:
-      - Address of the node on the underlay, with or without prefix length. Without it that is taken with which packets
-        leave to the first of O(towards) that is another host.
+      - Address of the node on the underlay, with or without prefix length. Without it O(preferred) is taken, or the one
+        with which packets leave to the first of O(towards) that is another host.
     type: str
+  ipv6_address:
+    description: The node's IPv6 address beside an IPv4 O(address), with or without prefix length.
+    type: str
+  preferred:
+    description: The address that is the node's if O(address) is not given and the host has it, such as C(ansible_host).
+    type: str
+    default: ""
   towards:
     description: Names or addresses of all nodes.
     type: list
@@ -81,6 +88,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.evidence import gather
+from ansible_collections.podnet.calico.plugins.module_utils.preflight.network import NodeAddress
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 
@@ -93,13 +101,16 @@ def work(module: AnsibleModule) -> Outcome:
         except ValueError as error:
             raise InvalidInput(f"networks: {text} is no network", remedy="Write it as 10.244.0.0/16") from error
     cni = (params["cni_config_dir"], params["cni_network_name"])
-    return Outcome([], {"facts": gather(params["address"], params["towards"], params["networks"], cni)})
+    node = NodeAddress(params["address"] or "", params["ipv6_address"] or "", params["preferred"])
+    return Outcome([], {"facts": gather(node, params["towards"], params["networks"], cni)})
 
 
 def main() -> None:
     """Run the module."""
     spec = {
         "address": {"type": "str"},
+        "ipv6_address": {"type": "str"},
+        "preferred": {"type": "str", "default": ""},
         "towards": {"type": "list", "elements": "str", "default": []},
         "networks": {"type": "list", "elements": "str", "default": []},
         "cni_config_dir": {"type": "path", "default": "/etc/cni/net.d"},

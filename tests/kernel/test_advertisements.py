@@ -29,6 +29,7 @@ class Site:
         for place in (host, router):
             place.ip("link set vlan.7 up")
             place.ip("link set eth0 up")
+        host.ip("addr add 192.0.2.11/24 dev eth0")
 
     def advertise(self, prefix: str, device: str = "eth0") -> None:
         """Have the router send an advertisement."""
@@ -79,7 +80,7 @@ def learn(site: Site) -> None:
 
 def settings(run: RunModule) -> dict[str, str]:
     """Return the sysctls that a plan has for the devices that calico_host_info names."""
-    devices = run("calico_host_info", {"address": "::1"})["host"]["advertised"]
+    devices = run("calico_host_info", {"address": "192.0.2.11"})["host"]["advertised"]
     return {FORWARD: "1", **{ACCEPT.format(name.replace(".", "/")): "2" for name in devices}}
 
 
@@ -144,6 +145,18 @@ def test_a_manager_that_takes_over_later_is_left_alone(site: Site, run_sysctl: R
     assert ACCEPT.format("eth0") not in wanted
     run_sysctl("calico_sysctl", {"sysctls": wanted})
     assert site.host.sysctl("net/ipv6/conf/eth0/accept_ra") == "0"
+
+
+@with_pyroute2
+def test_the_node_does_not_live_on_an_address_that_ends(site: Site, run_sysctl: RunModule) -> None:
+    site.host.run("sysctl -qw net.ipv6.conf.eth0.use_tempaddr=2 net.ipv6.conf.all.use_tempaddr=2")
+    learn(site)
+    peer = "2001:db8:1::99"
+    source = site.host.run(f"ip -6 route get {peer}").stdout.split(" src ")[1].split()[0]
+    assert f"{source}/64 scope global temporary" in site.host.run("ip -6 addr show dev eth0").stdout
+    found = run_sysctl("calico_host_info", {"peers": [peer]})["host"]["address"]
+    assert found.startswith("2001:db8:1:0:") and not found.startswith(source)
+    assert "is temporary: it ends soon" in run_sysctl("calico_host_info", {"address": source})["msg"]
 
 
 def test_nothing_is_learned_nothing_is_named(site: Site, run_sysctl: RunModule) -> None:

@@ -128,6 +128,59 @@ def test_address(run_module: RunModule, options: Result, address: str) -> None:
     assert (found["address"], found["device"]) == (address, "eth0")
 
 
+STABLE, FLEETING, VIP = "2001:db8::11", "2001:db8::77", "2001:db8::100"
+UNSTEADY = [
+    f"addr add {FLEETING}/64 dev eth0 nodad preferred_lft 0",
+    f"addr add {VIP}/128 dev eth0 nodad",
+    "addr add 192.0.2.100/32 dev eth0",
+    "addr add 2001:db8:1::11/64 dev eth1 nodad",
+    "addr add 198.51.100.11/24 dev eth1",
+]
+# By options: the address, or a word of the refusal.
+CHOICES: dict[str, tuple[Result, str]] = {
+    "ansible_host first": ({"preferred": "198.51.100.11", "peers": ["192.0.2.12"]}, "198.51.100.11/24"),
+    "a name": ({"preferred": "node1", "peers": ["192.0.2.12"]}, "192.0.2.11/24"),
+    "an address of the router": ({"preferred": "203.0.113.9", "peers": ["192.0.2.12"]}, "192.0.2.11/24"),
+    "ansible_host is virtual": ({"preferred": VIP, "peers": ["2001:db8::12"]}, f"{STABLE}/64"),
+    "ansible_host is virtual, without peers": ({"preferred": "192.0.2.100"}, "192.0.2.11/24"),
+    "ansible_host is deprecated": ({"preferred": FLEETING, "peers": ["2001:db8::12"]}, f"{STABLE}/64"),
+    "ansible_host is a loopback": ({"preferred": "127.0.0.1", "peers": ["192.0.2.12"]}, "192.0.2.11/24"),
+    "nothing but a loopback": (
+        {"preferred": "127.0.0.1"},
+        "127.0.0.1/8 on lo is loopback: it leads to this host",
+    ),
+    "virtual": ({"address": "192.0.2.100"}, '"192.0.2.100" on eth0 looks like a virtual one: when keepalived'),
+    "virtual, of IPv6": ({"address": f"{VIP}/128"}, f"Set calico_node_address to {STABLE}/64"),
+    "deprecated": ({"address": FLEETING}, f'"{FLEETING}" on eth0 is deprecated: '),
+    "virtual, beside IPv4": ({"address": "192.0.2.11", "ipv6_address": VIP}, "Set calico_node_ipv6_address to"),
+    "loopback": ({"address": "127.0.0.1"}, "is loopback: it leads to this host alone. Set calico_node_address to"),
+}
+
+
+@with_pyroute2
+@pytest.mark.parametrize(("options", "found"), CHOICES.values(), ids=CHOICES)
+def test_the_address_is_one_that_stays(host: Namespace, run_module: RunModule, options: Result, found: str) -> None:
+    for command in UNSTEADY:
+        host.ip(command)
+    answer = run_module("calico_host_info", options)
+    assert found in (answer["host"]["address"] if "host" in answer else answer["msg"])
+    params = {"towards": options.get("peers", []), "networks": []}
+    params.update({key: options[key] for key in ("address", "ipv6_address", "preferred") if key in options})
+    row = run_module("calico_preflight_info", params)["facts"]["node"]
+    if "host" in answer:  # preflight looks at the same address
+        assert row["address"] == answer["host"]["address"]
+
+
+@with_pyroute2
+def test_the_source_that_the_kernel_prefers_is_passed_over_if_it_is_virtual(
+    host: Namespace, run_module: RunModule
+) -> None:
+    host.ip("addr add 2001:db8::1:12/128 dev eth0 nodad")  # nearer to the peer than 2001:db8::11
+    source = host.run("ip -6 route get 2001:db8::1:13").stdout
+    assert " src 2001:db8::1:12 " in source
+    assert run_module("calico_host_info", {"peers": ["2001:db8::1:13"]})["host"]["address"] == f"{STABLE}/64"
+
+
 WRONG = {
     "not-on-interface": {"address": "192.0.2.99"},
     "prefix-length": {"address": "192.0.2.11/25"},

@@ -8,7 +8,6 @@ From the variables and what the hosts answer to the module that plans; tests/sce
 
 from __future__ import annotations
 
-import ipaddress
 import types
 import typing as t
 from pathlib import Path
@@ -32,13 +31,18 @@ ADDRESSES: t.Final = {
 
 def answer(host: str, address: str | None) -> Data:
     """Return what calico_host_info registers on a host without IPIP, and with no more addresses than these."""
-    interfaces = [(ipaddress.ip_interface(text), device) for text, device in ADDRESSES[host]]
-    source = str(interfaces[0][0].ip)
+    rows: list[Data] = [{"address": text, "device": device, "state": ""} for text, device in ADDRESSES[host]]
     try:
-        found, device = find_interface(interfaces, address, [("eth0", source)])
+        row = find_interface(rows, address or rows[0]["address"])
     except InvalidInput as error:
         return {"msg": str(error)}
-    seen = {"address": str(found), "device": device, "mtu": 1500, "encapsulations": ["vxlan"], "checks_sources": False}
+    seen = {
+        "address": row["address"],
+        "device": row["device"],
+        "mtu": 1500,
+        "encapsulations": ["vxlan"],
+        "checks_sources": False,
+    }
     seen.update(advertised=[], pod_gateway=True)
     return {"host": seen, "missing": []}
 

@@ -12,9 +12,10 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni.plugin_folder import PLUGINS, plugins_folder
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import pod_gateway
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import addresses, pod_gateway
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.advertisements import followers
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.library import NetlinkError, links
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 
 KINDS = ("ipip", "vxlan")
 LIBRARIES = {"pyroute2": "python3-pyroute2", "yaml": "python3-yaml"}
@@ -31,31 +32,30 @@ def missing_packages() -> list[str]:
 
 
 def observe(
-    ipr: t.Any, address: str | None, peers: t.Sequence[str], ipv6_address: str | None = None
+    ipr: t.Any, address: str | None, peers: t.Sequence[str], ipv6_address: str | None = None, preferred: str = ""
 ) -> dict[str, t.Any]:
     """Return address (with prefix length), device, mtu (bytes) and the kernel's encapsulations of this host.
 
-    address: the node's address, with or without prefix length; None takes the source address towards the peers.
-    ipv6_address: that of a node with both IP versions, in the answer with its prefix length as well.
-    The device is the one that carries the route to the first peer that is not on this host, whatever its name; the
-    MTU is the smallest of the devices that carry routes to peers. Raises InvalidInput for an address that is not here.
+    address: the node's address, with or without prefix length; None takes the preferred one, if the host has it, or
+    the source address towards the peers. ipv6_address: that of a node with both IP versions, in the answer with its
+    prefix length as well. The device is the one that carries the route to the first peer that is not on this host,
+    whatever its name; the MTU is the smallest of the devices that carry routes to peers. Raises InvalidInput for an
+    address that is not here, or cannot be the node's.
     """
     devices = links(ipr)
     names = {link["index"]: name for name, link in devices.items()}
-    interfaces = [
-        (ipaddress.ip_interface(f"{message.get_attr('IFA_ADDRESS')}/{message['prefixlen']}"), names[message["index"]])
-        for message in ipr.get_addr()
-        if message["index"] in names
-    ]
-    own = {interface.ip for interface, __ in interfaces}
+    with Netlink() as netlink:
+        rows = addresses.read(netlink, names)
+    own = {ipaddress.ip_interface(row["address"]).ip for row in rows}
     routes = [_route(ipr, peer) for peer in peers if _peer_address(peer) not in own]
     carriers = [(names[route[0]], route[1]) for route in routes if route is not None and route[0] in names]
-    interface, device = find_interface(interfaces, address, carriers)
-    carrying = {name for name, __ in carriers} or {device}
+    sources = [source for __, source in carriers if source]
+    node = find_interface(rows, address) if address else _chosen(rows, preferred, sources)
+    carrying = {name for name, __ in carriers} or {node["device"]}
     return {
-        "address": str(interface),
-        **_ipv6(interfaces, ipv6_address),
-        "device": carriers[0][0] if carriers else device,
+        "address": node["address"],
+        **_ipv6(rows, ipv6_address),
+        "device": carriers[0][0] if carriers else node["device"],
         "mtu": min(devices[name].get_attr("IFLA_MTU") for name in carrying),
         "encapsulations": [kind for kind in KINDS if has_module(kind)],
         "checks_sources": checks_sources(),
@@ -66,12 +66,12 @@ def observe(
     }
 
 
-def _ipv6(interfaces: t.Sequence[tuple[t.Any, str]], address: str | None) -> dict[str, str]:
+def _ipv6(rows: addresses.Rows, address: str | None) -> dict[str, str]:
     if address is None:
         return {}
     if ":" not in address:
         raise InvalidInput(f'calico_node_ipv6_address "{address}" is not an IPv6 address', remedy="Correct it")
-    return {"ipv6_address": str(find_interface(interfaces, address, (), "calico_node_ipv6_address")[0])}
+    return {"ipv6_address": find_interface(rows, address, "calico_node_ipv6_address")["address"]}
 
 
 def _peer_address(text: str) -> t.Any:
@@ -91,38 +91,53 @@ def _route(ipr: t.Any, peer: str) -> tuple[int, str | None] | None:
     return None
 
 
-def find_interface(
-    interfaces: t.Sequence[tuple[t.Any, str]],
-    address: str | None,
-    carriers: t.Sequence[tuple[str, str | None]],
-    variable: str = "calico_node_address",
-) -> tuple[t.Any, str]:
-    """Return the interface with an address and its device; variable: what the address comes from, for messages."""
-    wanted = address or next((source for __, source in carriers if source), None)
-    if wanted is None:
+def _chosen(rows: addresses.Rows, preferred: str, sources: t.Sequence[str]) -> t.Mapping[str, t.Any]:
+    """Return the address that is the node's where none is given: the preferred one, or a source address."""
+    found = addresses.pick(rows, [preferred, *sources])
+    if found is None:
         raise InvalidInput(
             "find the node's address: none is given, and there is no route to another node",
             remedy="Set calico_node_address",
         )
+    return _sound(found, rows, f"find the node's address: {found['address']}", "calico_node_address")
+
+
+def _sound(row: t.Mapping[str, t.Any], rows: addresses.Rows, what: str, variable: str) -> t.Mapping[str, t.Any]:
+    """Return an address that can be the node's, or raise InvalidInput; what: what the message begins with."""
+    fault = addresses.fault(row, rows)
+    if fault is None:
+        return row
+    other = fault.instead or "another address of the host, by which the other nodes reach it"
+    raise InvalidInput(f"{what} on {row['device']} {fault.what}: {fault.why}", remedy=f"Set {variable} to {other}")
+
+
+def find_interface(rows: addresses.Rows, wanted: str, variable: str = "calico_node_address") -> t.Mapping[str, t.Any]:
+    """Return the row of an address that is given for the node; variable: what it comes from, for messages."""
     try:
         asked = ipaddress.ip_interface(wanted)
     except ValueError as error:
         message = f'{variable} "{wanted}" is not an address'
         raise InvalidInput(message, remedy="Write it as 192.0.2.11/24") from error
-    for interface, device in interfaces:
-        if interface.ip == asked.ip and (
-            asked.network.prefixlen in (interface.network.prefixlen, asked.max_prefixlen) or "/" not in wanted
-        ):
-            return interface, device
-        if interface.ip == asked.ip:
-            raise InvalidInput(
-                f'{variable} "{wanted}" has another prefix length than the interface {device}: {interface}',
-                remedy=f"Write {interface}: CrossSubnet is decided by it",
-            )
-    has = ", ".join(f"{interface} ({device})" for interface, device in interfaces if not interface.is_loopback)
+    own = [(ipaddress.ip_interface(row["address"]), row) for row in rows]
+    same = [(interface, row) for interface, row in own if interface.ip == asked.ip]
+    fits = [
+        row
+        for interface, row in same
+        if asked.network.prefixlen in (interface.network.prefixlen, asked.max_prefixlen) or "/" not in wanted
+    ]
+    if fits:
+        best = addresses.find(fits, str(asked.ip))
+        return _sound(best or fits[0], rows, f'{variable} "{wanted}"', variable)
+    if same:
+        interface, row = same[0]
+        raise InvalidInput(
+            f'{variable} "{wanted}" has another prefix length than the interface {row["device"]}: {interface}',
+            remedy=f"Write {interface}: CrossSubnet is decided by it",
+        )
+    has = ", ".join(f"{interface} ({row['device']})" for interface, row in own if not interface.is_loopback)
     raise InvalidInput(
         f'{variable} "{wanted}" is on no interface of this host; it has {has or "no address"}',
-        remedy="Correct it, or leave it out to take the source address towards the other nodes",
+        remedy="Correct it, or leave it out to take ansible_host or the source address towards the other nodes",
     )
 
 

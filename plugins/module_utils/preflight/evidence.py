@@ -37,11 +37,11 @@ _TRACES = (
 
 
 def gather(
-    address: str | None, towards: t.Iterable[str], networks: t.Iterable[str], cni: tuple[str, str]
+    address: network.NodeAddress, towards: t.Iterable[str], networks: t.Iterable[str], cni: tuple[str, str]
 ) -> dict[str, t.Any]:
     """Return the facts of this host that judge reads.
 
-    address: the node's, from the inventory, if it says. towards: addresses or names of all nodes. networks: ranges
+    address: the node's, as the inventory has it. towards: addresses or names of all nodes. networks: ranges
     (CIDR) that nothing else may use. cni: folder of the container runtime's networks, and the name of ours.
     Raises KernelError if the kernel cannot be read.
     """

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import socket
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import route_wire, wire
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import addresses, route_wire
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import Link, links
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_dump import everything
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_place import source_towards
 
 LISTED = 200  # how many routes are returned at most
-_SECONDARY, _NO_PREFIX_ROUTE = 0x01, 0x200  # IFA_F_SECONDARY, IFA_F_NOPREFIXROUTE (linux/if_addr.h)
-_LABEL = 3  # IFA_LABEL
 _LOCAL = (2, 3)  # RTN_LOCAL, RTN_BROADCAST
 
 Row = t.Dict[str, t.Any]
@@ -30,11 +27,11 @@ def read(networks: t.Iterable[str]) -> dict[str, list[Row]]:
     with Netlink() as netlink:
         found = {link.index: link for link in links(netlink)}
         names = {index: link.name for index, link in found.items()}
-        addresses = [_address(body, names) for body in netlink.dump(wire.RTM_GETADDR, wire.IFADDR.pack(0, 0, 0, 0, 0))]
+        own = addresses.read(netlink, names)
         routes = list(_routes(netlink, names, wanted))
     return {
         "links": [_link(link) for link in found.values()],
-        "addresses": [row for row in addresses if row["device"]],
+        "addresses": [row for row in own if row["scope"] == 0],  # link-local and loopback ones say nothing
         "routes": routes[:LISTED],
     }
 
@@ -48,20 +45,6 @@ def _link(link: Link) -> Row:
         "mtu": link.mtu,
         "ours": link.ours,
         "driver": "" if driver == "driver" else driver,
-    }
-
-
-def _address(body: bytes, names: t.Mapping[int, str]) -> Row:
-    family, length, flags, scope, index = wire.IFADDR.unpack_from(body)
-    found = wire.attributes(body, wire.IFADDR.size)
-    flags = wire.as_number(found.get(wire.IFA_FLAGS), flags)
-    packed = found.get(wire.IFA_LOCAL) or found.get(wire.IFA_ADDRESS) or b""
-    return {
-        "address": f"{socket.inet_ntop(family, packed)}/{length}" if packed else "",
-        "device": names.get(index, "") if scope == 0 else "",  # link-local and loopback ones say nothing
-        "secondary": family == socket.AF_INET and bool(flags & _SECONDARY),
-        "noprefixroute": bool(flags & _NO_PREFIX_ROUTE),
-        "label": wire.as_text(found.get(_LABEL)),
     }
 
 
@@ -82,19 +65,30 @@ def _routes(netlink: Netlink, names: t.Mapping[int, str], wanted: t.Sequence[t.A
             }
 
 
-def node(addresses: t.Sequence[Row], asked: str | None, towards: t.Iterable[str]) -> Row:
+class NodeAddress(t.NamedTuple):
+    """The address of a node, and the IPv6 one beside it, as the inventory has them; preferred: if it has none."""
+
+    asked: str = ""
+    ipv6: str = ""
+    preferred: str = ""
+
+
+def node(rows: addresses.Rows, given: NodeAddress, towards: t.Iterable[str]) -> Row:
     """Return address and device of the node, and the source address towards the others; empty for what is not known.
 
-    asked: what the inventory says the address is. towards: addresses or names of all nodes.
+    rows: the host's addresses. towards: addresses or names of all nodes. ipv6_asked and ipv6_address are there where
+    the inventory has an IPv6 address beside the node's.
     """
-    own = {row["address"].partition("/")[0]: row for row in addresses}
-    sources = (source for source, target in map(source_towards, towards) if source in own and target not in own)
-    source = next(sources, "")
-    row = own.get((asked or source).partition("/")[0], {})
+    own = {row["address"].partition("/")[0]: row for row in rows}
+    sources = [source for source, target in map(source_towards, towards) if source in own and target not in own]
+    source = next(iter(sources), "")
+    found = addresses.find(rows, given.asked) if given.asked else addresses.pick(rows, [given.preferred, *sources])
+    row, second = found or {}, addresses.find(rows, given.ipv6) or {}
     return {
-        "asked": asked or "",
+        "asked": given.asked,
         "address": row.get("address", ""),
         "device": row.get("device", ""),
         "towards": source,
         "towards_device": own[source]["device"] if source else "",
+        **({"ipv6_asked": given.ipv6, "ipv6_address": second.get("address", "")} if given.ipv6 else {}),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import addresses
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import (
     ERROR,
     NOTE,
@@ -27,22 +28,11 @@ _OUR_PROTOCOLS = (98, 12, 80)  # ours, BIRD's, Felix'
 def node(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
     """Yield what is wrong with the node's address."""
     found = facts["node"]
+    if "ipv6_asked" in found:
+        yield from _one(facts, found["ipv6_asked"], found["ipv6_address"], "calico_node_ipv6_address")
+    yield from _one(facts, found["asked"], found["address"], "calico_node_address")
     if not found["address"]:
-        yield Finding(
-            "address-missing",
-            ERROR,
-            "address",
-            f"{found['asked']} is on no interface" if found["asked"] else "the node's address cannot be told",
-            f"it has {_addresses(facts)}",
-            "tunnels and BGP sessions need an address of the host",
-            "Correct calico_node_address"
-            if found["asked"]
-            else "Set calico_node_address, or mend the routes to the others",
-        )
         return
-    (row, *_again) = [each for each in facts["addresses"] if each["address"] == found["address"]]
-    yield from _virtual(facts, row)
-    yield from _device(facts, row)
     if found["towards"] and found["towards_device"] != found["device"]:
         yield Finding(
             "address-elsewhere",
@@ -55,23 +45,36 @@ def node(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
         )
 
 
-def _virtual(facts: Facts, row: Facts) -> t.Iterator[Finding]:
-    """Yield an address that may move to another host: one beside another of the same device."""
-    mates = [each for each in facts["addresses"] if each["device"] == row["device"] and each is not row]
-    wider = [
-        each["address"] for each in mates if overlap(each["address"], row["address"]) and _length(each) < _length(row)
-    ]
-    keepalived = facts["units"].get("keepalived.service", {}).get("active")
-    if row["address"].endswith(("/32", "/128")) and wider:
+def _one(facts: Facts, asked: str, address: str, variable: str) -> t.Iterator[Finding]:
+    """Yield what is wrong with an address (CIDR, empty for none) that was asked for, or chosen."""
+    if not address:
         yield Finding(
-            "address-virtual",
+            "address-missing",
             ERROR,
             "address",
-            "the node's address looks like a virtual one",
-            f"{row['address']} on {row['device']} beside {wider[0]}{', keepalived runs' if keepalived else ''}",
-            "when keepalived, kube-vip or the like moves it, the node's tunnels and sessions go with it",
-            f"Set calico_node_address to {wider[0]}",
+            f"{asked} is on no interface that leads to others" if asked else "the node's address cannot be told",
+            f"it has {_addresses(facts)}",
+            "tunnels and BGP sessions need an address of the host",
+            f"Correct {variable}" if asked else f"Set {variable}, or mend the routes to the others",
         )
+        return
+    (row, *_again) = [each for each in facts["addresses"] if each["address"] == address]
+    yield from _passing(facts, row, variable)
+    yield from _device(facts, row, variable)
+
+
+def _passing(facts: Facts, row: Facts, variable: str) -> t.Iterator[Finding]:
+    """Yield an address that may move to another host, or end; deploy refuses what is an error here."""
+    fault = addresses.fault(row, facts["addresses"])
+    keepalived = facts["units"].get("keepalived.service", {}).get("active")
+    beside = f" beside {fault.instead}" if fault and fault.instead else ""
+    seen = f"{row['address']} on {row['device']}{beside}{', keepalived runs' if keepalived else ''}"
+    if fault is not None:
+        what, remedy = f"the node's address {fault.what}", f"Set {variable} to {fault.instead or 'another address'}"
+        if fault.kind == addresses.VIRTUAL:
+            yield Finding("address-virtual", ERROR, "address", what, seen, fault.why, remedy)
+        else:
+            yield Finding("address-unfit", ERROR, "address", what, seen, fault.why, remedy)
     elif row["secondary"]:
         yield Finding(
             "address-secondary",
@@ -80,15 +83,11 @@ def _virtual(facts: Facts, row: Facts) -> t.Iterator[Finding]:
             "the node's address is a secondary one",
             f"{row['address']} on {row['device']} is not the first of its network there",
             "it goes with the first one, and may be one that moves to another host",
-            "Set calico_node_address to the first address of the device",
+            f"Set {variable} to the first address of the device",
         )
 
 
-def _length(row: Facts) -> int:
-    return int(row["address"].partition("/")[2])
-
-
-def _device(facts: Facts, row: Facts) -> t.Iterator[Finding]:
+def _device(facts: Facts, row: Facts, variable: str) -> t.Iterator[Finding]:
     device = row["device"]
     kind = next((each["kind"] for each in facts["links"] if each["name"] == device), "")
     if _BRIDGES.fullmatch(device) or _OUR_DEVICES.fullmatch(device):
@@ -99,7 +98,7 @@ def _device(facts: Facts, row: Facts) -> t.Iterator[Finding]:
             f"the node's address is on {device}, which leads to no other host",
             f"{row['address']} on {device}",
             "other nodes cannot reach it",
-            "Set calico_node_address to the address of a network card",
+            f"Set {variable} to the address of a network card",
         )
     elif device == "lo" or kind == "dummy":
         yield Finding(
@@ -109,7 +108,7 @@ def _device(facts: Facts, row: Facts) -> t.Iterator[Finding]:
             f"the node's address is on {device}",
             f"{row['address']} on {device}",
             "other nodes reach it only by routes that something else announces; a virtual address is often found there",
-            "Nothing if the host routes by BGP; else set calico_node_address to the address of a network card",
+            f"Nothing if the host routes by BGP; else set {variable} to the address of a network card",
         )
 
 

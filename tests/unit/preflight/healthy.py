@@ -36,9 +36,11 @@ def host(number: int = 1) -> Facts:
             {
                 "address": f"{address}/24",
                 "device": "eth0",
+                "scope": 0,
                 "secondary": False,
                 "noprefixroute": False,
                 "label": "eth0",
+                "state": "",
             }
         ],
         "routes": [route("0.0.0.0/0", gateway=True)],
@@ -89,7 +91,8 @@ def route(destination: str, device: str = "eth0", protocol: int = 2, *, gateway:
 
 def address(text: str, device: str = "eth0", **more: t.Any) -> Facts:
     """Return an address of a host."""
-    return {"address": text, "device": device, "secondary": False, "noprefixroute": False, "label": device, **more}
+    plain = {"scope": 0, "secondary": False, "noprefixroute": False, "label": device, "state": ""}
+    return {"address": text, "device": device, **plain, **more}
 
 
 def link(name: str, kind: str = "", mtu: int = 1500, driver: str = "") -> Facts:

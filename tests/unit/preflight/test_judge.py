@@ -65,6 +65,10 @@ def both(*breaks: Break) -> Break:
 
 
 VIP = both(adds("addresses", address("192.0.2.100/32")), node(asked="192.0.2.100", address="192.0.2.100/32"))
+TEMPORARY = both(
+    adds("addresses", address("2001:db8::77/64", state="temporary")),
+    node(address="2001:db8::77/64", asked="2001:db8::77"),
+)
 ON_DOCKER = both(
     adds("addresses", address("172.17.0.1/16", "docker0")), node(address="172.17.0.1/16", device="docker0", towards="")
 )
@@ -158,6 +162,24 @@ BROKEN: dict[str, tuple[str, str, Wanted, Break, str]] = {
     ),
     "no address": ("address-missing", "error", wanted(), node(address="", device=""), "Set calico_node_address"),
     "virtual address": ("address-virtual", "error", wanted(), VIP, "192.0.2.100/32 on eth0 beside 192.0.2.12/24"),
+    "temporary address": ("address-unfit", "error", wanted(), TEMPORARY, "is temporary"),
+    "an IPv6 address that is not there": (
+        "address-missing",
+        "error",
+        wanted(),
+        node(ipv6_asked="2001:db8::9", ipv6_address=""),
+        "Correct calico_node_ipv6_address",
+    ),
+    "a virtual IPv6 address": (
+        "address-virtual",
+        "error",
+        wanted(),
+        both(
+            both(adds("addresses", address("2001:db8::12/64")), adds("addresses", address("2001:db8::100/128"))),
+            node(ipv6_asked="2001:db8::100", ipv6_address="2001:db8::100/128"),
+        ),
+        "Set calico_node_ipv6_address to 2001:db8::12/64",
+    ),
     "secondary address": ("address-secondary", "warning", wanted(), SECOND, "192.0.2.50/24"),
     "address of docker0": ("address-device", "error", wanted(), ON_DOCKER, "docker0, which leads to no other host"),
     "address of a dummy": ("address-device", "warning", wanted(), ON_DUMMY, "anchor"),
