@@ -57,7 +57,8 @@ def _observed(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     seen = variables["plan_host"]["host"]
     asked = {"pod_mtu": int(variables["calico_mtu"])} if variables.get("calico_mtu") else {}
     kept = ("address", "device", "mtu", "encapsulations", "checks_sources", "advertised", "pod_gateway")
-    return {**{key: seen[key] for key in kept}, **asked}
+    on = {key: seen[key] for key in ("address_device", "ipv6_address_device") if key in seen}
+    return {**{key: seen[key] for key in kept}, **on, **asked}
 
 
 def _mtu_problem(host: str, variables: t.Mapping[str, t.Any]) -> InvalidInput | None:

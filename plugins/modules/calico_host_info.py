@@ -71,6 +71,14 @@ host:
       description: The IPv6 address with the prefix length of its interface, if O(ipv6_address) is given.
       type: str
       sample: 2001:db8::11/64
+    address_device:
+      description: The device that has the address.
+      type: str
+      sample: eth0
+    ipv6_address_device:
+      description: The device that has the IPv6 address, if O(ipv6_address) is given.
+      type: str
+      sample: eth0
     device:
       description: The device that carries the routes to the peers.
       type: str

@@ -53,7 +53,8 @@ options:
         description: The node's address on the underlay; packets leave with it as source.
         type: str
       parent:
-        description: Name of the underlay device. Needed for a VXLAN.
+        description:
+          - Name of the underlay device. A VXLAN without one sends by whichever device leads to a peer.
         type: str
       mac:
         description: MAC of the device. Needed for a VXLAN.

@@ -54,6 +54,7 @@ def observe(
     carrying = {name for name, __ in carriers} or {node["device"]}
     return {
         "address": node["address"],
+        "address_device": node["device"],
         **_ipv6(rows, ipv6_address),
         "device": carriers[0][0] if carriers else node["device"],
         "mtu": min(devices[name].get_attr("IFLA_MTU") for name in carrying),
@@ -71,7 +72,8 @@ def _ipv6(rows: addresses.Rows, address: str | None) -> dict[str, str]:
         return {}
     if ":" not in address:
         raise InvalidInput(f'calico_node_ipv6_address "{address}" is not an IPv6 address', remedy="Correct it")
-    return {"ipv6_address": find_interface(rows, address, "calico_node_ipv6_address")["address"]}
+    row = find_interface(rows, address, "calico_node_ipv6_address")
+    return {"ipv6_address": row["address"], "ipv6_address_device": row["device"]}
 
 
 def _peer_address(text: str) -> t.Any:

@@ -68,7 +68,9 @@ def create(netlink: Netlink, ipr: t.Any, name: str, wanted: Entry, what: str) ->
 
 
 def parent_of(wanted: Entry, what: str) -> int:
-    """Return the index of the device that a VXLAN stands on; raises KernelError if there is none."""
+    """Return the index of the device that a VXLAN stands on, 0 for none; raises KernelError if it is not there."""
+    if not wanted["parent"]:
+        return 0
     try:
         return socket.if_nametoindex(wanted["parent"])
     except OSError as error:

@@ -22,14 +22,16 @@ def normalise(entry: t.Mapping[str, t.Any]) -> Entry:
     """Return a tunnel in the canonical form in which wanted and actual tunnels are compared.
 
     entry: kind ("ipip", "vxlan"), name, address (of the device), mtu (bytes), local, parent, and for a VXLAN vni, port,
-    mac and peers ({address, mac, underlay}). Raises InvalidInput for what is missing or cannot be used.
+    mac and peers ({address, mac, underlay}). A VXLAN without a parent has "". Raises InvalidInput for what is missing
+    or cannot be used.
     """
     _check(entry)
     result: Entry = {"kind": entry["kind"], "mtu": entry["mtu"], "up": True, "ours": True}
     result["address"] = _parsed(entry, "address", entry["address"], ipaddress.ip_interface)
     if entry["kind"] == "ipip":
         return result
-    for field in ("local", "parent", "vni", "port", "mac"):
+    result["parent"] = entry.get("parent") or ""
+    for field in ("local", "vni", "port", "mac"):
         if entry.get(field) is None:
             raise InvalidInput(f"tunnel {entry['name']}: a vxlan needs the option {field}", remedy=f"Set {field}")
         result[field] = entry[field]

@@ -35,9 +35,13 @@ _ID, _LINK, _LOCAL, _LEARNING, _PORT, _LOCAL6 = 1, 3, 4, 7, 15, 17  # IFLA_VXLAN
 
 
 def creation(name: str, wanted: Entry, parent: int) -> list[Request]:
-    """Return the requests that make a VXLAN device on the device with an index, and mark it."""
+    """Return the requests that make a VXLAN device on the device with an index, or on none (0), and mark it."""
     local = ipaddress.ip_address(wanted["local"])
-    data = number(_ID, wanted["vni"]) + number(_LINK, parent) + attribute(_PORT, wanted["port"].to_bytes(2, "big"))
+    data = (
+        number(_ID, wanted["vni"])
+        + (number(_LINK, parent) if parent else b"")
+        + attribute(_PORT, wanted["port"].to_bytes(2, "big"))
+    )
     data += attribute(_LEARNING, b"\0") + attribute(_LOCAL if local.version == 4 else _LOCAL6, local.packed)
     info = text(INFO_KIND, "vxlan") + nested(INFO_DATA, data)
     head = IFINFO.pack(0, 0, 0, 0, 0) + text(NAME, name)

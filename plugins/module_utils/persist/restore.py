@@ -151,7 +151,7 @@ def _tunnel(name: str, entry: Entry, found: Wanted) -> str:
         return _guarded(f"ipip {name}", name, steps)
     if entry["fdb"]:
         steps.append("\n".join([f"entries {name} <<'END'", *_entries(name, entry, found), "END"]))
-    settings = " ".join(str(entry[field]) for field in ("mac", "vni", "local", "parent", "port"))
+    settings = " ".join(str(entry[field] or "''") for field in ("mac", "vni", "local", "parent", "port"))
     return _guarded(f"vxlan {name} {settings}", name, steps)
 
 

@@ -85,13 +85,15 @@ nat() {
     printf 'table inet @TABLE@\ndelete table inet @TABLE@\n%s\n' "$wanted" | attempt nft -f - || status=1
 }
 
-# vxlan NAME MAC ID LOCAL PARENT PORT: make the device, or see that the one that is there is the same.
+# vxlan NAME MAC ID LOCAL PARENT PORT: make the device, or see that the one that is there is the same. PARENT may be
+# empty.
 vxlan() {
     if ! ip link show dev "$1" >/dev/null 2>&1; then
-        attempt ip link add "$1" address "$2" type vxlan id "$3" local "$4" dev "$5" dstport "$6" nolearning || return
+        attempt ip link add "$1" address "$2" type vxlan id "$3" local "$4" ${5:+dev "$5"} \
+            dstport "$6" nolearning || return
     fi
     there=$(ip -o -d link show dev "$1")
-    for words in "vxlan id $3" "local $4" "dev $5" "dstport $6"; do
+    for words in "vxlan id $3" "local $4 ${5:+dev $5 }srcport" "dstport $6"; do
         case "$there" in
         *" $words "*) ;;
         *) fail "$1 is somebody else's, or was changed: it is not $words" && return 1 ;;

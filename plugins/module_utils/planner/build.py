@@ -91,6 +91,7 @@ def plan(
         cni=Cni(ranges=_ranges(own, this), mtu=pod_mtu(cluster, host)),
         probes=tuple(_probes(cluster, this)),
         requirements=_requirements(cluster, this, host, bird, bgp),
+        underlay=tuple(sorted({_address_device(host, version) for version in cluster.pool_versions})),
         guard=guard,
         standby=_standby(cluster, this, host) if bird and standby else (),
     )
@@ -163,7 +164,7 @@ def _ipip(cluster: Cluster, node: Node, host: Host) -> Tunnel | None:
         address=host_prefix(address),
         mtu=tunnel_mtu(host, "ipip", 4),
         local=str(underlay.ip),
-        parent=host.device,
+        parent=_parent(host, 4),
     )
 
 
@@ -179,12 +180,23 @@ def _vxlans(cluster: Cluster, node: Node, host: Host) -> t.Iterator[Tunnel]:
             address=host_prefix(address),
             mtu=tunnel_mtu(host, "vxlan", version),
             local=str(underlay.ip),
-            parent=host.device,
+            parent=_parent(host, version),
             mac=_mac(node, version),
             vni=VXLAN_VNI,
             port=VXLAN_PORT,
             peers=tuple(peer for peer in peers if peer is not None),
         )
+
+
+def _parent(host: Host, version: int) -> str | None:
+    """Return the device that a tunnel stands on; none where the node's address outlives a change of the device."""
+    return host.device if _address_device(host, version) == host.device else None
+
+
+def _address_device(host: Host, version: int) -> str:
+    """Return the device that has the node's address of an IP version."""
+    beside = version == 6 and ":" not in host.address
+    return (host.ipv6_address_device if beside else host.address_device) or host.device
 
 
 def _vxlan_address(node: Node, version: int) -> t.Any:

@@ -32,6 +32,7 @@ class Host:
     encapsulations: the link kinds that the kernel has ("ipip", "vxlan"). pod_mtu: what is asked for, in bytes.
     checks_sources: whether the kernel looks at where a packet comes from (rp_filter). advertised: devices that the
     kernel configures by router advertisements. pod_gateway: whether a route of others leads to 169.254.1.1.
+    address_device, ipv6_address_device: where the node's address is, and the IPv6 one beside it; "" for the device.
     """
 
     address: str
@@ -42,6 +43,8 @@ class Host:
     checks_sources: bool = False
     advertised: tuple[str, ...] = ()
     pod_gateway: bool = False
+    address_device: str = ""
+    ipv6_address_device: str = ""
 
     @classmethod
     def from_facts(cls, facts: t.Mapping[str, t.Any]) -> Host:
@@ -63,14 +66,18 @@ class Vtep:
 
 @dataclasses.dataclass(frozen=True)
 class Tunnel:
-    """A tunnel device with its one address (/32 or /128); peers are neighbours and FDB entries of a VXLAN."""
+    """A tunnel device with its one address (/32 or /128); peers are neighbours and FDB entries of a VXLAN.
+
+    parent: None where the node's address is on another device than that which leads to the others, and packets leave
+    by whichever does.
+    """
 
     kind: str
     name: str
     address: str
     mtu: int
     local: str
-    parent: str
+    parent: str | None
     mac: str | None = None
     vni: int | None = None
     port: int | None = None
@@ -292,8 +299,8 @@ class Transition:
 class NodePlan:
     """Everything one node needs.
 
-    guard: whether packets are judged by where they come from. standby: routes to what BIRD carries, by which traffic
-    flows while sessions reset; only where they are asked for.
+    underlay: devices that have the node's addresses. guard: whether packets are judged by where they come from.
+    standby: routes to what BIRD carries, by which traffic flows while sessions reset; only where they are asked for.
     """
 
     node: str
@@ -307,6 +314,7 @@ class NodePlan:
     cni: Cni
     probes: tuple[Probe, ...]
     requirements: Requirements
+    underlay: tuple[str, ...] = ()
     guard: bool = True
     standby: tuple[Route, ...] = ()
 

@@ -106,6 +106,6 @@ def of_persisted(plan: Plan, checksum_offload: bool | None) -> list[Finding]:
     """Return what differs in the files and the unit by which all of it comes back after a reboot."""
     offloaded = offload.default() if checksum_offload is None else checksum_offload
     wanted = restore.wanted(plan["tunnels"], plan["routes"], _nat(plan), offloaded, guard.of_plan(plan))
-    underlay = sorted({plan["device"], *wanted.underlay()})
+    underlay = sorted({*plan["underlay"], *wanted.underlay()})
     outcome = keep.ensure(restore.render(wanted), list(wanted.tunnels), underlay, check_mode=True)
     return [of_change(change) for change in outcome.changes]

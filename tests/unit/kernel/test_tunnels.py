@@ -85,7 +85,15 @@ def test_a_device_of_another_kind_is_not_touched() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("vni", 7), ("port", 4790), ("local", "192.0.2.19"), ("parent", "eth1"), ("group", "239.1.1.1"), ("gbp", True)],
+    [
+        ("vni", 7),
+        ("port", 4790),
+        ("local", "192.0.2.19"),
+        ("parent", "eth1"),
+        ("parent", ""),
+        ("group", "239.1.1.1"),
+        ("gbp", True),
+    ],
 )
 def test_what_cannot_be_changed_makes_the_device_anew_and_says_so(field: str, value: t.Any) -> None:
     before = other(**{field: value})

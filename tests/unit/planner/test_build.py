@@ -181,6 +181,27 @@ def test_the_gateway_of_pods_has_a_route_where_no_other_leads_there(encapsulatio
     assert own["node2"] == []
 
 
+# The version of a pool, facts of a dual-stack host, the parent of its tunnel, and the devices that have the addresses.
+PARENTS: dict[str, tuple[int, dict[str, str], str | None, list[str]]] = {
+    "as before": (4, {}, "eth0", ["eth0"]),
+    "on the device": (4, {"address_device": "eth0"}, "eth0", ["eth0"]),
+    "on lo": (4, {"address_device": "lo"}, None, ["lo"]),
+    "on another device": (4, {"address_device": "eth1"}, None, ["eth1"]),
+    "IPv6 on lo": (6, {"address_device": "eth0", "ipv6_address_device": "lo"}, None, ["lo"]),
+    "IPv4 on lo": (6, {"address_device": "lo", "ipv6_address_device": "eth0"}, "eth0", ["eth0"]),
+}
+
+
+@pytest.mark.parametrize(("version", "facts", "parent", "underlay"), PARENTS.values(), ids=PARENTS)
+def test_a_tunnel_stands_on_the_device_that_has_the_address(
+    version: int, facts: dict[str, str], parent: str | None, underlay: list[str]
+) -> None:
+    stored = dual_stack(pool(cidr="10.244.0.0/16" if version == 4 else "fd00::/64"))
+    made = plan_all(stored, {"node1": {**seen()["node1"], **facts}}, "auto")["node1"]
+    assert [tunnel["parent"] for tunnel in made["tunnels"]] == [parent]
+    assert made["underlay"] == underlay
+
+
 def dual_stack(*pools: dict[str, t.Any]) -> t.Any:
     dual = [node(name, THREE_NODES[name], ipv6Address=f"2001:db8::{name[-1]}/64") for name in THREE_NODES]
     return claim(snapshot(*pools, *dual), THREE_NODES, now=NOW)
