@@ -17,6 +17,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.removal impo
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
 from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import documents
 from ansible_collections.podnet.calico.plugins.module_utils.resources.record import API_VERSION
+from ansible_collections.podnet.calico.plugins.module_utils.verify import host_pings
 from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import join
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -203,9 +204,28 @@ def probe_endpoints(probes: t.Sequence[t.Mapping[str, t.Any]], mtu: int) -> list
     return [{"name": probe["name"], "addresses": probe["addresses"], "mtu": mtu} for probe in probes]
 
 
+def host_targets(plan: t.Mapping[str, t.Any], cluster_of: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """Return targets for calico_ping between the probe pods of a plan and hosts; cluster_of: what cluster returned."""
+    found = {}
+    for document in cluster_of["resources"]:
+        name = document.get("metadata", {}).get("name")
+        if document.get("kind") == "Node" and name in cluster_of["hosts"]:
+            bgp = document.get("spec", {}).get("bgp") or {}
+            known = (bgp.get("ipv4Address"), bgp.get("ipv6Address"))
+            found[name] = [text.partition("/")[0] for text in known if text]
+    return host_pings.targets(plan, found)
+
+
 def ping_matrix(hostvars: HostVars, hosts: t.Sequence[str]) -> dict[str, t.Any]:
-    """Return the matrix of what calico_ping found on each host."""
-    return join({hostvars[host]["plan_of_node"]["node"]: hostvars[host]["verify_pings"]["results"] for host in hosts})
+    """Return the matrix of what calico_ping found on each host, and what came of the pings between pods and hosts."""
+    of_pods, of_hosts = (
+        {hostvars[host]["plan_of_node"]["node"]: hostvars[host][name]["results"] for host in hosts}
+        for name in ("verify_pings", "verify_host_pings")
+    )
+    matrix, between = join(of_pods), host_pings.judge(of_hosts)
+    failed = [*matrix["failed"], *between["misrouted"]]
+    ok = matrix["ok"] and not between["misrouted"]
+    return {**matrix, "failed": failed, "ok": ok, "unanswered": between["unanswered"]}
 
 
 class FilterModule:
@@ -216,6 +236,7 @@ class FilterModule:
         return {
             "cluster": cluster,
             "cni_disagreements": cni_disagreements,
+            "host_targets": host_targets,
             "inventory_resources": inventory_resources,
             "leaving": leaving,
             "node_addresses": node_addresses,

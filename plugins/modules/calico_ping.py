@@ -47,6 +47,11 @@ options:
       netns:
         description: The network namespace to ping from, if not O(netns).
         type: str
+      answer_to:
+        description:
+          - For an address of the host itself, the address of the pod from which it is pinged. The result then has
+            C(answered_by), the device by which the host sends from the one to the other, empty for none.
+        type: str
   netns:
     description: Name or path of the network namespace to ping from. Needed unless every target has its own.
     type: str
@@ -109,6 +114,7 @@ TARGET = {
     "pool": {"type": "str"},
     "expected": {"type": "str"},
     "netns": {"type": "str"},
+    "answer_to": {"type": "str"},
 }
 
 

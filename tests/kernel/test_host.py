@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.podnet.calico.plugins.module_utils.verify.host_pings import HOST, judge
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
 from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result, both_pyroute2s, with_pyroute2
 
@@ -249,6 +250,31 @@ def test_ping_sees_what_packets_are_wrapped_in(
     Namespace(pods[1]).ip("link set eth0 down")
     lost = ping(modules, two_hosts[0], pods[0])
     assert (lost["received"], lost["loss"], lost["rtt_ms"]) == (0, 1.0, None)
+
+
+@with_pyroute2
+@pytest.mark.parametrize("diverted", [False, True], ids=["plain", "a rule for the node's address"])
+def test_a_pod_and_its_host(
+    modules: Modules, two_hosts: tuple[Namespace, Namespace], netns_name: t.Callable[[], str], diverted: bool
+) -> None:
+    pods = [netns_name(), netns_name()]
+    join_pods(modules, two_hosts, pods, "None")
+    host, own = two_hosts[0], "198.51.100.1"
+    if diverted:
+        host.ip(f"rule add from {own} lookup 200")
+        host.ip("route add default via 198.51.100.2 dev wire table 200")
+    targets = [
+        {"name": "own host", "address": own, "pool": "main", "netns": pods[0], "answer_to": "10.244.1.5"},
+        {"name": "other host", "address": "198.51.100.2", "pool": "main", "netns": pods[0]},
+        {"name": "back", "address": "10.244.1.5", "pool": "main", "netns": HOST},
+        {"name": "back from afar", "address": "10.244.2.5", "pool": "main", "netns": HOST},
+    ]
+    params = {"targets": targets, "device": "wire", "count": 2, "interval": 0.01, "timeout": 0.5, "wait": 5}
+    rows = modules.run(host.path, "calico_ping", {**params, "wait": 0.5 if diverted else 5})["results"]
+    assert rows[0]["answered_by"] == ("wire" if diverted else host.routes()["10.244.1.5"]["dev"])
+    assert [row["loss"] for row in rows] == [1.0 if diverted else 0.0, 0.0, 0.0, 0.0]
+    words = judge({"node1": rows})
+    assert [len(words["misrouted"]), len(words["unanswered"])] == [int(diverted), 0]
 
 
 def test_a_target_without_route_is_a_result(

@@ -103,6 +103,11 @@ BROKEN: dict[str, tuple[list[str], Result, str]] = {
     ),
     "a route into the pool": (["ip route add 10.244.128.0/17 via 192.0.2.12"], {}, "range-taken"),
     "a route around the pool": (["ip route add 10.0.0.0/8 via 192.0.2.12"], {}, "range-routed"),
+    "a table for the node's address": (
+        ["ip rule add from 192.0.2.11 lookup 200", "ip route add default via 192.0.2.12 table 200"],
+        {},
+        "policy-routed",
+    ),
     "flannel's link": (["ip link add flannel.1 type vxlan id 1 dstport 8472 dev eth0"], {}, "leftover-links"),
     "Felix' routes": (
         ["ip route add 198.51.100.0/26 via 192.0.2.12 proto 80"],
@@ -117,6 +122,26 @@ def test_what_is_broken_is_named(node: Node, commands: list[str], options: Resul
     for command in commands:
         node.host.run(command)
     assert kind in node.kinds(**options)
+
+
+HARMLESS: dict[str, list[str]] = {
+    "pods are looked up in main": ["ip rule add to 10.244.0.0/16 lookup main priority 90"],
+    "main without its default route": ["ip rule add lookup main suppress_prefixlength 0 priority 90"],
+    "no default route": ["ip route flush table 200"],
+    "another address": ["ip rule del from 192.0.2.11 lookup 200", "ip rule add from 192.0.2.99 lookup 200"],
+    "a mark": ["ip rule del from 192.0.2.11 lookup 200", "ip rule add from 192.0.2.11 fwmark 7 lookup 200"],
+    "pods are thrown back": ["ip route add throw 10.244.0.0/16 table 200"],
+}
+
+
+@pytest.mark.parametrize("commands", HARMLESS.values(), ids=HARMLESS)
+def test_rules_that_do_no_harm(node: Node, commands: list[str]) -> None:
+    node.host.ip("rule add from 192.0.2.11 lookup 200 priority 100")
+    node.host.ip("route add default via 192.0.2.12 table 200")
+    assert "policy-routed" in node.kinds()
+    for command in commands:
+        node.host.run(command)
+    assert "policy-routed" not in node.kinds()
 
 
 INPUT = "table inet filter {{ chain input {{ type filter hook input priority 0; policy drop; {} }}\n}}\n"

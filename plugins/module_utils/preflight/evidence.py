@@ -19,6 +19,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.preflight import (
     managers,
     network,
     offloads,
+    policy,
     switches,
 )
 
@@ -53,6 +54,7 @@ def gather(
         "kernel": kernel,
         **seen,
         "node": node,
+        "rules": policy.read(),
         "pod_gateway": pod_gateway.answered(ours=True),
         "sysctl": switches.read(),
         "advertised": followers(),

@@ -29,7 +29,7 @@ KINDS = (
     *("address-missing", "address-virtual", "address-unfit", "address-secondary", "address-device"),
     "address-elsewhere",
     *("address-twice", "hostname-twice", "machine-id-twice", "clock-apart", "clock-unsynchronised"),
-    *("range-taken", "range-routed", "range-twice", "no-default-route"),
+    *("range-taken", "range-routed", "range-twice", "no-default-route", "policy-routed"),
     *("forward-dropped", "input-dropped", "output-dropped", "iptables-mixed", "firewalls-several", "nm-cloud-setup"),
     *("cni-rival", "leftover-links", "leftover-routes", "leftover-chains", "leftover-files"),
     "cloud-mode",

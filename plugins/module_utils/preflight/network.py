@@ -16,7 +16,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_dump im
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_place import source_towards
 
 LISTED = 200  # how many routes are returned at most
-_LOCAL = (2, 3)  # RTN_LOCAL, RTN_BROADCAST
+_LOCAL, _THROW = (2, 3), 9  # RTN_LOCAL, RTN_BROADCAST; RTN_THROW
 
 Row = t.Dict[str, t.Any]
 
@@ -62,6 +62,7 @@ def _routes(netlink: Netlink, names: t.Mapping[int, str], wanted: t.Sequence[t.A
                 "gateway": bool(route.way.hops and route.way.hops[0].gateway),
                 "protocol": route.protocol,
                 "table": route.way.table,
+                "throw": route.way.kind == _THROW,
             }
 
 

@@ -9,6 +9,7 @@ import re
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import addresses
+from ansible_collections.podnet.calico.plugins.module_utils.preflight import policy
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import (
     ERROR,
     NOTE,
@@ -178,4 +179,28 @@ def default_route(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
         )
 
 
-RULES = (node, ranges, default_route)
+def policy_routing(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
+    """Yield rules by which what the node itself sends to pods takes another way than the pods' routes."""
+    found: dict[tuple[int, str, str, str], list[str]] = {}
+    for address in filter(None, (facts["node"]["address"], facts["node"].get("ipv6_address"))):
+        for pool in wanted.pools:
+            other = policy.diverted(facts["rules"], facts["routes"], address, str(pool.cidr))
+            if other is not None:
+                rule, way = other
+                words = f"from {rule['from']} lookup {rule['table']}"
+                found.setdefault((rule["priority"], words, way, address), []).append(str(pool.cidr))
+    for (priority, words, way, address), pools in found.items():
+        yield Finding(
+            "policy-routed",
+            WARNING,
+            "address",
+            f"what the node sends from {address} to pods is not routed by the main table",
+            f"rule {priority}: {words}, which has {way}",
+            "answers of the host to its own pods, and to those of other nodes that are routed directly, leave for the "
+            "network: pods do not reach their own host",
+            "; ".join(f"ip rule add to {pool} lookup main priority {max(priority - 1, 1)}" for pool in pools)
+            + ", where the other rule is set",
+        )
+
+
+RULES = (node, ranges, default_route, policy_routing)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.namespaces import namespace
 from ansible_collections.podnet.calico.plugins.module_utils.verify import icmp
+from ansible_collections.podnet.calico.plugins.module_utils.verify.host_pings import answered_by
 
 ETH_P_ALL = 3
 _BUFFER = 4 << 20
@@ -32,6 +33,7 @@ class Target:
     address: str
     pool: str | None = None
     expected: str | None = None
+    answer_to: str | None = None
     sent: int = 0
     times: list[float] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
@@ -53,6 +55,7 @@ class Target:
             "loss": round(1 - received / self.sent, 4) if self.sent else 1.0,
             "rtt_ms": rtt,
             "encapsulation": "+".join(sorted(self.seen)) or None,
+            **({"answered_by": answered_by(self.address, self.answer_to)} if self.answer_to else {}),
         }
 
 
@@ -196,7 +199,7 @@ def ping_all(
 ) -> list[dict[str, t.Any]]:
     """Ping addresses, those of one namespace at the same time, and return one result each.
 
-    addresses: name, address, and optionally pool, expected and netns; netns is the namespace of those without one.
+    addresses: name, address, and optionally pool, expected, answer_to and netns; netns is that of those without one.
     wait: seconds that the network may take to carry the first packet.
     """
     groups: dict[str, list[Target]] = {}
@@ -204,7 +207,7 @@ def ping_all(
         source = row.get("netns") or netns
         if not source:
             raise InvalidInput(f"ping {row['address']}: no namespace is given", remedy="Set netns")
-        target = Target(row["name"], row["address"], row.get("pool"), row.get("expected"))
+        target = Target(row["name"], row["address"], row.get("pool"), row.get("expected"), row.get("answer_to"))
         groups.setdefault(source, []).append(target)
     for source, targets in groups.items():
         pinger = Pinger(source, device)

@@ -51,6 +51,7 @@ def host(number: int = 1) -> Facts:
             "towards": address,
             "towards_device": "eth0",
         },
+        "rules": [rule(0, 255), rule(32766, 254), rule(32767, 253)],
         "pod_gateway": True,
         "sysctl": {
             "ip_forward": "1",
@@ -78,14 +79,36 @@ def host(number: int = 1) -> Facts:
     }
 
 
-def route(destination: str, device: str = "eth0", protocol: int = 2, *, gateway: bool = False) -> Facts:
-    """Return a route of the main table."""
+def route(
+    destination: str,
+    device: str = "eth0",
+    protocol: int = 2,
+    *,
+    gateway: bool = False,
+    table: int = 254,
+    throw: bool = False,
+) -> Facts:
+    """Return a route, of the main table if nothing else is said."""
     return {
         "destination": destination,
         "devices": [device],
         "gateway": gateway,
         "protocol": protocol,
-        "table": 254,
+        "table": table,
+        "throw": throw,
+    }
+
+
+def rule(priority: int, table: int, source: str = "0.0.0.0/0", to: str = "0.0.0.0/0", suppress: int = -1) -> Facts:
+    """Return a rule of policy routing."""
+    version = 6 if ":" in source + to else 4
+    return {
+        "version": version,
+        "priority": priority,
+        "from": source,
+        "to": to,
+        "table": table,
+        "suppress": suppress,
     }
 
 

@@ -22,6 +22,7 @@ from ansible_collections.podnet.calico.tests.unit.preflight.healthy import (
     hosts,
     link,
     route,
+    rule,
     wanted,
 )
 
@@ -249,6 +250,15 @@ BROKEN: dict[str, tuple[str, str, Wanted, Break, str]] = {
         lambda facts: facts.update(pod_gateway=False, routes=[]),
         "169.254.1.1",
     ),
+    "a table for the node's address": (
+        "policy-routed",
+        "warning",
+        wanted(),
+        both(
+            adds("rules", rule(100, 200, "192.0.2.12/32")), adds("routes", route("0.0.0.0/0", gateway=True, table=200))
+        ),
+        "ip rule add to 10.244.0.0/16 lookup main priority 99",
+    ),
     "docker drops": ("forward-dropped", "error", wanted(), firewall(closed=[DOCKER]), "firewall_insert=true"),
     "docker drops beside ufw": (
         "forward-dropped",
@@ -431,9 +441,9 @@ def test_a_firewall_that_is_open_enough_is_no_finding(chain: Facts) -> None:
 
 
 def test_rules_for_some_ports_or_nodes_are_not_enough() -> None:
-    for rule in ("ip saddr 192.0.2.0/24 tcp dport 22 accept", "ip saddr 192.0.2.11 accept", "-i lo -j ACCEPT"):
+    for text in ("ip saddr 192.0.2.0/24 tcp dport 22 accept", "ip saddr 192.0.2.11 accept", "-i lo -j ACCEPT"):
         found = hosts()
-        found["node1"]["firewall"]["closed"] = [closed("input", rule)]
+        found["node1"]["firewall"]["closed"] = [closed("input", text)]
         assert [row["kind"] for row in judge(found, wanted("VXLAN"))["findings"]] == ["input-dropped"]
 
 
