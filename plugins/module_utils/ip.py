@@ -10,6 +10,8 @@ import typing as t
 
 Key = t.TypeVar("Key")
 
+IPV6_MTU = 1280  # bytes that every link with IPv6 bears (RFC 8200, section 5); below, the kernel switches IPv6 off
+
 if t.TYPE_CHECKING:  # pragma: no cover
     Network = t.Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
     Address = t.Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
@@ -60,6 +62,16 @@ def block_index(pool: Network, block: Network) -> int:
 def host_prefix(address: Address) -> str:
     """Return an address as a network of one: /32 for IPv4, /128 for IPv6."""
     return f"{address}/{address.max_prefixlen}"
+
+
+def has_ipv6(addresses: t.Iterable[str]) -> bool:
+    """Tell whether an address or a network among texts is one of IPv6."""
+    return any(map(is_ipv6, addresses))
+
+
+def is_ipv6(text: str) -> bool:
+    """Tell an address or a network of IPv6 from one of IPv4."""
+    return ":" in text
 
 
 def order(network: Network) -> tuple[int, int]:

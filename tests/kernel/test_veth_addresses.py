@@ -124,6 +124,7 @@ WRONG: dict[str, tuple[Result, str]] = {
     "interface lo": ({"interface": "lo"}, 'interface "lo" is not the name of a device'),
     "slash": ({"host_interface": "cali/x"}, 'host_interface "cali/x" is not the name of a device'),
     "MTU": ({"mtu": 67}, "mtu 67 is not between 68 and 65535"),
+    "MTU for IPv6": ({"mtu": 1279}, "mtu 1279 is too small for fd00::5/128. IPv6 needs 1280: correct mtu"),
     "group MAC": ({"mac": "01:00:5e:00:00:01"}, "is not one of a single interface"),
 }
 

@@ -18,6 +18,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni import calico_options, spec
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
+from ansible_collections.podnet.calico.plugins.module_utils.ip import IPV6_MTU, has_ipv6
 
 CHAINS = ("ptp", "calico")
 # Where host-local notes addresses that are in use: gone with a boot, like the containers that have them.
@@ -52,6 +53,8 @@ def build(network: Network) -> dict[str, t.Any]:
     """Return the configuration list as data; raises InvalidInput with all that is wrong in what it is made from."""
     problems: list[InvalidInput] = []
     _check_ranges(network.ranges)
+    if network.mtu < IPV6_MTU and has_ipv6(network.ranges):
+        raise InvalidInput(f"mtu {network.mtu} is too small for pods with IPv6", remedy=f"IPv6 needs {IPV6_MTU}")
     if network.chain == "calico":
         first = _calico(network, problems)
     else:

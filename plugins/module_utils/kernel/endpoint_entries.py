@@ -12,7 +12,7 @@ import socket
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, refuse_twice
-from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
+from ansible_collections.podnet.calico.plugins.module_utils.ip import IPV6_MTU, has_ipv6, host_prefix, is_ipv6
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import (
     alias,
     canonical_mac,
@@ -63,6 +63,12 @@ def _normalise(entry: t.Mapping[str, t.Any]) -> Entry:
     }
     if result["mtu"] not in _MTU:
         raise InvalidInput(f"{what}: mtu {result['mtu']} is not between {_MTU[0]} and {_MTU[-1]}", remedy="Correct mtu")
+    if result["mtu"] < IPV6_MTU and has_ipv6(result["addresses"]):
+        address = next(filter(is_ipv6, result["addresses"]))
+        raise InvalidInput(
+            f"{what}: mtu {result['mtu']} is too small for {address}",
+            remedy=f"IPv6 needs {IPV6_MTU}: correct mtu, or leave the address out",
+        )
     if len(alias_of(result).encode()) > _LONGEST_ALIAS:
         raise InvalidInput(f"{what}: name and netns are too long for a link's alias", remedy="Shorten one of them")
     if entry.get("mac"):

@@ -44,6 +44,7 @@ _SIOCGIFFLAGS, _NAME_FLAGS = 0x8913, struct.Struct("=16sH22x")  # of struct ifre
 # What to do about the answers that users meet most.
 REMEDIES = {
     errno.EPERM: "Run as root (become: true)",
+    errno.EACCES: "Run as root (become: true)",
     errno.EOPNOTSUPP: "This kernel lacks the feature; load its module or use another encapsulation",
     errno.ENETUNREACH: "The gateway is not reachable through that device; set onlink if it is meant so",
     errno.EHOSTUNREACH: "The gateway is not reachable through that device; set onlink if it is meant so",

@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.ip import IPV6_MTU, has_ipv6
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import pods
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import (
     EXT_MASK,
@@ -46,7 +47,7 @@ _TARGET_NETNSID = 46
 _RTM_GETNSID, _NSID, _FD = 90, 1, 3  # linux/net_namespace.h
 _DIRECTORIES = (NETNS_DIRECTORY, "/run/docker/netns")
 _GONE = (errno.ENODEV, errno.ENOENT)
-SMALLEST, SMALLEST_IPV6, LARGEST = 68, 1280, 65535  # RFC 791; RFC 8200; veth
+SMALLEST, LARGEST = 68, 65535  # RFC 791; veth
 
 
 class Pair(t.NamedTuple):
@@ -166,10 +167,10 @@ def ensure(cidrs: t.Sequence[str], mtu: int, *, at_most: bool, check_mode: bool)
         raise InvalidInput(f"set the MTU of pods: {mtu} is not between {SMALLEST} and {LARGEST}", remedy="Correct mtu")
     with only_one(check_mode), Netlink() as netlink:
         pairs = read(netlink, networks)
-        if mtu < SMALLEST_IPV6 and any(":" in address for pair in pairs for address in pair.addresses):
+        if mtu < IPV6_MTU and has_ipv6(address for pair in pairs for address in pair.addresses):
             raise InvalidInput(
                 f"set the MTU of pods: with {mtu} bytes those with IPv6 addresses would lose them",
-                remedy=f"IPv6 needs {SMALLEST_IPV6}",
+                remedy=f"IPv6 needs {IPV6_MTU}",
             )
         changes = plan(pairs, mtu, at_most=at_most)
         if changes and not check_mode:

@@ -11,6 +11,7 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils import owned_file
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, KernelError, raise_all
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import REMEDIES
 
 PROC = "/proc/sys"
 _FORWARDING = ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding")
@@ -61,9 +62,8 @@ def write(values: t.Mapping[str, str]) -> None:
             with open(path(name), "w") as file:
                 file.write(value)
         except OSError as error:
-            raise KernelError(
-                f"set {name} to {value}: {error.strerror}", remedy="Run as root (become: true)"
-            ) from error
+            message = f"set {name} to {value}: {error.strerror}"
+            raise KernelError(message, remedy=REMEDIES.get(error.errno or 0, "")) from error
 
 
 def _in_order(values: t.Mapping[str, str]) -> list[tuple[str, str]]:

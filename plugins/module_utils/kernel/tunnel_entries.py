@@ -9,6 +9,7 @@ import ipaddress
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.ip import IPV6_MTU, has_ipv6
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import canonical_mac, is_device_name
 
 Entry = t.Dict[str, t.Any]
@@ -28,6 +29,11 @@ def normalise(entry: t.Mapping[str, t.Any]) -> Entry:
     _check(entry)
     result: Entry = {"kind": entry["kind"], "mtu": entry["mtu"], "up": True, "ours": True}
     result["address"] = _parsed(entry, "address", entry["address"], ipaddress.ip_interface)
+    if entry["mtu"] < IPV6_MTU and has_ipv6([result["address"]]):
+        raise InvalidInput(
+            f"tunnel {entry['name']}: mtu {entry['mtu']} is too small for {result['address']}",
+            remedy=f"IPv6 needs {IPV6_MTU}",
+        )
     if entry["kind"] == "ipip":
         return result
     result["parent"] = entry.get("parent") or ""

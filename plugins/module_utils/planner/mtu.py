@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.ip import IPV6_MTU
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Cluster
@@ -16,8 +17,8 @@ if t.TYPE_CHECKING:  # pragma: no cover
 # Bytes that an encapsulation takes of the underlay's MTU, by kind and IP version (Calico, Felix).
 OVERHEAD = {("ipip", 4): 20, ("vxlan", 4): 50, ("vxlan", 6): 70}
 
-# The least that every link has to bear: RFC 8200, section 5, and what every host takes (RFC 791, section 3.1).
-SMALLEST = {4: 576, 6: 1280}
+# The least that every link has to bear, and what every host takes (RFC 791, section 3.1).
+SMALLEST = {4: 576, 6: IPV6_MTU}
 
 
 def pod_mtu(cluster: Cluster, host: Host) -> int:

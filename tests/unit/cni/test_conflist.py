@@ -64,6 +64,7 @@ def test_calico_with_host_local_has_the_blocks_of_the_node() -> None:
     ("network", "message"),
     [
         (PTP._replace(ranges=("10.244.0.1/26",)), "has host bits set. Write networks like 10.244.0.0/26"),
+        (PTP._replace(mtu=1279), "mtu 1279 is too small for pods with IPv6. IPv6 needs 1280"),
         (PTP._replace(name="a/b"), 'name "a/b" is no name of a network'),
         (PTP._replace(extra=({"type": "../x"},)), 'plugins[3].type "../x" is no name of a program'),
         (PTP._replace(options={"plugins": []}), "cniVersion, name and plugins are given otherwise"),

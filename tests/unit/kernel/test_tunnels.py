@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 import pytest
 
-from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import tunnels
+from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import tunnel_entries, tunnels
 
 Entry = t.Dict[str, t.Any]
 VXLAN: Entry = {
@@ -100,6 +101,17 @@ def test_what_cannot_be_changed_makes_the_device_anew_and_says_so(field: str, va
     assert tunnels.needs_new_device(before, VXLAN)
     (change,) = tunnels.plan({"v": before}, {"v": VXLAN})
     assert change.before["device"] == f"deleted and made anew: {field}"
+
+
+@pytest.mark.parametrize(
+    ("mtu", "address", "fits"), [(1279, "fd00::1", False), (1280, "fd00::1", True), (1279, "10.0.0.1", True)]
+)
+def test_ipv6_needs_its_mtu(mtu: int, address: str, fits: bool) -> None:
+    entry = {"kind": "ipip", "name": "tunl0", "address": address, "mtu": mtu}
+    with (
+        contextlib.nullcontext() if fits else pytest.raises(InvalidInput, match="mtu 1279 is too small for fd00::1/128")
+    ):
+        assert tunnel_entries.normalise(entry)["mtu"] == mtu
 
 
 @pytest.mark.parametrize(("field", "value"), [("mtu", 1400), ("mac", "66:00:00:00:00:09"), ("learning", True)])
