@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 import typing as t
 import urllib.parse
 
@@ -24,6 +25,10 @@ class NoAnswer(Exception):
     """Nothing answers at the address."""
 
 
+_LARGEST = 1 << 20  # bytes of an answer
+_WAITS = 10  # how often the time of one wait an answer may take
+
+
 class Service:
     """A metadata service at a URL, such as http://169.254.169.254; timeout in seconds, for each wait."""
 
@@ -33,6 +38,7 @@ class Service:
             raise InvalidInput(f"metadata_url: {url} is no URL of HTTP", remedy=f"Give one such as {LINK_LOCAL}")
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._connect = lambda: kind(str(parts.hostname), parts.port, timeout=timeout)
+        self._patience = _WAITS * timeout
         self._prefix = parts.path.rstrip("/")
 
     def ask(self, path: str, headers: dict[str, str] | None = None, method: str = "GET") -> str | None:
@@ -41,7 +47,7 @@ class Service:
         try:
             connection.request(method, self._prefix + path, headers=headers or {})
             answer = connection.getresponse()
-            text = answer.read().decode(errors="replace")
+            text = _whole(answer, self._patience).decode(errors="replace")
         except (OSError, http.client.HTTPException) as error:
             raise NoAnswer(str(error)) from error
         finally:
@@ -55,6 +61,16 @@ class Service:
         except ValueError:
             return None
         return found if isinstance(found, dict) else None
+
+
+def _whole(answer: http.client.HTTPResponse, seconds: float) -> bytes:
+    """Return what an answer holds; raises OSError for one that does not end, in bytes or in time."""
+    deadline, found = time.monotonic() + seconds, b""
+    while part := answer.read1(_LARGEST):
+        found += part
+        if len(found) > _LARGEST or time.monotonic() > deadline:
+            raise OSError("the answer does not end")
+    return found
 
 
 def _interface(**known: t.Any) -> Facts:

@@ -19,6 +19,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Invali
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.namespaces import namespace
 from ansible_collections.podnet.calico.plugins.module_utils.verify import icmp
 from ansible_collections.podnet.calico.plugins.module_utils.verify.host_pings import answered_by
+from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_sockets import AT_ONCE
 
 ETH_P_ALL = 3
 _BUFFER = 4 << 20
@@ -146,7 +147,10 @@ class Pinger:
         return received
 
     def _receive(self, opened: socket.socket, targets: t.Mapping[str, Target]) -> int:
-        data, ancillary, __, sender = opened.recvmsg(65535, 64)
+        try:
+            data, ancillary, __, sender = opened.recvmsg(65535, 64)
+        except BlockingIOError:  # it has been thrown away since, as for a wrong checksum
+            return 0
         arrived = _kernel_time(ancillary)
         version = 4 if opened.family == socket.AF_INET else 6
         packet = icmp.parse_ip(data) if version == 4 else None
@@ -163,8 +167,11 @@ class Pinger:
         return echo.identifier == self._identifier and echo.payload.startswith(self._token)
 
     def _observe(self, targets: t.Mapping[str, Target]) -> None:
-        """Note for each request of ours that leaves through the underlay what it is wrapped in."""
-        while True:
+        """Note for each request of ours that leaves through the underlay what it is wrapped in.
+
+        It ends after AT_ONCE packets, so that a flood keeps nobody here; select tells of the rest.
+        """
+        for __ in range(AT_ONCE):
             try:
                 data = self._watch.recv(65535)
             except BlockingIOError:

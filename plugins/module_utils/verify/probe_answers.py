@@ -65,9 +65,11 @@ class Answerer:
         while time.monotonic() < deadline and not ended():
             for opened in select.select([*watched, *self._payload()], [], [], 0.2)[0]:
                 if opened in self._listeners:
-                    opened.accept()[0].close()
+                    with contextlib.suppress(OSError):  # it has gone since
+                        opened.accept()[0].close()
                 elif opened in self._bound:
-                    opened.recv(65535)
+                    with contextlib.suppress(OSError):
+                        opened.recv(65535)
                 elif opened in self._echoing:
                     with contextlib.suppress(OSError):
                         probe_payload.echo(opened, self._session, self._node)
@@ -112,6 +114,7 @@ def _listen(address: str, port: int) -> list[socket.socket]:
         opened.close()
         return []
     opened.listen(_BACKLOG)
+    opened.setblocking(False)
     return [opened]
 
 
@@ -122,6 +125,7 @@ def _bind(address: str, port: int) -> list[socket.socket]:
     except OSError:  # the kernel's own VXLAN has it
         opened.close()
         return []
+    opened.setblocking(False)  # what select tells of may be thrown away before it is read, as for a wrong checksum
     return [opened]
 
 
@@ -183,13 +187,21 @@ def tunnel(session: str, node: str) -> str:
 
 
 def collect(session: str, node: str) -> list[dict[str, t.Any]]:
-    """End the answers of a session and return what arrived; raises InvalidInput if nothing answers in this session."""
+    """End the answers of a session and return what arrived.
+
+    Raises InvalidInput if nothing answers in this session, and DaemonError if it does not end.
+    """
     name = f"{session}-{node}"
     result = _path(name, "json")
     try:
         with open(_path(name, "pid")) as file:
-            os.kill(int(file.read().split()[0]), signal.SIGTERM)
-        _await(lambda: not os.path.exists(_path(name, "pid")))
+            process = int(file.read().split()[0])
+        os.kill(process, signal.SIGTERM)
+        if not _await(lambda: not os.path.exists(_path(name, "pid"))):
+            raise DaemonError(
+                f"collect what arrived in session {session}: process {process} has not ended in {_PATIENCE:.0f} s",
+                remedy=f"The host is too busy: kill {process} if it is still there, and probe again",
+            )
         with open(result) as file:
             arrived: list[dict[str, t.Any]] = json.load(file)
     except (OSError, ValueError) as error:

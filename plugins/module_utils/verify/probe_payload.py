@@ -59,10 +59,13 @@ def exchange(
                 with contextlib.suppress(OSError):  # the sender sees that no answer comes
                     opened.sendto(probe_packets.datagram(probe, size), (address, ports[key]))
             deadline = time.monotonic() + timeout
-            while ports.keys() - answered:
-                if not select.select([opened], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            while ports.keys() - answered and (left := deadline - time.monotonic()) > 0:
+                if not select.select([opened], [], [], left)[0]:
                     break
-                probe_read = probe_packets.read_datagram("data", opened.recv(_LONGEST))
+                try:
+                    probe_read = probe_packets.read_datagram("data", opened.recv(_LONGEST))
+                except OSError:  # thrown away since, as for a wrong checksum, or somebody says that nobody is there
+                    continue
                 if probe_read and probe_read.session == session and probe_read.answer:
                     answered.add((probe_read.node, probe_read.number, probe_read.size))
                     packets[probe_read.node] += 1

@@ -20,6 +20,7 @@ _SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 _OUTGOING = 4  # PACKET_OUTGOING, linux/if_packet.h
 _BUFFER = 4 << 20
 _LARGEST = 65535
+AT_ONCE = 256  # packets that are taken from a socket before something else is looked at, such as the time
 
 # Classic BPF (linux/filter.h): what is loaded (code), where to go if it is so and if not, the value.
 _LOAD_BYTE, _LOAD_HALF_AT_X, _LOAD_WORD_AT_X = 0x30, 0x48, 0x40
@@ -89,8 +90,11 @@ class Sender:
 
 
 def packets(opened: socket.socket) -> t.Iterator[probe_packets.Probe]:
-    """Yield the probes that wait in a socket, but what this host sent itself."""
-    while True:
+    """Yield the probes that wait in a socket, but what this host sent itself.
+
+    It ends after AT_ONCE packets, so that a flood keeps nobody here; select tells of the rest.
+    """
+    for __ in range(AT_ONCE):
         try:
             data, place = opened.recvfrom(_LARGEST)
         except BlockingIOError:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.podnet.calico.plugins.module_utils.cloud import metadata
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.detect import Places, detect
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 
@@ -111,6 +112,20 @@ def test_a_service_is_found_without_any_hint_if_asked_to(served: Served, tmp_pat
     found = detect(places(tmp_path, served.url), ask="always")
     assert (found["platform"], found["confirmed"]) == (platform, True)
     assert found["metadata"]["instance"]
+
+
+@pytest.mark.parametrize("drips", [False, True], ids=["in bytes", "in time"])
+def test_an_answer_without_end_is_none(monkeypatch: pytest.MonkeyPatch, drips: bool) -> None:
+    class Endless:
+        def read1(self, size: int) -> bytes:
+            now[0] += 1
+            return b"x" if drips else b"x" * size
+
+    now = [0.0]
+    monkeypatch.setattr(metadata.time, "monotonic", lambda: now[0])
+    with pytest.raises(OSError, match="does not end"):
+        metadata._whole(Endless(), 20)  # type: ignore[arg-type]
+    assert now[0] <= 22
 
 
 def test_amazon_is_asked_with_a_token_only(served: Served, tmp_path: Path) -> None:
