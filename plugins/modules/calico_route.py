@@ -108,7 +108,8 @@ options:
   take_over:
     description:
       - Replace routes of others that have destination, metric and table of a listed route; they are ours from then on.
-      - By default such a route is an error that shows it.
+      - By default such a route is an error that shows it. For IPv6 this is so beside a route of ours as well; legs that
+        somebody else has appended to one of ours go in any case, since the kernel shows them as ours.
     type: bool
     default: false
 seealso:

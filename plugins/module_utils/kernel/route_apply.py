@@ -20,7 +20,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire im
     encode,
     name,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.routes import Plan, key
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.routes import Plan, head, in_turn, key
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     NLM_F_CREATE,
     NLM_F_EXCL,
@@ -33,6 +33,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
 )
 from ansible_collections.podnet.calico.plugins.module_utils.marks import ROUTE_PROTOCOL
 
+_ROUNDS = 4  # of looking for what else is there
 _NAMED = 100  # how many routes an error names
 
 
@@ -41,17 +42,38 @@ def settle_conflicts(netlink: Netlink, changes: Plan, tables: t.Iterable[tuple[i
 
     Raises Conflict, which shows the first of them, if it is not.
     """
+    found: dict[bytes, list[bytes]] = {}
     for family, table in tables if changes.create else ():
         for foreign, ours in _in_the_way(netlink, family, table, changes.create):
             if not take_over:
-                route = decode(foreign)
-                raise Conflict(
-                    f"create route {name(route)}: one exists that is not ours: {name(route)} {changes.words(route)}",
-                    remedy="Remove it, give ours another metric, or take it over (take_over: true)",
-                )
-            changes.replace.append((foreign, ours))
+                raise _conflict("create", "one exists that", foreign, changes)
+            found.setdefault(ours, []).append(foreign)
+    for ours, there in found.items():
+        *others, last = in_turn(there)
+        changes.clear += others
+        changes.replace.append((last, ours))
     taken = {after for __, after in changes.replace}
     changes.create = [body for body in changes.create if body not in taken] if taken else changes.create
+
+
+def settle_strangers(changes: Plan, strangers: t.Iterable[bytes], *, take_over: bool) -> None:
+    """Have routes of others go that stand beside ours under the same key (IPv6), if that is allowed.
+
+    Those where none of ours is are settle_conflicts' to find. Raises Conflict, which shows the first of them.
+    """
+    alone = set(map(key, changes.create))
+    found = [body for body in strangers if key(body) not in alone]
+    if found and not take_over:
+        raise _conflict("keep", "one beside it", found[0], changes)
+    changes.clear += found
+
+
+def _conflict(verb: str, which: str, foreign: bytes, changes: Plan) -> Conflict:
+    route = decode(foreign)
+    return Conflict(
+        f"{verb} route {name(route)}: {which} is not ours: {name(route)} {changes.words(route)}",
+        remedy="Remove it, give ours another metric, or take it over (take_over: true)",
+    )
 
 
 def _in_the_way(netlink: Netlink, family: int, table: int, bodies: list[bytes]) -> list[tuple[bytes, bytes]]:
@@ -61,24 +83,68 @@ def _in_the_way(netlink: Netlink, family: int, table: int, bodies: list[bytes]) 
     """
     found = netlink.dump(RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0) + number(TABLE, table))
     foreign = [body for body in found if body[0] == family and body[5] != ROUTE_PROTOCOL and not body[3]]
-    end = 40 if family == socket.AF_INET6 else 28
-    heads = {body[12:end] for body in foreign}
-    close = {key(body): body for body in bodies if body[12:end] in heads or not body[1]}
+    heads = {head(body) for body in foreign}
+    close = {key(body): body for body in bodies if head(body) in heads}
     return [(body, close[key(body)]) for body in foreign if key(body) in close] if close else []
+
+
+def converge(netlink: Netlink, changes: Plan, look: t.Callable[[], Plan]) -> None:
+    """Make the changes, and those that show only then; look: plans again, from what the kernel has then.
+
+    The kernel shows no IPv6 route that is between two legs of another one to the same destination. changes gets what
+    was done beside them. Raises KernelError as apply does, and if there is always something left.
+    """
+    apply(netlink, changes)
+    last = changes
+    for __ in range(_ROUNDS):
+        if not _may_have_hidden(last):
+            return
+        last = look()
+        if not len(last):
+            return
+        last.clear += [before for before, __ in last.replace]  # a replacement may have taken the place of a hidden one
+        apply(netlink, last)
+        changes.clear += last.clear
+        changes.delete += last.delete
+    raise KernelError(
+        f"change routes: {next(iter(last)).name} is never as it should be",
+        remedy="See `ip -6 route show` and /proc/net/ipv6_route, and what else changes them",
+    )
+
+
+def _may_have_hidden(changes: Plan) -> bool:
+    gone = [*changes.clear, *changes.delete, *(before for before, __ in changes.replace)]
+    return any(body[0] == socket.AF_INET6 and len(decode(body).way.hops) > 1 for body in gone)
 
 
 def apply(netlink: Netlink, changes: Plan) -> None:
     """Make the changes; a replacement is one message to the kernel, so the destination is never without a route.
 
-    Routes are deleted only if all others could be made. Raises KernelError that names what the kernel refused.
+    What stands beside a wanted route goes first. Other routes are deleted only if all others could be made. Raises
+    KernelError that names what the kernel refused.
     """
+    _delete(netlink, map(_with_all_legs, in_turn(changes.clear)), changes)
     bodies = [*changes.create, *(after for __, after in changes.replace)]
     verbs = ["create"] * len(changes.create) + ["replace"] * len(changes.replace)
     refused = netlink.send_alike(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, changes.create)
     replaced = netlink.send_alike(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, bodies[len(changes.create) :])
     refused += [refusal._replace(place=refusal.place + len(changes.create)) for refusal in replaced]
     _raise(refused, verbs, bodies, changes)
-    bodies = [_lasting(body) for body in changes.delete]
+    _delete(netlink, changes.delete, changes)
+
+
+def _with_all_legs(body: bytes) -> bytes:
+    """Return the body that deletes a route of several legs whoever they are of.
+
+    Legs of IPv6 that have been appended to a route are shown as its own, and have protocol numbers of their own.
+    """
+    route = decode(body)
+    return encode(route._replace(protocol=0)) if len(route.way.hops) > 1 else body
+
+
+def _delete(netlink: Netlink, routes: t.Iterable[bytes], changes: Plan) -> None:
+    """Delete routes; those that have gone since are no error."""
+    bodies = [_lasting(body) for body in routes]
     refused = [refusal for refusal in netlink.send_alike(RTM_DELROUTE, 0, bodies) if refusal.errno != errno.ESRCH]
     _raise(refused, ["delete"] * len(bodies), bodies, changes)
 

@@ -17,10 +17,18 @@ from ansible_collections.podnet.calico.plugins.module_utils.marks import ROUTE_P
 _FAMILY_PROTOCOL = operator.itemgetter(slice(0, 6, 5))
 
 
-def read(netlink: Netlink, protocol: int = ROUTE_PROTOCOL) -> list[bytes]:
-    """Return the bodies of all routes with a protocol number; the kernel leaves out the others (Linux 4.20)."""
+def read(netlink: Netlink, protocol: int = ROUTE_PROTOCOL, beside: list[bytes] | None = None) -> list[bytes]:
+    """Return the bodies of all routes with a protocol number; the kernel leaves out the others (Linux 4.20).
+
+    beside: gets the others of IPv6, if it is given.
+    """
     found: list[bytes] = []
     for family in (socket.AF_INET, socket.AF_INET6):
+        if beside is not None and family == socket.AF_INET6:
+            bodies = netlink.dump(RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0))
+            found += [stripped(body) for body in bodies if body[5] == protocol]
+            beside += [body for body in bodies if body[5] != protocol]
+            continue
         bodies = netlink.dump(RTM_GETROUTE, RTMSG.pack(family, 0, 0, 0, 0, protocol, 0, 0, 0))
         if set(map(_FAMILY_PROTOCOL, bodies)) - {bytes((family, protocol))}:  # a kernel that does not filter
             bodies = [body for body in bodies if body[0] == family and body[5] == protocol]

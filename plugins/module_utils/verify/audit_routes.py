@@ -55,11 +55,18 @@ def _tunnel_names(plan: Plan) -> set[str]:
 def _ours(netlink: Netlink, plan: Plan, devices: Devices, blocked: set[bytes]) -> t.Iterator[Finding]:
     """Yield what the applier would change; blocked gets the bodies of those of others that are where ours should be."""
     bodies, tables = parse(plan["routes"], devices)
-    actual = routes.without_pods(netlink, read(netlink), bodies)
+    beside: list[bytes] = []
+    actual = routes.without_pods(netlink, read(netlink, beside=beside), bodies)
     changes = routes.plan(actual, bodies, devices, exclusive=True)
+    route_apply.settle_strangers(changes, routes.shared(bodies, beside), take_over=True)
     route_apply.settle_conflicts(netlink, changes, tables, take_over=True)
     taken = {before for before, __ in changes.replace if route_wire.decode(before).protocol != ROUTE_PROTOCOL}
-    blocked |= taken
+    strangers = [body for body in changes.clear if route_wire.decode(body).protocol != ROUTE_PROTOCOL]
+    blocked |= {*taken, *strangers}
+    for body in strangers:
+        other = route_wire.decode(body)
+        yield finding(FOREIGN, "route", route_wire.name(other), "", changes.words(other), _IN_THE_WAY)
+    changes.clear = [body for body in changes.clear if body not in strangers]
     for before, after in changes.replace:
         if before in taken:
             ours, other = route_wire.decode(after), route_wire.decode(before)

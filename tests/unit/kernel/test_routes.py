@@ -90,6 +90,30 @@ def test_plan(
     assert len(plan) == sum(plan.summary().values())
 
 
+# By name: routes of ours under one key, what is wanted, what goes first, and what is replaced.
+SEVERAL: dict[str, tuple[list[str], str, list[str], list[str]]] = {
+    "the wanted one among them": (["A", "A nowhere"], "A", ["A"], ["A nowhere"]),
+    "none is wanted": (["A", "A nowhere"], "A by another gateway", ["A"], ["A nowhere"]),
+    "one without a gateway stays, and is replaced in any case": (["A nowhere", "A"], "A nowhere", ["A"], ["A nowhere"]),
+    "the same twice": (["A", "A"], "A", ["A"], []),
+    "two with gateways": (["A", "A by another gateway"], "A nowhere", ["A"], ["A by another gateway"]),
+}
+
+
+@pytest.mark.parametrize(("there", "wanted", "cleared", "replaced"), SEVERAL.values(), ids=SEVERAL)
+def test_of_several_one_is_left(there: list[str], wanted: str, cleared: list[str], replaced: list[str]) -> None:
+    devices = Devices(unborn=True)
+    actual = [next(iter(bodies([word], devices))) for word in there]
+    plan = routes.plan(actual, bodies([wanted], devices), devices, exclusive=False)
+    assert plan.clear == [next(iter(bodies([word], devices))) for word in cleared]
+    assert plan.replace == [(*bodies([word], devices), *bodies([wanted], devices)) for word in replaced]
+    assert (plan.create, plan.delete, plan.surplus) == ([], [], [])
+    assert plan.summary() == {"create": 0, "replace": len(replaced), "delete": len(cleared)}
+    kernel = Kernel()
+    route_apply.apply(kernel, plan)  # type: ignore[arg-type]
+    assert [kind for kind, __, __ in kernel.asked] == [RTM_DELROUTE, *([RTM_NEWROUTE] if replaced else [])]
+
+
 @pytest.mark.parametrize(
     ("there", "listed", "deleted"),
     [
