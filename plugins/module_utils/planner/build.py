@@ -24,6 +24,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.mtu import p
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import (
     IPIP_DEVICE,
     POD_GATEWAY,
+    REFUSAL_METRIC,
     STANDBY_METRIC,
     VXLAN_DEVICES,
     VXLAN_PORT,
@@ -216,10 +217,13 @@ def _vtep(node: Node, version: int) -> Vtep | None:
 
 
 def _routes(cluster: Cluster, node: Node, host: Host, bird: bool) -> tuple[Route, ...]:
-    """Return the routes that are ours to program: those of VXLAN pools, and all of them where BIRD does not run."""
+    """Return the routes that are ours to program: those of VXLAN pools, and all of them where BIRD does not run.
+
+    Whoever programs them, packets into tunnels that are not there are refused (see refusals).
+    """
     carried = bgp_versions(cluster, node) if bird else ()
     blocks = [block for block in cluster.blocks if not by_bird(block, carried)]
-    return (*_block_routes(blocks, cluster, node, host), *gateway_routes(cluster, host))
+    return (*_block_routes(blocks, cluster, node, host), *refusals(cluster), *gateway_routes(cluster, host))
 
 
 def gateway_routes(cluster: Cluster, host: Host) -> list[Route]:
@@ -230,6 +234,21 @@ def gateway_routes(cluster: Cluster, host: Host) -> list[Route]:
     """
     needed = 4 in cluster.pool_versions and not host.pod_gateway
     return [Route(f"{POD_GATEWAY}/32", device="lo", scope="link")] if needed else []
+
+
+def refusals(cluster: Cluster) -> tuple[Route, ...]:
+    """Return routes that refuse packets to pods behind a tunnel, for when nothing else leads there.
+
+    A tunnel that goes down takes its routes with it, and a BIRD that has just started has none yet: without a refusal
+    packets would leave by the default route, in the open. A pool without blocks may stand for addresses of others, to
+    which Calico shall not masquerade: it gets none.
+    """
+    used = {block.pool.cidr for block in cluster.blocks}
+    return tuple(
+        Route(str(pool.cidr), type="unreachable", metric=REFUSAL_METRIC)
+        for pool in cluster.pools
+        if pool.cidr in used and (pool.ipip_mode, pool.vxlan_mode) != ("Never", "Never")
+    )
 
 
 def _standby(cluster: Cluster, node: Node, host: Host) -> tuple[Route, ...]:

@@ -19,6 +19,9 @@ POD_GATEWAY = "169.254.1.1"
 # Of routes that stand by while BGP sessions reset: greater than all that BIRD (32) and the kernel (1024) use.
 STANDBY_METRIC = 4096
 
+# Of routes that refuse packets to pods to whom nothing else leads: greater than that of any route that does.
+REFUSAL_METRIC = 1_000_000
+
 # Of routes that hold traffic where it is while a mode changes, by IP version: smaller than BIRD's (32) and the kernel's
 # default for IPv6 (1024). None is calico_route's own, 0 for IPv4, by which the route of a plan and its pin are one.
 PIN_METRIC: dict[int, int | None] = {4: None, 6: 1}
@@ -86,7 +89,7 @@ class Tunnel:
 
 @dataclasses.dataclass(frozen=True)
 class Route:
-    """A route of ours; type is "unicast" or "blackhole", onlink skips the kernel's check of the gateway.
+    """A route of ours; type is "unicast", "blackhole" or "unreachable", onlink skips the kernel's check of the gateway.
 
     metric: None for calico_route's own.
     """

@@ -21,6 +21,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.build import
     by_router,
     gateway_routes,
     own_route,
+    refusals,
     remote_route,
     to_holders,
     uses_bird,
@@ -130,10 +131,11 @@ def _transition(
     # Tunnels' ends come before what has them as gateways, and before pins of the same destination.
     stay, (before, after) = {**_staying(new, name, host), **_tunnel_ends(new, name)}, ways
     trial = _trial(old, new, name, host)
+    refused = [route for route in refusals(old) if route in refusals(new)]
     return Transition(
         changes=_changes(old, new),
-        before=tuple({**stay, **trial, **before.pins, **stay}.values()),
-        after=tuple({**stay, **after.pins, **stay}.values()),
+        before=(*{**stay, **trial, **before.pins, **stay}.values(), *refused),
+        after=(*{**stay, **after.pins, **stay}.values(), *refused),
         trial=tuple(sorted(set(trial) - set(before.pins))),
         bird_first=first,
         carried=tuple(_carried(new, name, host)) if bird else (),

@@ -14,6 +14,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices impor
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse as parse_routes
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import own_route, plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
+from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import REFUSAL_METRIC, STANDBY_METRIC
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     NOW,
@@ -113,9 +114,37 @@ def test_a_node_with_blocks_of_one_address_drops_no_packet_to_its_pods() -> None
         assert [route for route in plan["routes"] if route["type"] == "blackhole"] == []
 
 
+def leading(plan: t.Any) -> list[dict[str, t.Any]]:
+    """Return the routes of a plan but those that refuse packets into tunnels that are not there."""
+    return [route for route in plan["routes"] if route["type"] != "unreachable"]
+
+
+def refused(stored: t.Any, bgp: str = "auto") -> list[str]:
+    found = [route for route in plans(stored, bgp=bgp)["node1"]["routes"] if route["type"] == "unreachable"]
+    assert {(route["metric"], route["gateway"], route["device"]) for route in found} <= {(REFUSAL_METRIC, None, None)}
+    return [route["destination"] for route in found]
+
+
+@pytest.mark.parametrize("bgp", ["enabled", "disabled"])
+@pytest.mark.parametrize("encapsulation", [mode for mode in ENCAPSULATIONS if mode != "None"])
+def test_packets_into_a_tunnel_that_is_not_there_are_refused(encapsulation: str, bgp: str) -> None:
+    stored = cluster(pool(encapsulation=encapsulation), extra=[ROUTER])
+    assert refused(stored, bgp) == ["10.244.0.0/16"]
+
+
+def test_a_refusal_yields_to_every_other_route() -> None:
+    assert REFUSAL_METRIC > STANDBY_METRIC > 1024  # the kernel's own metric of IPv6 routes
+
+
+def test_nothing_is_refused_that_may_be_of_others_or_has_a_router() -> None:
+    assert refused(cluster(pool(encapsulation="None"), extra=[ROUTER])) == []
+    unused = pool("others", "10.0.0.0/12", "IPIP", disabled=True)
+    assert refused(cluster(pool(), unused)) == ["10.244.0.0/16"]
+
+
 def test_with_bird_only_vxlan_routes_are_ours() -> None:
     made = plans(cluster(pool("a", "10.1.0.0/16", "IPIP"), pool("b", "10.2.0.0/16", "VXLAN")))["node1"]
-    assert {route["destination"].split(".")[1] for route in made["routes"]} == {"2", "254"}
+    assert {route["destination"].split(".")[1] for route in leading(made)} == {"2", "254"}
     assert {tunnel["name"] for tunnel in made["tunnels"]} == {"tunl0", "vxlan.calico"}
 
 
@@ -211,7 +240,7 @@ def test_bird_carries_both_ip_versions() -> None:
     made = plans(dual_stack(pool(encapsulation="IPIP"), pool("six", "fd00::/64", "None")))["node1"]
     cidrs = [[rule["cidr"] for rule in family["pools"]] for family in made["bgp"]["families"]]
     assert cidrs == [["10.244.0.0/16"], ["fd00::/64"]]
-    assert [route["destination"] for route in made["routes"]] == ["169.254.1.1/32"]
+    assert [route["destination"] for route in leading(made)] == ["169.254.1.1/32"]
 
 
 def standby(stored: t.Any, bgp: str = "auto") -> list[dict[str, t.Any]]:
@@ -247,7 +276,7 @@ def test_no_standby_where_nothing_asks_for_it_or_bird_does_not_run() -> None:
     stored = cluster(pool(encapsulation="IPIP"))
     assert plans(stored)["node1"]["standby"] == []
     assert standby(stored, bgp="disabled") == []
-    assert {route["metric"] for route in plans(stored, bgp="disabled")["node1"]["routes"]} == {None}
+    assert {route["metric"] for route in leading(plans(stored, bgp="disabled")["node1"])} == {None}
 
 
 def test_routes_of_a_plan_are_entries_of_calico_route() -> None:

@@ -109,6 +109,14 @@ def test_only_probe_pods_try_the_new_mode(old: str, new: str) -> None:
     assert not set(targets.values()) & set(after)
 
 
+@pytest.mark.parametrize(("old", "new"), PAIRS)
+def test_what_both_modes_refuse_is_refused_all_the_time(old: str, new: str) -> None:
+    made = change(old, new)
+    for when in ("before", "after"):
+        found = [route.destination for route in getattr(made.transitions["node1"], when) if route.type == "unreachable"]
+        assert found == ([] if "None" in (old, new) else ["10.244.0.0/16"])
+
+
 def test_the_kernel_takes_the_routes() -> None:
     for old, new in PAIRS:
         transition = change(old, new).transitions["node1"].as_dict()
