@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import os
 import subprocess
+import time
 import typing as t
 from pathlib import Path
 
@@ -24,10 +25,12 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
     SecretKey,
     Session,
 )
-from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result
+from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result
 from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 from ansible_collections.podnet.calico.tests.tools import bird_versions
 from ansible_collections.podnet.calico.tests.unit.bird.bgp_cases import Data, plain, pool
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, plans
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import pool as documented_pool
 
 VERSIONS = {"2.0": (2, 0), "2.17": (2, 17), "3.1": (3, 1)}
 NewNamespace = t.Callable[[str], Namespace]
@@ -37,6 +40,7 @@ BLOCKS = {
     4: {1: "10.244.1.0/26", 2: "10.244.2.0/26", 3: "10.244.3.0/26"},
     6: {1: "fd00:10:244:1::/122", 2: "fd00:10:244:2::/122", 3: "fd00:10:244:3::/122"},
 }
+SCAN, LATE = 2.0, 3.0  # seconds; what the kernel dropped is back after SCAN, and later on a busy machine
 POOLS = {4: "10.244.0.0/16", 6: "fd00:10:244::/48"}
 
 
@@ -265,3 +269,52 @@ def test_tunnels(birds: tuple[Bird, Bird, Bird]) -> None:
     assert (same_subnet["gateway"], same_subnet["dev"], same_subnet["flags"]) == ("192.0.2.11", "eth0", [])
     birds[0].host.ip("link del tunl0")
     wait_for(lambda: birds[0].routes().get(BLOCKS[4][2], {}).get("type", "none") != "unicast")
+
+
+def way(host: Namespace, destination: str) -> str:
+    """Return the device by which packets leave to the first address of a block, empty if they are refused."""
+    done = host.run(f"ip -o route get {destination.split('/')[0]}", check=False)
+    return done.stdout.split(" dev ")[1].split()[0] if done.returncode == 0 else ""
+
+
+def down_and_up(bird: Bird, device: str, destination: str) -> tuple[list[str], float]:
+    """Take a device down for a while; return the ways that packets took meanwhile, and how long the last one stayed."""
+    bird.host.ip(f"link set {device} down")
+    ways = set()
+    for __ in range(15):
+        ways.add(way(bird.host, destination))
+        time.sleep(0.1)
+    began = time.monotonic()
+    bird.host.ip(f"link set {device} up")
+    wait_for(lambda: destination in bird.routes() and way(bird.host, destination) == device)
+    return sorted(ways), time.monotonic() - began
+
+
+def test_packets_into_a_tunnel_that_is_down_are_refused_before_and_after_a_configure(
+    birds: tuple[Bird, Bird, Bird], modules: Modules
+) -> None:
+    """BIRD 3.1 does not hear of devices of static routes any more, once it was configured again."""
+    plan = plans(cluster(documented_pool(cidr=POOLS[4], encapsulation="IPIP")))["node1"]
+    for own, other in ((1, 2), (2, 1)):
+        host = birds[own - 1].host
+        host.batch("link add tunl0 type veth peer name far", "link set tunl0 up", "link set far up")
+        host.ip("route add default via 192.0.2.13")
+        birds[own - 1].start(node(own, session(4, own, other), families=[family(4, own, "IPIP")]))
+    first = birds[0]
+    modules.run(first.host.path, "calico_route", {"routes": plan["routes"]})
+    wait_for(lambda: way(first.host, BLOCKS[4][2]) == "tunl0")
+    for __ in range(2):
+        ways, late = down_and_up(first, "tunl0", BLOCKS[4][2])
+        assert ways == [""]
+        assert late < SCAN + LATE
+        assert "Reconfigured" in first.ask("configure")
+
+
+def test_a_peer_behind_a_gateway_is_reached_again_after_a_configure(birds: tuple[Bird, Bird, Bird]) -> None:
+    there = {"address": "198.51.100.13", "remote_as": 64513, "peer": None, "ttl_security": 2}
+    first = birds[0]
+    first.start(node(1, session(4, 1, 3, reachable_by="192.0.2.12", **there), families=[family(4, 1)]))
+    wait_for(lambda: "198.51.100.13" in first.routes())
+    assert "Reconfigured" in first.ask("configure")
+    __, late = down_and_up(first, "eth0", "198.51.100.13")
+    assert late < SCAN + LATE

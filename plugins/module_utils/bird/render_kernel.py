@@ -75,5 +75,5 @@ def _protocol(family: Data) -> str:
     ranges = [pool["cidr"] for pool in family["pools"]]
     learned = f"import where !(net ~ {prefix_set(ranges, '+')});" if ranges else "import all;"
     channel = block(f"ipv{number}", [learned, f"export filter podnet_kernel_export{number};"], "};")
-    options = ["learn on;", "persist on;", "graceful restart on;", "scan time 20;", "merge paths on limit 16;"]
+    options = ["learn on;", "persist on;", "graceful restart on;", "scan time 2;", "merge paths on limit 16;"]
     return block(f"protocol kernel podnet_kernel{number}", [*options, channel])

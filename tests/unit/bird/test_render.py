@@ -108,6 +108,10 @@ def test_every_bird_reads_the_empty_configuration(release: str, tmp_path: Path) 
     parse(render_empty(), tmp_path, release)
 
 
+def test_a_route_that_the_kernel_dropped_is_back_within_two_seconds() -> None:
+    assert render(bgp(*mesh(), families=[family4(), family6()])).count("\n  scan time 2;\n") == 2
+
+
 MIXED = family4(pools=(pool("IPIP"), pool(cidr="10.245.0.0/16")))
 IMPOSSIBLE = {
     "reflectors": (
