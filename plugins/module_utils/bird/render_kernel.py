@@ -23,7 +23,7 @@ def kernel(family: Data, sessions: t.Sequence[Data], version: tuple[int, int]) -
     sessions: those of that IP version.
     """
     reachable = any(session["reachable_by"] for session in sessions)
-    return [*_static(family), _filter(family, reachable, version), _protocol(family)]
+    return [*_static(family), _filter(family, reachable, version), _protocol(family, sessions)]
 
 
 def _static(family: Data) -> list[str]:
@@ -70,10 +70,16 @@ def _tunnel(pool: Data, subnet: str, version: tuple[int, int]) -> str:
     return f'if {condition} then {{ onlink = true; ifname = "{IPIP_DEVICE}"; gw = bgp_next_hop; }}'
 
 
-def _protocol(family: Data) -> str:
+def _protocol(family: Data, sessions: t.Sequence[Data]) -> str:
+    """Return the kernel's protocol; several paths to one network come from routers alone, a block is of one node.
+
+    BIRD 3.1 with "merge paths" deletes all routes and puts them back when it restarts, so it is there only if needed.
+    """
     number = family["version"]
     ranges = [pool["cidr"] for pool in family["pools"]]
     learned = f"import where !(net ~ {prefix_set(ranges, '+')});" if ranges else "import all;"
     channel = block(f"ipv{number}", [learned, f"export filter podnet_kernel_export{number};"], "};")
-    options = ["learn on;", "persist on;", "graceful restart on;", "scan time 2;", "merge paths on limit 16;"]
+    options = ["learn on;", "persist on;", "graceful restart on;", "scan time 2;"]
+    if sum(session["peer"] is None for session in sessions) > 1:
+        options.append("merge paths on limit 16;")
     return block(f"protocol kernel podnet_kernel{number}", [*options, channel])

@@ -108,6 +108,23 @@ def test_every_bird_reads_the_empty_configuration(release: str, tmp_path: Path) 
     parse(render_empty(), tmp_path, release)
 
 
+@pytest.mark.parametrize(
+    ("sessions", "merging"),
+    [
+        (mesh(), []),
+        ((*mesh(), external()), []),
+        ((*mesh(), external(), external(6)), []),
+        ((*mesh(6), external(), session("192.0.2.2", peer=None), external(6)), ["4"]),
+    ],
+    ids=["nodes", "a router", "a router for each IP version", "two routers"],
+)
+def test_paths_are_merged_only_where_routers_may_give_several(sessions: t.Any, merging: list[str]) -> None:
+    text = render(bgp(*sessions, families=[family4(), family6()]))
+    parts = re.findall(r"^protocol kernel podnet_kernel(\d) \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
+    assert [version for version, lines in parts if "merge paths" in lines] == merging
+    assert len(parts) == 2
+
+
 def test_a_route_that_the_kernel_dropped_is_back_within_two_seconds() -> None:
     assert render(bgp(*mesh(), families=[family4(), family6()])).count("\n  scan time 2;\n") == 2
 
