@@ -7,6 +7,7 @@ from __future__ import annotations
 
 ROUTE_PROTOCOL = 98  # rtm_protocol of our routes; not 80, which Calico's Felix claims as its own
 BIRD_PROTOCOL = 12  # rtm_protocol of BIRD's routes, RTPROT_BIRD (linux/rtnetlink.h)
+BIRD_METRIC = 32  # of BIRD's routes in the kernel, BIRD's own default
 ALIAS_PREFIX = "podnet.calico"  # what the alias of our links starts with
 NFT_TABLE = "podnet_calico"  # the one nftables table of ours, of family inet
 BASELINE = "/var/lib/podnet-calico/before.json"  # what a host was before the first deployment, see calico_baseline

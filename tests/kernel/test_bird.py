@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.podnet.calico.tests.kernel.birds import (
     CONFIG,
+    NODES,
     SESSION2,
     Birds,
     block,
@@ -19,6 +20,7 @@ from ansible_collections.podnet.calico.tests.kernel.birds import (
 )
 from ansible_collections.podnet.calico.tests.kernel.net import Result
 from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, plans, pool
 
 pytest_plugins = ["ansible_collections.podnet.calico.tests.kernel.bird_fixtures"]
 
@@ -176,6 +178,22 @@ def test_sessions_and_routes_as_data(birds: Birds) -> None:
     gone = first.module("calico_bird_info", {})["sessions"][SESSION2]
     assert gone["info"] != "Established"
     assert gone["last_error"] == "Received: Administrative shutdown"
+
+
+def test_an_audit_names_a_route_of_others_that_keeps_one_of_bird_out(birds: Birds) -> None:
+    """BIRD 2 yields to it for good; the plan does not know of the route, so that BIRD has to tell."""
+    first, plan = birds[0], planned()
+    theirs = block(plan["node2"])
+    first.host.ip(f"route add {theirs} via 192.0.2.13 metric 32 proto static")
+    start_mesh(birds, plan)
+    whole = plans(cluster(pool(encapsulation="None"), nodes=NODES), NODES, bgp="enabled")["node1"]
+    found = first.module("calico_audit", {"plan": whole})["findings"]
+    [clash] = [each for each in found if each["name"].startswith(theirs)]
+    assert (clash["category"], clash["actual"]) == ("foreign", "via 192.0.2.13 dev eth0 proto static")
+    assert "BIRD has a route there with the same metric (32)" in clash["why"]
+    first.host.ip(f"route del {theirs} metric 32")
+    wait_for(lambda: theirs in first.kernel_routes())
+    assert first.module("calico_audit", {"plan": whole})["counts"]["foreign"] == 0
 
 
 def test_without_a_bird_there_is_nothing_to_tell(birds: Birds) -> None:

@@ -8,13 +8,18 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.bird import daemon
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import route_apply, route_wire, routes
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import links
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_dump import everything, read
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import address_text
-from ansible_collections.podnet.calico.plugins.module_utils.marks import BIRD_PROTOCOL, ROUTE_PROTOCOL
+from ansible_collections.podnet.calico.plugins.module_utils.marks import (
+    BIRD_METRIC,
+    BIRD_PROTOCOL,
+    ROUTE_PROTOCOL,
+)
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import (
     FOREIGN,
     MISSING,
@@ -34,6 +39,10 @@ Plan = t.Mapping[str, t.Any]
 _LEADING = {route_wire.TYPES[kind] for kind in ("unicast", "blackhole", "unreachable")} | {8}  # 8: prohibit
 _BIRDS_REMEDY = "Look at `birdc show route all for {}`; podnet.calico.deploy puts BIRD's configuration in order"
 _IN_THE_WAY = "it takes packets to pods in another direction"
+_SAME_METRIC = (
+    f"BIRD has a route there with the same metric ({BIRD_METRIC}): BIRD 2 leaves its own out for good, BIRD 3"
+    " overwrites this one again and again"
+)
 
 
 def of_routes(netlink: Netlink, plan: Plan) -> t.Iterator[Finding]:
@@ -42,8 +51,9 @@ def of_routes(netlink: Netlink, plan: Plan) -> t.Iterator[Finding]:
     blocked: set[bytes] = set()
     yield from _ours(netlink, plan, devices, blocked)
     decoded = [route_wire.decode(body) for body in everything(netlink) if body not in blocked]
+    leading = [route for route in decoded if route.way.kind in _LEADING]
     named = {link.index for link in links(netlink) if link.ours or link.name in _tunnel_names(plan)}
-    scene = Scene(plan, [route for route in decoded if route.way.kind in _LEADING], devices, named)
+    scene = Scene(plan, leading, devices, named, _birds_among(_with_birds_metric(leading)) if plan["bgp"] else ())
     yield from of_bird(scene)
     yield from of_others(scene)
 
@@ -77,11 +87,41 @@ def _ours(netlink: Netlink, plan: Plan, devices: Devices, blocked: set[bytes]) -
         yield of_change(change)
 
 
-class Scene:
-    """The routes of a host and what is known of them. ours: indexes of devices of ours."""
+def _with_birds_metric(found: t.Iterable[Route]) -> list[Route]:
+    """Return the routes of others with which one of BIRD to the same network cannot be."""
+    return [
+        route
+        for route in found
+        if route.way.metric == BIRD_METRIC
+        and route.way.table == route_wire.MAIN_TABLE
+        and route.protocol not in (ROUTE_PROTOCOL, BIRD_PROTOCOL)
+    ]
 
-    def __init__(self, plan: Plan, found: list[Route], devices: Devices, ours: t.Collection[int]) -> None:
-        self.plan, self.found, self.ours = plan, found, ours
+
+def _birds_among(found: t.Iterable[Route]) -> set[Network]:
+    """Return the networks of routes to which a running BIRD has a route for the kernel, whether it is there or not."""
+    networks = sorted({_destination(route) for route in found}, key=str)
+    if not networks or not daemon.read().version:
+        return set()
+    answers = daemon.ask_all([f"show route {each} export podnet_kernel{each.version}" for each in networks])
+    return {network for network, answer in zip(networks, answers) if f"{network} " in answer}
+
+
+class Scene:
+    """The routes of a host and what is known of them. ours: indexes of devices of ours.
+
+    birds: networks to which BIRD has a route for the kernel, among those of others that have its metric.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        found: list[Route],
+        devices: Devices,
+        ours: t.Collection[int],
+        birds: t.Collection[Network] = (),
+    ) -> None:
+        self.plan, self.found, self.ours, self.birds = plan, found, ours, birds
         self.device = devices.name
         self.pools = [ipaddress.ip_network(cidr) for cidr in plan["nat"]["pools"]]
         self.own = [ipaddress.ip_network(cidr) for cidr in plan["blocks"]]
@@ -173,11 +213,19 @@ def _by_a_router(scene: Scene, network: Network, route: Route) -> bool:
 
 
 def of_others(scene: Scene) -> t.Iterator[Finding]:
-    """Yield routes of others into the pools: to a block, or to a part of a pool; pods of the own blocks are none."""
+    """Yield routes of others into the pools: to a block, or to a part of a pool; pods of the own blocks are none.
+
+    And those to any network that keep a route of BIRD out of the kernel, since they have its metric.
+    """
+    expected = {*_expected_of_bird(scene), *scene.birds}
+    clashing = [route for route in _with_birds_metric(scene.found) if _destination(route) in expected]
+    for route in clashing:
+        remedy = f"Give it another metric than {BIRD_METRIC}, or remove it"
+        yield finding(FOREIGN, "route", route_wire.name(route), "", scene.words(route), _SAME_METRIC, remedy)
     for route in scene.found:
         network = _destination(route)
         pool = scene.pool_of(network)
-        if pool is None or route.protocol in (ROUTE_PROTOCOL, BIRD_PROTOCOL):
+        if pool is None or route.protocol in (ROUTE_PROTOCOL, BIRD_PROTOCOL) or route in clashing:
             continue
         pod = network.num_addresses == 1 and any(_within(network, block) for block in scene.own)
         ours = {hop.device for hop in route.way.hops}

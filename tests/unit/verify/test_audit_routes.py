@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 import pytest
@@ -31,14 +32,16 @@ NODES = {"node1": "192.0.2.11/24", "node2": "192.0.2.12/24", "node3": "192.0.2.1
 OWN, SECOND, THIRD, GONE = "10.244.166.128/26", "10.244.104.0/26", "10.244.135.0/26", "10.244.9.0/26"
 
 
-def scene(plan: Data, listed: t.Iterable[tuple[int, Data]], ours: t.Collection[str] = ()) -> Scene:
+def scene(
+    plan: Data, listed: t.Iterable[tuple[int, Data]], ours: t.Collection[str] = (), birds: t.Collection[t.Any] = ()
+) -> Scene:
     """Return a host with routes, each with its protocol number; ours: names of devices of ours."""
     devices = Devices(unborn=True)
     found: list[Route] = []
     for protocol, options in listed:
         (body,) = parse([options], devices).bodies
         found.append(decode(body)._replace(protocol=protocol))
-    return Scene(plan, found, devices, {devices.index(name, "") for name in ours})
+    return Scene(plan, found, devices, {devices.index(name, "") for name in ours}, birds)
 
 
 def brief(found: t.Iterable[t.Any]) -> Found:
@@ -154,6 +157,29 @@ OF_OTHERS: dict[str, tuple[tuple[int, Data], bool]] = {
 def test_routes_of_others(route: tuple[int, Data], in_the_way: bool) -> None:
     found = brief(of_others(scene(planned(), [route], ours=["cali0"])))
     assert [each[0] for each in found] == (["foreign"] if in_the_way else [])
+
+
+OUTSIDE = ipaddress.ip_network("203.0.113.0/24")
+# By name: a route of a host, and whether BIRD cannot have its own beside it.
+CLASHES: dict[str, tuple[tuple[int, Data], bool]] = {
+    "to another node's block": (static(SECOND, metric=32), True),
+    "to a block, with another metric": (static(SECOND, metric=33), False),
+    "to what a router announces": (static(str(OUTSIDE), metric=32), True),
+    "to what a router announces, in another table": (static(str(OUTSIDE), metric=32, table=99), False),
+    "to what BIRD does not know": (static("203.0.112.0/24", metric=32), False),
+    "BIRD's own": ((BIRD_PROTOCOL, static(SECOND, metric=32)[1]), False),
+    "to what BIRD leaves to others": (static("10.244.250.0/24", metric=32), False),
+}
+
+
+@pytest.mark.parametrize(("route", "clashes"), CLASHES.values(), ids=CLASHES)
+def test_routes_of_others_with_the_metric_of_birds(route: tuple[int, Data], clashes: bool) -> None:
+    found = list(of_others(scene(planned(), [route], birds=[OUTSIDE])))
+    assert len(found) <= 1
+    assert ["BIRD has a route there" in each.why and "another metric than 32" in each.remedy for each in found] == (
+        [clashes] if found else []
+    )
+    assert bool(found) or not clashes
 
 
 def test_a_route_of_others_to_a_pool_that_is_one_block_is_in_the_way() -> None:
