@@ -109,6 +109,8 @@ DRIFTS = {
     "address removed": "ip addr del 10.244.0.1/32 dev vxlan.calico",
     "second address": "ip addr add 10.244.0.77/32 dev vxlan.calico",
     "forwarding entry deleted": "bridge fdb del 66:00:00:00:00:02 dev vxlan.calico dst 192.0.2.12",
+    "forwarding entry to another port": "bridge fdb replace 66:00:00:00:00:02 dev vxlan.calico dst 192.0.2.12 port 99",
+    "forwarding entry of another VNI": "bridge fdb replace 66:00:00:00:00:02 dev vxlan.calico dst 192.0.2.12 vni 99",
     "forwarding entry too many": "bridge fdb add 66:00:00:00:00:77 dev vxlan.calico dst 192.0.2.77",
     "neighbour deleted": "ip neigh del 10.244.1.0 dev vxlan.calico",
     "link down": "ip link set vxlan.calico down",
@@ -122,6 +124,22 @@ def test_drift_is_repaired(host: Namespace, run_module: RunModule, converge: Run
     run_module("calico_tunnel", tunnels())
     host.run(drift)
     assert converge("calico_tunnel", tunnels())["changed"] is True
+    assert view(host) == expected()
+
+
+@pytest.mark.parametrize("mac", [PEER2["mac"], "66:00:00:00:00:77"], ids=["of a peer", "of nobody"])
+@pytest.mark.parametrize("state", ["permanent", "static"])
+def test_a_forwarding_entry_to_a_group_of_others_goes(
+    host: Namespace, run_module: RunModule, converge: RunModule, mac: str, state: str
+) -> None:
+    """The kernel answers its replacement with success and does nothing."""
+    run_module("calico_tunnel", tunnels())
+    host.batch("nexthop add id 1 via 192.0.2.99 fdb", "nexthop add id 10 group 1 fdb")
+    host.run(f"bridge fdb del {mac} dev {NAME}", check=False)
+    host.run(f"bridge fdb add {mac} dev {NAME} nhid 10 self {state}")
+    done = converge("calico_tunnel", tunnels())
+    assert [change["name"] for change in done["changes"]] == [NAME]
+    assert "nhid" not in host.run(f"bridge fdb show dev {NAME}").stdout
     assert view(host) == expected()
 
 

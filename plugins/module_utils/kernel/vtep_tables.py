@@ -17,6 +17,9 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     NDA_DST,
     NDA_IFINDEX,
     NDA_LLADDR,
+    NDA_NH_ID,
+    NDA_PORT,
+    NDA_VNI,
     NEIGHBOUR,
     NLM_F_CREATE,
     NLM_F_REPLACE,
@@ -26,6 +29,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     RTM_GETNEIGH,
     RTM_NEWNEIGH,
     address_text,
+    as_number,
     attribute,
     attributes,
     number,
@@ -35,6 +39,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
 AF_BRIDGE = 7
 NTF_SELF = 0x02
 _SCOPE_LINK = 253
+_GROUP = "nhid "
 
 Table = t.Dict[str, str]
 
@@ -51,10 +56,27 @@ def addresses(netlink: Netlink, index: int) -> list[str]:
 
 
 def read(netlink: Netlink, index: int) -> tuple[Table, Table]:
-    """Return the permanent neighbours of a device (address to MAC) and its forwarding entries (MAC to underlay)."""
+    """Return the permanent neighbours of a device (address to MAC) and its forwarding entries (MAC to underlay).
+
+    Behind the underlay stands what else of others steers an entry, such as a port; "nhid" leads to a group instead.
+    """
     neighbours = {address_text(dst): mac.hex(":") for __, dst, mac in permanent(netlink, 0, index) if mac}
-    fdb = {mac.hex(":"): address_text(dst) for __, dst, mac in permanent(netlink, AF_BRIDGE, index) if dst}
+    fdb = {}
+    for __, state, attrs in _dumped(netlink, AF_BRIDGE, index):
+        mac = attrs.get(NDA_LLADDR)
+        if mac and (NDA_NH_ID in attrs or (NDA_DST in attrs and state & NUD_PERMANENT)):
+            fdb[mac.hex(":")] = _way(attrs)
     return neighbours, fdb
+
+
+def _way(attrs: t.Mapping[int, bytes]) -> str:
+    if NDA_NH_ID in attrs:
+        return f"{_GROUP}{as_number(attrs[NDA_NH_ID])}"
+    words = [address_text(attrs[NDA_DST])]
+    words += [f"port {int.from_bytes(attrs[NDA_PORT], 'big')}"] if NDA_PORT in attrs else []
+    words += [f"vni {as_number(attrs[NDA_VNI])}"] if NDA_VNI in attrs else []
+    words += [f"device {as_number(attrs[NDA_IFINDEX])}"] if NDA_IFINDEX in attrs else []
+    return " ".join(words)
 
 
 def permanent(netlink: Netlink, family: int, index: int = 0) -> t.Iterator[tuple[int, bytes, bytes]]:
@@ -62,20 +84,30 @@ def permanent(netlink: Netlink, family: int, index: int = 0) -> t.Iterator[tuple
 
     index: a device, 0 for all of them. Address and MAC are as the kernel has them, empty if there is none.
     """
+    for of, state, attrs in _dumped(netlink, family, index):
+        if state & NUD_PERMANENT:
+            yield of, attrs.get(NDA_DST, b""), attrs.get(NDA_LLADDR, b"")
+
+
+def _dumped(netlink: Netlink, family: int, index: int) -> t.Iterator[tuple[int, int, dict[int, bytes]]]:
+    """Yield device, state and attributes of entries."""
     of_device = number(NDA_IFINDEX, index) if index else b""
     for body in netlink.dump(RTM_GETNEIGH, NEIGHBOUR.pack(family, 0, 0, 0, 0) + of_device):
         seen, of, state, __, __ = NEIGHBOUR.unpack_from(body)
-        if index in (0, of) and state & NUD_PERMANENT and (seen == AF_BRIDGE) == (family == AF_BRIDGE):
-            attrs = attributes(body, NEIGHBOUR.size)
-            yield of, attrs.get(NDA_DST, b""), attrs.get(NDA_LLADDR, b"")
+        if index in (0, of) and (seen == AF_BRIDGE) == (family == AF_BRIDGE):
+            yield of, state, attributes(body, NEIGHBOUR.size)
 
 
 def converge(netlink: Netlink, index: int, wanted: t.Mapping[str, t.Any], what: str) -> None:
     """Bring a device's tables in line: new and changed entries first, then what is left over. Raises KernelError."""
-    neighbours, fdb = read(netlink, index)
-    named = [*_requests(index, "neighbours", neighbours, wanted["neighbours"])]
-    named += _requests(index, "fdb", fdb, wanted["fdb"])
-    named.sort(key=lambda each: each[1][0] == RTM_DELNEIGH)
+    tables = [(kind, actual, wanted[kind]) for kind, actual in zip(("neighbours", "fdb"), read(netlink, index))]
+    named = [each for kind, actual, table in tables for each in _requests(index, kind, actual, table)]
+    named += [
+        (f"{kind} entry {key}", _removal(index, kind, key))
+        for kind, actual, table in tables
+        for key in actual
+        if key not in table
+    ]
     _send(netlink, named, what)
 
 
@@ -91,21 +123,26 @@ def _send(netlink: Netlink, named: t.Sequence[tuple[str, Request]], what: str) -
 
 
 def _requests(index: int, kind: str, actual: Table, wanted: Table) -> t.Iterator[tuple[str, Request]]:
-    for key in [*wanted, *(key for key in actual if key not in wanted)]:
-        if actual.get(key) == wanted.get(key):
+    """Yield what makes or changes entries; one that leads to a group the kernel keeps on a replace, without a word."""
+    for key, value in wanted.items():
+        if actual.get(key) == value:
             continue
-        value = wanted.get(key) or actual[key]
-        verb = RTM_NEWNEIGH if key in wanted else RTM_DELNEIGH
-        flags = NLM_F_CREATE | NLM_F_REPLACE if key in wanted else 0
+        if actual.get(key, "").startswith(_GROUP):
+            yield f"{kind} entry {key}", _removal(index, kind, key)
         mac, address = (value, key) if kind == "neighbours" else (key, value)
-        yield f"{kind} entry {key}", (verb, flags, _entry(index, kind, mac, address))
+        body = _head(index, kind, address) + attribute(NDA_DST, packed_address(address))
+        flags = NLM_F_CREATE | NLM_F_REPLACE
+        yield f"{kind} entry {key}", (RTM_NEWNEIGH, flags, body + attribute(NDA_LLADDR, packed_mac(mac)))
 
 
-def _entry(index: int, kind: str, mac: str, address: str) -> bytes:
-    packed = packed_address(address)
-    family = socket.AF_INET6 if len(packed) == 16 else socket.AF_INET
-    if kind == "neighbours":
-        head = NEIGHBOUR.pack(family, index, NUD_PERMANENT, 0, 0)
-    else:
-        head = NEIGHBOUR.pack(AF_BRIDGE, index, NUD_PERMANENT, NTF_SELF, 0)
-    return head + attribute(NDA_DST, packed) + attribute(NDA_LLADDR, packed_mac(mac))
+def _removal(index: int, kind: str, key: str) -> Request:
+    """Return what deletes an entry; a forwarding entry by its MAC alone, with all that it leads to."""
+    name = attribute(NDA_DST, packed_address(key)) if kind == "neighbours" else attribute(NDA_LLADDR, packed_mac(key))
+    return RTM_DELNEIGH, 0, _head(index, kind, key) + name
+
+
+def _head(index: int, kind: str, address: str) -> bytes:
+    if kind == "fdb":
+        return NEIGHBOUR.pack(AF_BRIDGE, index, NUD_PERMANENT, NTF_SELF, 0)
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return NEIGHBOUR.pack(family, index, NUD_PERMANENT, 0, 0)

@@ -33,7 +33,7 @@ IFF_UP = 1
 IFA_ADDRESS, IFA_LOCAL, IFA_FLAGS = 1, 2, 8
 IFA_F_TEMPORARY, IFA_F_DEPRECATED, IFA_F_MANAGETEMPADDR = 0x01, 0x20, 0x100  # linux/if_addr.h
 IFA_F_NODAD = 0x02  # no duplicates are looked for: the address is not tentative
-NDA_DST, NDA_LLADDR, NDA_IFINDEX = 1, 2, 8
+NDA_DST, NDA_LLADDR, NDA_PORT, NDA_VNI, NDA_IFINDEX, NDA_NH_ID = 1, 2, 6, 7, 8, 13
 NUD_PERMANENT = 0x80
 
 ALL = range(0x4000)  # all types of attributes
