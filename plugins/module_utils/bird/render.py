@@ -86,4 +86,4 @@ def _secrets(bgp: Data) -> list[str]:
 def _family(bgp: Data, family: Data, version: tuple[int, int]) -> list[str]:
     """Return the parts of an IP version before the sessions."""
     own = [session for session in bgp["sessions"] if session["family"] == family["version"]]
-    return [*underlay(family, own, version), *kernel(family, own, version), *policy(bgp, family, own)]
+    return [*underlay(family, own, version), *kernel(family, own, version, bgp["debug"]), *policy(bgp, family, own)]

@@ -17,13 +17,13 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
 Data = t.Mapping[str, t.Any]
 
 
-def kernel(family: Data, sessions: t.Sequence[Data], version: tuple[int, int]) -> list[str]:
+def kernel(family: Data, sessions: t.Sequence[Data], version: tuple[int, int], debug: str = "") -> list[str]:
     """Return the static routes of the node, the kernel's filter and its protocol, for one IP version.
 
-    sessions: those of that IP version.
+    sessions: those of that IP version. debug: what BIRD logs of all protocols, "all" or a list.
     """
     reachable = any(session["reachable_by"] for session in sessions)
-    return [*_static(family), _filter(family, reachable, version), _protocol(family, sessions)]
+    return [*_static(family), _filter(family, reachable, version), _protocol(family, sessions, debug)]
 
 
 def _static(family: Data) -> list[str]:
@@ -70,10 +70,11 @@ def _tunnel(pool: Data, subnet: str, version: tuple[int, int]) -> str:
     return f'if {condition} then {{ onlink = true; ifname = "{IPIP_DEVICE}"; gw = bgp_next_hop; }}'
 
 
-def _protocol(family: Data, sessions: t.Sequence[Data]) -> str:
+def _protocol(family: Data, sessions: t.Sequence[Data], debug: str) -> str:
     """Return the kernel's protocol; several paths to one network come from routers alone, a block is of one node.
 
     BIRD 3.1 with "merge paths" deletes all routes and puts them back when it restarts, so it is there only if needed.
+    Its states are not logged, since 3.1 has eight of them for each scan.
     """
     number = family["version"]
     ranges = [pool["cidr"] for pool in family["pools"]]
@@ -82,4 +83,5 @@ def _protocol(family: Data, sessions: t.Sequence[Data]) -> str:
     options = ["learn on;", "persist on;", "graceful restart on;", "scan time 2;"]
     if sum(session["peer"] is None for session in sessions) > 1:
         options.append("merge paths on limit 16;")
+    options += ["debug off;"] if debug not in ("", "all") else []
     return block(f"protocol kernel podnet_kernel{number}", [*options, channel])
