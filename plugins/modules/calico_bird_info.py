@@ -51,6 +51,10 @@ sessions:
   description:
     - Sessions by name. C(info) is C(Established), or what keeps the session from it. C(since) is when that began.
     - The numbers are of routes, C(preferred) are those that BIRD uses.
+    - C(limits_hit) are limits by which routes of the peer are refused, such as C(import limit 10000). BIRD 2 takes no
+      new routes then until C(birdc configure), BIRD 3 when there is room again.
+    - C(last_error) of a session that is down may only be how the last attempt ended. C(last_notification) is what the
+      peer said when it ended the session, such as C(Administrative shutdown), where the host's journal has it.
   returned: success
   type: dict
   sample:
@@ -64,10 +68,12 @@ sessions:
       remote_as: 64512
       local_as: 64512
       last_error: ""
+      last_notification: ""
       imported: 1
       filtered: 0
       exported: 1
       preferred: 1
+      limits_hit: []
 routes:
   description: How many routes in the kernel BIRD has learned, by IP version.
   returned: success

@@ -180,6 +180,17 @@ def test_sessions_and_routes_as_data(birds: Birds) -> None:
     assert gone["last_error"] == "Received: Administrative shutdown"
 
 
+def test_a_limit_of_routes_that_was_reached_is_told(birds: Birds) -> None:
+    first, plan = birds[0], planned()
+    more = changed(plan["node2"], lambda bgp: bgp["families"][0]["blocks"].append("10.244.255.0/26"))
+    start_mesh(birds, plan)
+    assert first.module("calico_bird_info", {})["sessions"][SESSION2]["limits_hit"] == []
+    first.go_back(first.config.read_text().replace("receive limit 1000000", "receive limit 1"))
+    birds[1].apply(more)
+    wait_for(lambda: "[HIT]" in first.ask(f"show protocols all {SESSION2}"))
+    assert first.module("calico_bird_info", {})["sessions"][SESSION2]["limits_hit"] == ["receive limit 1"]
+
+
 def test_an_audit_names_a_route_of_others_that_keeps_one_of_bird_out(birds: Birds) -> None:
     """BIRD 2 yields to it for good; the plan does not know of the route, so that BIRD has to tell."""
     first, plan = birds[0], planned()

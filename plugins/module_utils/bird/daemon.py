@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render import DIGEST
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render_secrets import SECRETS
-from ansible_collections.podnet.calico.plugins.module_utils.bird.status import Status, parse
+from ansible_collections.podnet.calico.plugins.module_utils.bird.status import Status, notifications, parse
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, DaemonError
 
 CONFIG_PATH = "/etc/bird/podnet-calico.conf"
@@ -20,6 +20,7 @@ OLDEST = (2, 0)
 """The version that configurations are made for where no BIRD is installed yet."""
 
 _PATIENCE = 30  # seconds
+_MESSAGES = "20000"  # of the journal, at most
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 # Protocols that carry somebody's routes: a BIRD that runs them under another configuration is not ours to take over.
 _ROUTING = {"BGP", "OSPF", "RIP", "Babel"}
@@ -67,6 +68,29 @@ def ask_all(commands: t.Sequence[str]) -> list[str]:
 def read() -> Status:
     """Return BIRD's version and protocols, by one call of birdc; no version if no BIRD runs."""
     return parse(_birdc("show protocols all") or "")
+
+
+def with_notifications(status: Status) -> Status:
+    """Add what peers said when they ended sessions that are down: BIRD forgets it with its next attempt, its log not.
+
+    Sessions get the detail "last_notification" where the journal of this host has one of the last day.
+    """
+    forgetful = [session for session in status.sessions.values() if session.forgetful]
+    said = notifications(_journal()) if forgetful else {}
+    for session in forgetful:
+        if session.name in said:
+            session.details["last_notification"] = said[session.name]
+    return status
+
+
+def _journal() -> list[str]:
+    """Return BIRD's last messages in the journal; none where there is no journal."""
+    try:
+        return _run(
+            "journalctl", "-q", "-t", "bird", "-o", "cat", "--since", "-1d", "-n", _MESSAGES
+        ).stdout.splitlines()
+    except FileNotFoundError:
+        return []
 
 
 def installed_version() -> tuple[int, int] | None:

@@ -19,7 +19,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire im
 from ansible_collections.podnet.calico.plugins.module_utils.marks import BIRD_PROTOCOL
 
 if t.TYPE_CHECKING:  # pragma: no cover
-    from ansible_collections.podnet.calico.plugins.module_utils.bird.status import Status
+    from ansible_collections.podnet.calico.plugins.module_utils.bird.status import Protocol, Status
 
 _PAUSE = 0.2
 _Key = t.Tuple[bytes, int]  # destination, prefix length
@@ -30,6 +30,7 @@ def inform(sessions: t.Iterable[str], routes: t.Iterable[str], wait: float) -> O
     wanted = {_key(prefix): prefix for prefix in routes}
     with Netlink() as netlink:
         status = _wait(netlink, sorted(set(sessions)), wanted, wait) if wait else daemon.read()
+        daemon.with_notifications(status)
         learned = [route for route in _routes(netlink) if route.way.kind == TYPES["unicast"]]
     lengths = [len(route.destination) for route in learned]
     facts = {
@@ -70,6 +71,11 @@ def _wait(netlink: Netlink, names: t.Sequence[str], wanted: t.Mapping[_Key, str]
         time.sleep(_PAUSE)
 
 
+def _state(session: Protocol) -> str:
+    said = session.details.get("last_notification")
+    return (session.info or session.state) + (f"; before, the peer said: {said}" if said else "")
+
+
 def _late(
     status: Status,
     names: t.Sequence[str],
@@ -85,10 +91,8 @@ def _late(
             remedy="All sessions are established: do the peers announce these routes, and do the filters accept them?",
             missing_routes=missing,
         )
-    found = status.sessions
-    states = [
-        f"{name} ({found[name].info or found[name].state})" if name in found else f"{name} (absent)" for name in down
-    ]
+    found = daemon.with_notifications(status).sessions
+    states = [f"{name} ({_state(found[name])})" if name in found else f"{name} (absent)" for name in down]
     rest = f"; {len(missing)} of {len(wanted)} routes are not in the kernel: {listed(missing)}" if missing else ""
     return DaemonError(
         f"wait {seconds:g} s for BGP sessions: {len(down)} of {len(names)} are not established: {listed(states)}{rest}",

@@ -20,6 +20,10 @@ _DETAILS = {
     "Local AS": "local_as",
     "Last error": "last_error",
 }
+# In the log: a NOTIFICATION, or that the session is up.
+_SAID = re.compile(r"(?:<\w+> )?(\S+): (?:Received: (\S.*)|State changed to up)$")
+_LIMIT = re.compile(r"(?:Import|Receive|Export) limit")
+_HIT = re.compile(r"(\d+) \[HIT\]")
 COUNTS = ("imported", "filtered", "exported", "preferred")
 
 
@@ -28,7 +32,8 @@ class Protocol:
     """A protocol of BIRD. For BGP, info is "Established" or what keeps the session from it.
 
     since: when the state began: a time, or a date if that is more than 20 hours ago. routes: counts by COUNTS;
-    "filtered" is missing where BIRD does not keep what it filters.
+    "filtered" is missing where BIRD does not keep what it filters. limits_hit: limits of routes by which routes are
+    refused, as "import limit 10000".
     """
 
     name: str
@@ -38,6 +43,12 @@ class Protocol:
     info: str
     details: dict[str, str] = field(default_factory=dict)
     routes: dict[str, int] = field(default_factory=dict)
+    limits_hit: list[str] = field(default_factory=list)
+
+    @property
+    def forgetful(self) -> bool:
+        """Tell whether this is a session that is down and of which BIRD knows only how its last attempt ended."""
+        return not self.established and self.details.get("last_error", "").startswith("Socket: ")
 
     @property
     def established(self) -> bool:
@@ -48,8 +59,9 @@ class Protocol:
         """Return a BGP session as data."""
         own = {"name": self.name, "kind": self.kind, "state": self.state, "since": self.since, "info": self.info}
         numbers = {name: int(self.details[name]) for name in ("remote_as", "local_as") if name in self.details}
-        words = {name: self.details.get(name, "") for name in ("address", "last_error")}
-        return {**own, **words, **numbers, **{name: self.routes.get(name, 0) for name in COUNTS}}
+        words = {name: self.details.get(name, "") for name in ("address", "last_error", "last_notification")}
+        counts = {name: self.routes.get(name, 0) for name in COUNTS}
+        return {**own, **words, **numbers, **counts, "limits_hit": self.limits_hit}
 
 
 @dataclass
@@ -77,7 +89,29 @@ def parse(text: str) -> Status:
             protocol = result.protocols[name] = Protocol(name, kind, state, since, info.strip())
         elif protocol is not None:
             _add(protocol, line)
+    if result.version.startswith("3."):  # it goes on to show [HIT] when there is room again
+        for each in result.protocols.values():
+            each.limits_hit = [limit for limit in each.limits_hit if _is_full(limit, each.routes)]
     return result
+
+
+def _is_full(limit: str, routes: t.Mapping[str, int]) -> bool:
+    """Tell whether a limit is reached now; that of received routes counts those that are filtered as well."""
+    kind, __, number = limit.partition(" limit ")
+    there = {"receive": ("imported", "filtered"), "import": ("imported",), "export": ("exported",)}[kind]
+    return sum(routes.get(name, 0) for name in there) >= int(number)
+
+
+def notifications(log: t.Iterable[str]) -> dict[str, str]:
+    """Return by session the NOTIFICATION of its peer since it was up, from BIRD's messages, oldest first."""
+    found: dict[str, str] = {}
+    for line in log:
+        said = _SAID.match(line)
+        if said and said.group(2):
+            found[said.group(1)] = said.group(2)
+        elif said:
+            found.pop(said.group(1), None)
+    return found
 
 
 def _add(protocol: Protocol, line: str) -> None:
@@ -87,6 +121,8 @@ def _add(protocol: Protocol, line: str) -> None:
     name, value = found.groups()
     if name in _DETAILS:
         protocol.details[_DETAILS[name]] = value
+    elif _LIMIT.fullmatch(name):
+        protocol.limits_hit += [f"{name.lower()} {number}" for number in _HIT.findall(value)]
     elif name == "Routes":
         for number, count in _COUNT.findall(value):
             protocol.routes[count] = protocol.routes.get(count, 0) + int(number)

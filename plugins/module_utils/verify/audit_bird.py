@@ -24,6 +24,12 @@ if t.TYPE_CHECKING:  # pragma: no cover
 _OF_SESSIONS = (
     "Is BIRD running on the peer, is TCP port {} open between the two, and is the peer deployed? See docs/bird.md"
 )
+_BY_PEER = ". The peer may have ended it by a NOTIFICATION, which BIRD forgets with its next attempt: see BIRD's log"
+_LIMITED = "routes that the peer announced since then are refused"
+_OF_LIMITS = (
+    "Have the peer announce less. Then BIRD 2 needs `birdc configure`, and `birdc reload in SESSION` for what it"
+    " refused; BIRD 3 needs `birdc reload filters in SESSION`"
+)
 _ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
@@ -38,7 +44,7 @@ def of_bird(
     for change in outcome.changes:
         if change.kind != "session":  # sessions are looked at as BIRD runs them
             yield of_change(change)
-    status = daemon.read()
+    status = daemon.with_notifications(daemon.read())
     if status.version:
         yield from of_sessions(bgp["sessions"], status.sessions)
     yield from of_service(service, running=bool(status.version))
@@ -55,7 +61,13 @@ def of_sessions(planned: t.Iterable[t.Mapping[str, t.Any]], running: t.Mapping[s
             yield finding(MISSING, "session", name, expected)
         elif not found.established:
             said = "; ".join(filter(None, (found.info or found.state, found.details.get("last_error"))))
+            remedy += _BY_PEER if found.forgetful else ""
+            heard = found.details.get("last_notification")
+            said += f"; before, the peer said: {heard}" if heard else ""
             yield finding(WRONG, "session", name, expected, f"{said}, since {found.since}", remedy=remedy)
+        elif found.limits_hit:
+            reached = f"{', '.join(found.limits_hit)} reached; {found.routes.get('imported', 0)} imported"
+            yield finding(WRONG, "session", name, "all routes taken", reached, _LIMITED, _OF_LIMITS)
     for name, found in sorted(running.items()):
         if name not in wanted:
             yield finding(STALE, "session", name, "", found.info or found.state)

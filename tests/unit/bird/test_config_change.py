@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 
+from ansible_collections.podnet.calico.plugins.module_utils.bird import daemon
 from ansible_collections.podnet.calico.plugins.module_utils.bird.config_change import ConfigChange
 from ansible_collections.podnet.calico.plugins.module_utils.bird.config_text import Text
-from ansible_collections.podnet.calico.plugins.module_utils.bird.status import Protocol, parse
+from ansible_collections.podnet.calico.plugins.module_utils.bird.status import Protocol, notifications, parse
 from ansible_collections.podnet.calico.plugins.module_utils.bird.watch import lasts
 from ansible_collections.podnet.calico.plugins.module_utils.changes import diff
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict
@@ -238,8 +240,13 @@ one        BGP        ---        up     2026-11-24    Established
     Local AS:         64513
   Channel ipv4
     State:          UP
+    Receive limit:  3 [HIT]
+      Action:       block
+    Import limit:   20
     Routes:         3 imported, 1 filtered, 4 exported, 2 preferred
   Channel ipv6
+    Import limit:   10000 [HIT]
+      Action:       block
     Routes:         1 imported, 0 filtered, 0 exported, 1 preferred
 two        BGP        ---        start  2026-11-25 13:34:35.877  Active        Socket: Connection refused
   BGP state:          Active
@@ -266,14 +273,57 @@ def test_status_as_data() -> None:
         "remote_as": 64512,
         "local_as": 64513,
         "last_error": "",
+        "last_notification": "",
         "imported": 4,
         "filtered": 1,
         "exported": 4,
         "preferred": 3,
+        "limits_hit": ["receive limit 3", "import limit 10000"],
     }
     assert (two["since"], two["last_error"]) == ("2026-11-25 13:34:35.877", "Socket: Connection refused")
     assert two["info"].startswith("Active ")
     assert (status.sessions["one"].established, status.sessions["two"].established) == (True, False)
+    assert (status.sessions["one"].forgetful, status.sessions["two"].forgetful) == (False, True)
+
+
+@pytest.mark.parametrize(("version", "shut"), [("2.0.12", True), ("3.1.8", False)])
+def test_bird_3_shows_a_limit_that_is_open_again(version: str, shut: bool) -> None:
+    text = STATUS.replace("BIRD 2.17.1", f"BIRD {version}")
+    full = ["receive limit 3"]
+    assert parse(text).sessions["one"].limits_hit == [*full, *(["import limit 10000"] if shut else [])]
+
+
+LOG = """\
+one: State changed to up
+one: Received: Administrative shutdown
+one: State changed to stop
+two: Error: Hold timer expired
+three: Received: Administrative shutdown
+three: State changed to up
+<RMT> four: Received: Maximum number of prefixes reached
+podnet_kernel4: State changed to up
+Reconfigured
+"""
+
+
+def test_what_a_peer_said_since_its_session_was_up() -> None:
+    said = {"one": "Administrative shutdown", "four": "Maximum number of prefixes reached"}
+    assert notifications(LOG.splitlines()) == said
+
+
+@pytest.mark.parametrize(("journal", "said"), [(LOG.replace("one", "two"), "Administrative shutdown"), (None, None)])
+def test_a_session_that_is_down_gets_what_the_journal_has(
+    journal: str | None, said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*command: str) -> subprocess.CompletedProcess[str]:
+        if journal is None:
+            raise FileNotFoundError(command[0])
+        return subprocess.CompletedProcess(command, 0, journal, "")
+
+    monkeypatch.setattr(daemon, "_run", run)
+    sessions = daemon.with_notifications(parse(STATUS)).sessions
+    assert sessions["two"].details.get("last_notification") == said
+    assert "last_notification" not in sessions["one"].details
 
 
 def test_no_bird_is_no_version_and_no_protocol() -> None:

@@ -132,6 +132,26 @@ def test_sessions_that_are_not_up_are_named_with_what_bird_says() -> None:
     )
 
 
+def test_a_limit_of_routes_that_was_reached_is_named() -> None:
+    session = STATUS.splitlines()[2]
+    text = f"{session}\n    Import limit:   10000 [HIT]\n    Routes:         10000 imported"
+    planned = [{"name": "bgp_192_0_2_12", "peer": None, "address": "192.0.2.12", "port": 179}]
+    (found,) = of_sessions(planned, parse(text).sessions)
+    assert (found.category, found.expected) == ("wrong", "all routes taken")
+    assert found.actual == "import limit 10000 reached; 10000 imported"
+    assert "birdc reload in SESSION" in found.remedy
+
+
+def test_what_the_peer_said_is_told_with_a_session_that_is_down() -> None:
+    running = parse(STATUS).sessions
+    planned = [{"name": "bgp_192_0_2_13", "peer": "node3", "address": "192.0.2.13", "port": 179}]
+    (found, *__) = of_sessions(planned, running)
+    assert "by a NOTIFICATION" in found.remedy
+    running["bgp_192_0_2_13"].details["last_notification"] = "Administrative shutdown"
+    (found, *__) = of_sessions(planned, running)
+    assert "before, the peer said: Administrative shutdown" in found.actual
+
+
 NODES = {"node1": "192.0.2.11/24", "node2": "192.0.2.12/24", "node3": "192.0.2.13/24"}
 DOCUMENTS = [pool(), *(node(name, address) for name, address in sorted(NODES.items()))]
 
