@@ -42,5 +42,12 @@ CASES = (
         runs=3,
     ),
     Case("BIRD restarted", {"bgp.lost_restart": NONE, "bgp.lost_restart_plain": None}, bgp_loss.restarted, runs=3),
+    Case("BIRD 3 restarted", {"bgp.lost_restart_bird3": NONE}, bgp_loss.restarted_bird3, runs=3),
+    Case(
+        "a tunnel down and up with BIRD 3",
+        {"bgp.lost_tunnel_flap_bird3": NONE, "bgp.open_tunnel_flap_bird3": NONE},
+        bgp_loss.tunnel_flaps_bird3,
+        runs=3,
+    ),
     Case("a node added", {"bgp.lost_node_added": NONE}, bgp_loss.node_added, runs=3),
 )

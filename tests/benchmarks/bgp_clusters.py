@@ -21,14 +21,19 @@ def document(kind: str, name: str, spec: Document, labels: t.Mapping[str, str] |
     return {"apiVersion": "projectcalico.org/v3", "kind": kind, "metadata": metadata, "spec": spec}
 
 
-def pool() -> Document:
-    """Return a pool without encapsulation, so that BIRD programs the kernel."""
-    return document("IPPool", "pods", {"cidr": "10.244.0.0/16", "ipipMode": "Never", "vxlanMode": "Never"})
+def pool(ipip: str = "Never") -> Document:
+    """Return a pool without encapsulation, or with IPIP ("Always"), so that BIRD programs the kernel."""
+    return document("IPPool", "pods", {"cidr": "10.244.0.0/16", "ipipMode": ipip, "vxlanMode": "Never"})
 
 
-def mesh(nodes: t.Mapping[str, str], peers: t.Sequence[Document] = ()) -> list[Document]:
+def mesh(nodes: t.Mapping[str, str], peers: t.Sequence[Document] = (), ipip: str = "Never") -> list[Document]:
     """Return a cluster in a full mesh; nodes: name to address with prefix length; peers: further documents."""
-    return [pool(), configuration(mesh_enabled=True), *(node(name, address) for name, address in nodes.items()), *peers]
+    return [
+        pool(ipip),
+        configuration(mesh_enabled=True),
+        *(node(name, address) for name, address in nodes.items()),
+        *peers,
+    ]
 
 
 def reflected(nodes: t.Mapping[str, str], reflectors: int = REFLECTORS) -> list[Document]:

@@ -24,9 +24,16 @@ UNIT = engine.ROOT / "roles" / "bird" / "files" / "podnet-calico.conf"
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 PATIENCE = 60.0  # seconds
 # The console, because a BIRD without syslog writes there, slowly.
-_BOUND = (
-    """mount --bind "$1" /etc/bird; mount --bind "$2" /run; mount --bind /dev/null /dev/console; shift 2; exec "$@" """
-)
+_BOUND = """
+    mount --bind "$1" /etc/bird
+    mount --bind "$2" /run
+    mount --bind /dev/null /dev/console
+    for program in bird birdc; do
+        mount --bind "$3/$program" "/usr/sbin/$program"
+    done
+    shift 3
+    exec "$@"
+"""
 _ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "PYTHONPATH": str(engine.COLLECTIONS),
@@ -37,10 +44,10 @@ Result = t.Dict[str, t.Any]
 
 
 class Host:
-    """A node whose namespace is there; leaving it ends its BIRD."""
+    """A node whose namespace is there; leaving it ends its BIRD. programs: the directory of its `bird` and `birdc`."""
 
-    def __init__(self, name: str, directory: Path) -> None:
-        self.name = name
+    def __init__(self, name: str, directory: Path, programs: Path) -> None:
+        self.name, self._programs = name, programs
         self._files = directory / name
         self._bird: subprocess.Popen[bytes] | None = None
         (self._files / "etc").mkdir(parents=True)
@@ -59,7 +66,7 @@ class Host:
 
     def _started(self, command: t.Sequence[str], **options: t.Any) -> subprocess.Popen[bytes]:
         """Start a program on the host, which sees its own files."""
-        own = [str(self._files / "etc"), str(self._files / "run")]
+        own = [str(self._files / "etc"), str(self._files / "run"), str(self._programs)]
         entered = ["nsenter", f"--net={NETNS / self.name}", "unshare", "-m", "sh", "-ec", _BOUND, "sh", *own, *command]
         return subprocess.Popen(entered, env=_ENVIRONMENT, **options)
 

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import time
 import typing as t
 from pathlib import Path
 
@@ -15,8 +18,12 @@ from ansible_collections.podnet.calico.tests.benchmarks.bgp_site import Plans, S
 from ansible_collections.podnet.calico.tests.benchmarks.figures import Sample
 from ansible_collections.podnet.calico.tests.benchmarks.measure import Bench, MeasuringFailed
 from ansible_collections.podnet.calico.tests.benchmarks.scene import expect, ip
+from ansible_collections.podnet.calico.tests.tools import bird_versions
 
 ROUTER = UNDERLAY[-2]
+BIRD3 = "3.1"
+_OPEN = "open0"  # where the default route of nodes leads
+_AGAIN = 2.5  # seconds after which BIRD must have put routes through a device back: its scan takes 2
 _TOLD = 3  # pairs with losses that are named
 _ROUTER_CONFIG = f"""router id {ROUTER};
 protocol device {{ }}
@@ -119,6 +126,74 @@ def restarted(bench: Bench) -> dict[str, Sample]:
         "bgp.lost_restart": of_counts(bench, "BIRD restarted", counts),
         "bgp.lost_restart_plain": of_counts(bench, "BIRD restarted by Debian's own unit", bare),
     }
+
+
+def restarted_bird3(bench: Bench) -> dict[str, Sample]:
+    """Restart BIRD 3 on one of three nodes in a mesh by our unit."""
+    with contextlib.suppress(bird_versions.Unavailable), Site(bench, 3, BIRD3) as site:
+        plans = site.plans(bgp_clusters.mesh(site.nodes))
+        site.set_up(plans)
+        first = next(iter(site.hosts.values()))
+
+        def change() -> None:
+            first.stop()
+            first.start()
+            site.gate(plans)
+
+        counts = [site.lost(change) for __ in range(bench.runs)]
+        return {"bgp.lost_restart_bird3": of_counts(bench, "BIRD 3 restarted", counts)}
+    return _without_bird3(bench)
+
+
+def tunnel_flaps_bird3(bench: Bench) -> dict[str, Sample]:
+    """Take tunl0 of one of three nodes with BIRD 3 down for a second, after a configure.
+
+    Another device on the wire stands in for tunl0, since kernels without ipip shall measure it, too.
+    """
+    with contextlib.suppress(bird_versions.Unavailable), Site(bench, 3, BIRD3) as site:
+        for index, name in enumerate(site.nodes):
+            ip("-n", WIRE, "link", "add", f"tunnel{index}", "type", "veth", "peer", "name", "tunl0", "netns", name)
+            ip("-n", WIRE, "link", "set", f"tunnel{index}", "master", "br0", "up")
+            lines = (
+                "link set tunl0 addrgenmode none up",
+                f"link add {_OPEN} type veth peer name away",
+                "link set away addrgenmode none up",
+                f"link set {_OPEN} addrgenmode none arp off up",
+                f"route add default dev {_OPEN}",
+            )
+            ip("-n", name, "-batch", "-", lines="\n".join(lines))
+        site.set_up(site.plans(bgp_clusters.mesh(site.nodes, ipip="Always")))
+        first = next(iter(site.hosts.values()))
+        before = _sent_in_the_open(site)
+
+        def change() -> float:
+            first.run(["birdc", "configure"])
+            ip("-n", first.name, "link", "set", "tunl0", "down")
+            time.sleep(1)
+            ip("-n", first.name, "link", "set", "tunl0", "up")
+            again = time.monotonic() + _AGAIN
+            time.sleep(_AGAIN)
+            return again
+
+        counts = [site.lost(change) for __ in range(bench.runs)]
+        leaked = _sent_in_the_open(site) - before
+        bench.note(f"{leaked} packets left by the default route")
+        return {
+            "bgp.lost_tunnel_flap_bird3": of_counts(bench, f"{_AGAIN:g} s after tunl0 was up again, BIRD 3", counts),
+            "bgp.open_tunnel_flap_bird3": Sample(leaked, (leaked, leaked), bench.runs, "packets"),
+        }
+    return _without_bird3(bench)
+
+
+def _without_bird3(bench: Bench) -> dict[str, Sample]:
+    bench.note(f"left out: BIRD {BIRD3} is not here, tests/tools/bird_versions.py fetches it")
+    return {}
+
+
+def _sent_in_the_open(site: Site) -> int:
+    """Return how many packets have left by the default routes of all nodes together."""
+    shown = [json.loads(ip("-n", name, "-s", "-j", "link", "show", "dev", _OPEN)) for name in site.nodes]
+    return sum(link["stats64"]["tx"]["packets"] for (link,) in shown)
 
 
 def node_added(bench: Bench) -> dict[str, Sample]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import signal
@@ -65,8 +66,9 @@ class Pings:
             _become(self._pairs, told, answering)
         os.close(told)
         os.close(answering)
-        if os.read(self._answer, 1) != b"\n":
-            self._fail()
+        first = os.read(self._answer, 1)
+        if first != b"\n":
+            raise MeasuringFailed(self._read(first).get("failed", "the pings ended without a word"))
         return self
 
     def __exit__(
@@ -79,22 +81,23 @@ class Pings:
             os.kill(self._child, signal.SIGKILL)
             os.waitpid(self._child, 0)
 
-    def stop(self) -> Count:
-        """End the sending, wait for late replies, and return the count; raises MeasuringFailed."""
+    def stop(self, since: float | None = None) -> Count:
+        """End the sending, wait for late replies, and return the count; raises MeasuringFailed.
+
+        since: when what counts begins (time.monotonic); None for the beginning.
+        """
         os.close(self._telling)
         self._telling = -1
         text = self._read()
         if "failed" in text:
             raise MeasuringFailed(text["failed"])
-        return Count(text["sent"], text["lost"], tuple(text["pairs"]))
+        first = 0 if since is None else max(0, math.ceil((since - text["started"]) / INTERVAL))
+        return counted(self._pairs, text["ticks"], text["missing"], first)
 
-    def _fail(self) -> t.NoReturn:
-        raise MeasuringFailed(self._read().get("failed", "the pings ended without a word"))
-
-    def _read(self) -> dict[str, t.Any]:
+    def _read(self, first: bytes = b"") -> dict[str, t.Any]:
         with open(self._answer, "rb") as pipe:
             self._answer = -1
-            found = json.loads(pipe.read() or "{}")
+            found = json.loads(first + pipe.read() or "{}")
         os.waitpid(self._child, 0)
         self._child = 0
         return t.cast("dict[str, t.Any]", found)
@@ -150,16 +153,8 @@ class _Sender:
         until = time.monotonic() + LATE
         while time.monotonic() < until:
             self._receive(max(0.0, until - time.monotonic()))
-        return self._counted(ticks)
-
-    def _counted(self, ticks: int) -> dict[str, t.Any]:
-        lost, words = 0, []
-        for pair, seen in zip(self._pairs, self._seen):
-            missing = [tick for tick in range(ticks) if _FIRST + tick not in seen]
-            lost += len(missing)
-            if missing:
-                words.append(f"{pair.netns} to {pair.address}: {len(missing)}, longest gap {gap(missing):g} s")
-        return {"sent": ticks * len(self._pairs), "lost": lost, "pairs": words}
+        missing = [[tick for tick in range(ticks) if _FIRST + tick not in seen] for seen in self._seen]
+        return {"started": started, "ticks": ticks, "missing": missing}
 
     def _send(self, sequence: int) -> None:
         for ident, pair in enumerate(self._pairs, 1):
@@ -198,6 +193,17 @@ def request(ident: int, sequence: int) -> bytes:
     total = (_REQUEST << 8) + ident + sequence
     total = (total & 0xFFFF) + (total >> 16)
     return _ICMP.pack(_REQUEST, 0, ~total & 0xFFFF, ident, sequence)
+
+
+def counted(pairs: t.Sequence[Pair], ticks: int, missing: t.Sequence[t.Sequence[int]], first: int) -> Count:
+    """Return the count from a tick on; missing: for each pair the ticks without an answer."""
+    lost, words = 0, []
+    for pair, all_of_pair in zip(pairs, missing):
+        late = [tick for tick in all_of_pair if tick >= first]
+        lost += len(late)
+        if late:
+            words.append(f"{pair.netns} to {pair.address}: {len(late)}, longest gap {gap(late):g} s")
+    return Count(max(0, ticks - first) * len(pairs), lost, tuple(words))
 
 
 def gap(missing: t.Sequence[int]) -> float:

@@ -18,6 +18,7 @@ from ansible_collections.podnet.calico.tests.benchmarks.bgp_hosts import PATIENC
 from ansible_collections.podnet.calico.tests.benchmarks.bgp_pings import Count, Pair, Pings
 from ansible_collections.podnet.calico.tests.benchmarks.measure import Bench, forked
 from ansible_collections.podnet.calico.tests.benchmarks.scene import NETNS, PREFIX
+from ansible_collections.podnet.calico.tests.tools import bird_versions
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from types import TracebackType
@@ -29,9 +30,13 @@ Plans = t.Dict[str, bgp_engine.Plan]
 
 
 class Site:
-    """Nodes with a pod each; the daemons are not started yet. Leaving it removes all of it."""
+    """Nodes with a pod each; the daemons are not started yet. Leaving it removes all of it.
 
-    def __init__(self, bench: Bench, number: int) -> None:
+    release: of BIRD, as tests/tools/bird_versions.py has them; raises its Unavailable.
+    """
+
+    def __init__(self, bench: Bench, number: int, release: str = bird_versions.INSTALLED) -> None:
+        self._programs = bird_versions.programs(release)
         self._farm = Farm(number)
         self.nodes = self._farm.nodes
         self._directory = bench.scratch
@@ -42,7 +47,9 @@ class Site:
     def __enter__(self) -> Site:
         self._left.enter_context(self._farm)
         self._farm.connect(len(self.nodes))
-        self.hosts = {name: self._left.enter_context(Host(name, self._directory)) for name in self.nodes}
+        self.hosts = {
+            name: self._left.enter_context(Host(name, self._directory, self._programs)) for name in self.nodes
+        }
         return self
 
     def __exit__(
@@ -95,14 +102,17 @@ class Site:
         for name in plans:
             self.hosts[name].wait_recovered()
 
-    def lost(self, change: t.Callable[[], None], names: t.Iterable[str] | None = None) -> Count:
-        """Return what is lost between the pods of the named nodes (default: all) during a change."""
+    def lost(self, change: t.Callable[[], float | None], names: t.Iterable[str] | None = None) -> Count:
+        """Return what is lost between the pods of the named nodes (default: all) during a change.
+
+        The change may return since when it counts (time.monotonic).
+        """
         pairs = [Pair(_pod_netns(a), self._pods[b]) for a, b in itertools.permutations(names or self._pods, 2)]
         with Pings(pairs) as pings:
             time.sleep(SETTLING)
-            change()
+            since = change()
             time.sleep(SETTLING)
-            return pings.stop()
+            return pings.stop(since)
 
 
 def _pod_netns(node: str) -> str:
