@@ -23,7 +23,7 @@ FIXABLE = (
 KINDS = (
     *FIXABLE,
     *("kernel-ipip", "kernel-vxlan", "kernel-veth", "kernel-nf-tables", "kernel-nft-masq", "kernel-nft-ct"),
-    *("kernel-nft-fib-inet", "rp-filter-loose"),
+    *("kernel-nft-fib-inet", "rp-filter-loose", "rp-filter-unnumbered"),
     "router-advertisements",
     *("offload-vmxnet3", "offload-old-kernel", "mtu-too-large", "mtu-differs"),
     *("address-missing", "address-virtual", "address-unfit", "address-secondary", "address-device"),

@@ -83,6 +83,7 @@ def rp_filter(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
             f"Set net.ipv4.conf.{strict[0]}.rp_filter to 2 (loose)",
             fixable=True,
         )
+    yield from _unnumbered(facts, values)
     loose = [device for device in devices if effective(values, device) == 2]
     if loose and wanted.calicos_plugin:
         yield Finding(
@@ -96,6 +97,30 @@ def rp_filter(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
         )
 
 
+def _unnumbered(facts: Facts, values: t.Mapping[str, int]) -> t.Iterator[Finding]:
+    """Yield devices without an IPv4 address that lead to other hosts: there 2 drops what 1 drops.
+
+    Linux, fib_frontend.c: with any rp_filter a packet is dropped whose way back is another device's, where the device
+    that it came by has no address.
+    """
+    numbered = {row["device"] for row in facts["addresses"] if "." in row["address"]}
+    routes = [row for row in facts["routes"] if row["unicast"] and "." in row["destination"]]
+    leading = {device for row in routes for device in row["devices"]} | {facts["node"]["device"]}
+    found = sorted(each for each in leading - numbered - {""} if _is_card(each) and effective(values, each))
+    if not found:
+        return
+    names = [name for name in ("all", found[0]) if values.get(name)]
+    yield Finding(
+        "rp-filter-unnumbered",
+        WARNING,
+        "sysctl",
+        f"rp_filter is on for {', '.join(found)}, without an IPv4 address",
+        "; ".join(_shown(values, device) for device in found),
+        "packets whose way back leaves by another device are dropped; there 2 (loose) is as strict as 1",
+        f"Set {' and '.join(f'net.ipv4.conf.{name}.rp_filter' for name in names)} to 0, or give {found[0]} an address",
+    )
+
+
 def is_strict(values: t.Mapping[str, int], address: Facts) -> bool:
     """Tell whether the device of an IPv4 address takes packets only from where it would send answers."""
     return _is_wire(address) and effective(values, address["device"]) == 1
@@ -103,8 +128,11 @@ def is_strict(values: t.Mapping[str, int], address: Facts) -> bool:
 
 def _is_wire(address: Facts) -> bool:
     """Tell whether an IPv4 address is on a device that may lead to other hosts."""
-    own = r"(lo$|cali|tunl|vxlan[.-]|docker|br-|virbr|cni|flannel|dummy|kube-)"
-    return "." in address["address"] and not re.match(own, address["device"])
+    return "." in address["address"] and _is_card(address["device"])
+
+
+def _is_card(device: str) -> bool:
+    return not re.match(r"(lo$|cali|tunl|vxlan[.-]|docker|br-|virbr|cni|flannel|dummy|kube-)", device)
 
 
 def _shown(values: t.Mapping[str, int], device: str) -> str:

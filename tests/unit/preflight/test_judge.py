@@ -103,6 +103,16 @@ BROKEN: dict[str, tuple[str, str, Wanted, Break, str]] = {
     "no reverse path": ("kernel-nft-fib-inet", "error", wanted(), feature("nft_fib_inet", "missing"), "the guard"),
     "no masquerade": ("kernel-nft-masq", "error", wanted(), feature("nft_masq", "missing"), "outgoing NAT"),
     "strict of all": ("rp-filter-strict", "warning", wanted(), rp_filter(all=1, eth0=0), "max(all=1, eth0=0) = 1"),
+    "loose without an address": (
+        *("rp-filter-unnumbered", "warning", wanted()),
+        both(adds("routes", route("198.51.100.0/24", "eth1")), rp_filter(all=0, eth1=2)),
+        "Set net.ipv4.conf.eth1.rp_filter to 0, or give eth1 an address",
+    ),
+    "strict for all and without an address": (
+        *("rp-filter-unnumbered", "warning", wanted()),
+        both(adds("routes", route("198.51.100.0/24", "eth1")), rp_filter(all=2, eth1=0)),
+        "Set net.ipv4.conf.all.rp_filter to 0",
+    ),
     "strict of one": ("rp-filter-strict", "warning", wanted("None"), rp_filter(eth0=1), "max(all=0, eth0=1) = 1"),
     "loose for Felix": (
         "rp-filter-loose",
