@@ -61,6 +61,10 @@ options:
         description: Name of the network.
         type: str
         default: podnet-calico
+      bin_dir:
+        description: Directory of the CNI plugins; empty for where the host has them.
+        type: path
+        default: ""
       version:
         description: Version of the CNI specification.
         type: str
@@ -160,6 +164,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify.audit_host im
 CNI = {
     "config_dir": {"type": "path", "default": "/etc/cni/net.d"},
     "name": {"type": "str", "default": "podnet-calico"},
+    "bin_dir": {"type": "path", "default": ""},
     "version": {"type": "str", "default": "1.0.0"},
     "chain": {"type": "str", "choices": list(conflist.CHAINS), "default": "ptp"},
     "calico": {"type": "dict", "default": {}},

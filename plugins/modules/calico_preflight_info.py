@@ -55,6 +55,10 @@ options:
     description: Name of our network in it.
     type: str
     default: podnet-calico
+  cni_bin_dir:
+    description: Directory of the CNI plugins; empty for where the host has them.
+    type: path
+    default: ""
 seealso:
   - module: podnet.calico.calico_preflight_fix
   - module: podnet.calico.calico_probe
@@ -100,7 +104,7 @@ def work(module: AnsibleModule) -> Outcome:
             ipaddress.ip_network(text, strict=False)
         except ValueError as error:
             raise InvalidInput(f"networks: {text} is no network", remedy="Write it as 10.244.0.0/16") from error
-    cni = (params["cni_config_dir"], params["cni_network_name"])
+    cni = (params["cni_config_dir"], params["cni_network_name"], params["cni_bin_dir"])
     node = NodeAddress(params["address"] or "", params["ipv6_address"] or "", params["preferred"])
     return Outcome([], {"facts": gather(node, params["towards"], params["networks"], cni)})
 
@@ -115,6 +119,7 @@ def main() -> None:
         "networks": {"type": "list", "elements": "str", "default": []},
         "cni_config_dir": {"type": "path", "default": "/etc/cni/net.d"},
         "cni_network_name": {"type": "str", "default": "podnet-calico"},
+        "cni_bin_dir": {"type": "path", "default": ""},
     }
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
 

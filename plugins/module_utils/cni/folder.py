@@ -60,6 +60,30 @@ def rivals(folder: str, network: str) -> list[Rival]:
     return found
 
 
+def taken_too(folder: str, number: int) -> list[Rival]:
+    """Return the files behind ours that a containerd takes as well; number: how many it takes, 0 for all of them.
+
+    Each is one more network of every pod, and one that it cannot parse takes the network from the node.
+    """
+    order = sorted([OURS, *others(folder)])
+    found = []
+    for name in order[order.index(OURS) + 1 : number or None]:
+        content, problem = _network(os.path.join(folder, name))
+        if not problem and not (isinstance(content, dict) and ("type" in content or "plugins" in content)):
+            problem = "describes no plugin"
+        found.append(Rival(name, problem or "is a network of every pod, too"))
+    return found
+
+
+def plugins(folder: str) -> list[str]:
+    """Return the plugins that our list names, also those for addresses; none where there is no list."""
+    content, __ = _network(os.path.join(folder, OURS))
+    listed = content.get("plugins") if isinstance(content, dict) else None
+    parts = [part for part in listed if isinstance(part, dict)] if isinstance(listed, list) else []
+    parts += [part["ipam"] for part in parts if isinstance(part.get("ipam"), dict)]
+    return sorted({str(part["type"]) for part in parts if part.get("type")})
+
+
 def _network(path: str) -> tuple[t.Any, str]:
     """Return the content of a file, and what is wrong with it, of which the other one is empty."""
     try:

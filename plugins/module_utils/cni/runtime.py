@@ -67,6 +67,16 @@ def ensure(
     return Outcome(changes, {"runtime": facts})
 
 
+def networks_of_containerd() -> int:
+    """Return how many files of the folder of networks the containerd of this host takes, 0 for all; 1 without one."""
+    known = RUNTIMES["containerd"]
+    try:
+        program = _find("containerd", known.program, known.unit)
+        return runtime_containerd.networks_taken(_settings_of_containerd(program, known.unit)[0])
+    except PodnetError:
+        return 1
+
+
 def remove(*, name: str = "", service: str = "", check_mode: bool = False) -> Outcome:
     """Remove the files of ours of every runtime; a runtime that runs and had read one is restarted.
 
@@ -106,16 +116,21 @@ def _find(name: str, program: str, unit: str) -> str:
 
 def _refuse(name: str, program: str, unit: str, *, config_dir: str, bin_dir: str, network: str, version: str) -> None:
     if name == "containerd":
-        path = _config_of(unit) or runtime_containerd.CONFIG
-        # Without a file containerd uses its defaults, and `config dump` of 1.6 fails.
-        verb = ["config", "dump"] if os.path.exists(path) else ["config", "default"]
-        dump = runtime_containerd.dumped(*_output(program, "--config", path, *verb))
+        dump, path = _settings_of_containerd(program, unit)
         runtime_containerd.judge(dump, config_dir, bin_dir, path)
     elif name == "podman":
         runtime_files.refuse_podman(version)
         runtime_files.refuse_netavark()
     else:
         runtime_files.refuse_another_network(network)
+
+
+def _settings_of_containerd(program: str, unit: str) -> tuple[str, str]:
+    """Return what containerd prints of its settings, and the file that they are from."""
+    path = _config_of(unit) or runtime_containerd.CONFIG
+    # Without a file containerd uses its defaults, and `config dump` of 1.6 fails.
+    verb = ["config", "dump"] if os.path.exists(path) else ["config", "default"]
+    return runtime_containerd.dumped(*_output(program, "--config", path, *verb)), path
 
 
 def _config_of(unit: str) -> str:

@@ -66,6 +66,13 @@ def judge(dump: str, config_dir: str, bin_dir: str, path: str = CONFIG) -> None:
     )
 
 
+def networks_taken(dump: str) -> int:
+    """Return how many files of the folder a containerd with these settings takes, by name; 0 for all of them."""
+    tables = toml.read(dump)
+    number = next((tables[table].get("max_conf_num") for table in _TABLES if table in tables), None)
+    return number if isinstance(number, int) and number >= 0 else 1
+
+
 def lines_for(table: tuple[str, ...], config_dir: str, bin_dir: str, *, several: bool) -> str:
     """Return the lines of containerd's file; several: whether it takes a list of directories (2.1 and later)."""
     head = f"[{table[0]}.{toml.quoted(table[1])}.{table[2]}]"

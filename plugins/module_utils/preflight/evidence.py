@@ -9,7 +9,7 @@ import glob
 import re
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.cni import folder
+from ansible_collections.podnet.calico.plugins.module_utils.cni import folder, plugin_folder, runtime
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import pod_gateway
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.advertisements import followers
 from ansible_collections.podnet.calico.plugins.module_utils.preflight import (
@@ -38,17 +38,20 @@ _TRACES = (
 
 
 def gather(
-    address: network.NodeAddress, towards: t.Iterable[str], networks: t.Iterable[str], cni: tuple[str, str]
+    address: network.NodeAddress, towards: t.Iterable[str], networks: t.Iterable[str], cni: tuple[str, str, str]
 ) -> dict[str, t.Any]:
     """Return the facts of this host that judge reads.
 
     address: the node's, as the inventory has it. towards: addresses or names of all nodes. networks: ranges
-    (CIDR) that nothing else may use. cni: folder of the container runtime's networks, and the name of ours.
+    (CIDR) that nothing else may use. cni: folder of the container runtime's networks, the name of ours,
+    and the directory of the plugins, empty for where the host has them.
     Raises KernelError if the kernel cannot be read.
     """
     kernel = kernel_features.read()
     seen = network.read(networks)
     node = network.node(seen["addresses"], address, towards)
+    config_dir, name, bin_dir = cni
+    number = runtime.networks_of_containerd()
     return {
         **identity.identity(),
         "kernel": kernel,
@@ -63,7 +66,10 @@ def gather(
         "managers": managers.read(),
         "offloads": offloads.read(node["device"]) if node["device"] else {},
         "cni": {
-            "rivals": [rival._asdict() for rival in folder.rivals(*cni)],
+            "rivals": [rival._asdict() for rival in folder.rivals(config_dir, name)],
+            "taken": number,
+            "taken_too": [rival._asdict() for rival in folder.taken_too(config_dir, number)],
+            "missing_plugins": plugin_folder.missing(folder.plugins(config_dir), bin_dir),
             "links": sorted(row["name"] for row in seen["links"] if not row["ours"] and _is_foreign(row["name"])),
             "routes": sum(row["protocol"] == FELIX for row in seen["routes"]),
             "traces": sorted(path for pattern in _TRACES for path in glob.glob(pattern)),

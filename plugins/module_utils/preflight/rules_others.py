@@ -221,6 +221,26 @@ def leftovers(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
             "pods get an address of that network",
             "Remove the file, or set cni_exclusive",
         )
+    if cni["taken_too"]:
+        yield Finding(
+            "cni-several",
+            WARNING,
+            "leftovers",
+            "containerd takes more networks than ours",
+            f"max_conf_num = {cni['taken']}: {'; '.join(' '.join(each.values()) for each in cni['taken_too'])}",
+            "each is one more network of every pod, and one that cannot be parsed takes the network from the node",
+            "Set max_conf_num = 1 in containerd's file and restart it, or remove the file",
+        )
+    if cni["missing_plugins"]:
+        yield Finding(
+            "cni-plugin-missing",
+            WARNING,
+            "leftovers",
+            "our list of plugins names one that is not there",
+            ", ".join(cni["missing_plugins"]),
+            "no pod gets a network, though the container runtime says that it is ready",
+            "podnet.calico.deploy installs the reference plugins; others are yours to install, see docs/cni-plugins.md",
+        )
     for kind, evidence, remedy in (
         ("links", cni["links"], "Reset that network with its own tool, or ip link delete"),
         ("chains", chains, "Remove the chains and the rules that lead to them, or reboot"),

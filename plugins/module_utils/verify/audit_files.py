@@ -9,14 +9,24 @@ import os
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import compare
-from ansible_collections.podnet.calico.plugins.module_utils.cni import conflist, folder, network
+from ansible_collections.podnet.calico.plugins.module_utils.cni import (
+    conflist,
+    folder,
+    network,
+    plugin_folder,
+    runtime,
+)
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import (
     FOREIGN,
+    MISSING,
     STALE,
     Finding,
     finding,
     of_change,
 )
+
+_MORE_NETWORKS = "Set max_conf_num = 1 in containerd's file and restart it, or remove the file"
+_NO_PLUGIN = "no pod gets a network, though the container runtime says that it is ready"
 
 
 def of_files(wanted: t.Mapping[str, str], kind: str = "file") -> list[Finding]:
@@ -35,7 +45,7 @@ def _text(path: str) -> str | None:
 
 
 def of_networks(plan: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> t.Iterator[Finding]:
-    """Yield what differs in our network of the container runtime, and networks of others that it takes before ours.
+    """Yield what differs in our network of the container runtime, and networks of others that it takes as well.
 
     options: how the network is described, as the option cni of calico_audit.
     """
@@ -58,4 +68,11 @@ def of_networks(plan: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> 
             yield finding(STALE, "network", path, "", "there", remedy="Remove the file")
         elif other in rivals and network.is_written(described):
             yield finding(FOREIGN, "network", path, f"nothing before {folder.OURS}", "there")
+    number = runtime.networks_of_containerd()
+    for rival in folder.taken_too(place, number) if network.is_written(described) else ():
+        why = f"containerd takes {number or 'all'} files (max_conf_num); one that it cannot parse ends the network"
+        expected = f"nothing but {folder.OURS}"
+        yield finding(FOREIGN, "network", os.path.join(place, rival.file), expected, rival.reason, why, _MORE_NETWORKS)
+    for path in plugin_folder.missing(folder.plugins(place), options["bin_dir"]):
+        yield finding(MISSING, "network", f"plugin {os.path.basename(path)}", path, "", _NO_PLUGIN)
     yield from map(of_change, network.differences(described, place, credentials=options["kubeconfig"]))

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.podnet.calico.plugins.module_utils.cni import folder
+from ansible_collections.podnet.calico.plugins.module_utils.cni import folder, plugin_folder
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict
 
 if t.TYPE_CHECKING:
@@ -41,6 +41,54 @@ def test_what_is_in_the_way(tmp_path: Path, name: str, text: str, reason: str) -
     found = folder.rivals(str(tmp_path), "podnet")
     assert [rival.file for rival in found] == ([name] if reason else [])
     assert all(reason in rival.reason for rival in found)
+
+
+@pytest.mark.parametrize(
+    ("number", "taken"),
+    [
+        (1, []),
+        (2, []),
+        (3, ["20-net.conflist is a network of every pod, too"]),
+        (4, ["20-net.conflist is a network of every pod, too", "30-broken.conf is not JSON"]),
+        (
+            0,
+            [
+                "20-net.conflist is a network of every pod, too",
+                "30-broken.conf is not JSON",
+                "40-list.json describes no plugin",
+            ],
+        ),
+    ],
+)
+def test_what_containerd_takes_besides_ours(tmp_path: Path, number: int, taken: list[str]) -> None:
+    for name, text in (
+        ("05-first.conf", "{"),
+        (folder.OURS, "{}"),
+        ("20-net.conflist", OTHER),
+        ("30-broken.conf", "{"),
+        ("40-list.json", "[]"),
+        ("50-no-network.txt", "{"),
+    ):
+        (tmp_path / name).write_text(text)
+    found = [f"{rival.file} {rival.reason}" for rival in folder.taken_too(str(tmp_path), number)]
+    assert [words.partition(" (")[0] for words in found] == taken
+
+
+def test_a_folder_without_our_list_is_judged_as_if_it_were_there(tmp_path: Path) -> None:
+    (tmp_path / "20-net.conflist").write_text(OTHER)
+    assert [rival.file for rival in folder.taken_too(str(tmp_path), 2)] == ["20-net.conflist"]
+    assert folder.taken_too(str(tmp_path / "none"), 0) == []
+
+
+def test_plugins_that_are_missing_are_named_with_their_path(tmp_path: Path) -> None:
+    assert folder.plugins(str(tmp_path)) == []
+    plugins = [{"type": "ptp", "ipam": {"type": "host-local"}}, {"type": "portmap"}, "odd", {"type": ""}]
+    (tmp_path / folder.OURS).write_text(json.dumps({"plugins": plugins}))
+    assert folder.plugins(str(tmp_path)) == ["host-local", "portmap", "ptp"]
+    for name, mode in (("ptp", 0o755), ("portmap", 0o644)):
+        (tmp_path / name).touch(mode)
+    expected = [str(tmp_path / name) for name in ("host-local", "portmap")]
+    assert plugin_folder.missing(folder.plugins(str(tmp_path)), str(tmp_path)) == expected
 
 
 def test_folders_are_no_networks_and_no_folder_is_no_error(tmp_path: Path) -> None:

@@ -40,6 +40,13 @@ def test_values(text: str, values: dict[str, t.Any]) -> None:
     assert toml.read(text)[()] == values
 
 
+@pytest.mark.parametrize(("line", "number"), [("max_conf_num = 0", 0), ("max_conf_num = 2", 2), ("conf_dir = 'x'", 1)])
+@pytest.mark.parametrize("table", ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime"])
+def test_how_many_networks_containerd_takes(table: str, line: str, number: int) -> None:
+    assert runtime_containerd.networks_taken(f'[plugins."{table}".cni]\n  {line}\n') == number
+    assert runtime_containerd.networks_taken("") == 1
+
+
 def test_names_of_tables() -> None:
     text = "[a]\nx=1\n [ b . \"c.d\" ]\ny=2\n[plugins.'e.f'.cni] # comment\nz=3\n[[array]]\nw=4\n[a]\nv=5"
     found = toml.read(text)

@@ -74,7 +74,15 @@ def host(number: int = 1) -> Facts:
             "udev": {"runs": True, "policy": "none", "file": "/etc/systemd/network/10-podnet-calico.link"},
         },
         "offloads": {"tx-checksum-ip-generic": True, "tx-udp_tnl-segmentation": False},
-        "cni": {"rivals": [], "links": [], "routes": 0, "traces": []},
+        "cni": {
+            "rivals": [],
+            "taken": 1,
+            "taken_too": [],
+            "missing_plugins": [],
+            "links": [],
+            "routes": 0,
+            "traces": [],
+        },
         "clock": {"now": 1795644580.0, "synchronised": True, "earliest": -0.3, "latest": 0.4},
     }
 

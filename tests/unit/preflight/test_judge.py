@@ -358,6 +358,16 @@ BROKEN: dict[str, tuple[str, str, Wanted, Break, str]] = {
         cni(rivals=[{"file": "05-flannel.conflist", "reason": "sorts before ours"}]),
         "05-flannel.conflist sorts before ours",
     ),
+    "all networks are taken": (
+        *("cni-several", "warning", wanted()),
+        cni(taken=0, taken_too=[{"file": "99-b.conf", "reason": "is not JSON"}]),
+        "max_conf_num = 0: 99-b.conf is not JSON",
+    ),
+    "a plugin is missing": (
+        *("cni-plugin-missing", "warning", wanted()),
+        cni(missing_plugins=["/usr/lib/cni/ptp"]),
+        "/usr/lib/cni/ptp",
+    ),
     "flannel's links": ("leftover-links", "warning", wanted(), cni(links=["flannel.1"]), "flannel.1"),
     "Felix' routes": ("leftover-routes", "warning", wanted(), cni(routes=7), "7 routes with protocol 80"),
     "Felix' chains": (

@@ -6,18 +6,22 @@
 from __future__ import annotations
 
 import typing as t
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.bird.status import parse
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
+from ansible_collections.podnet.calico.plugins.module_utils.cni import folder, runtime
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import give_up
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import Finding, facts, guarded, of_change
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit_bird import of_sessions
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit_datastore import of_datastore
+from ansible_collections.podnet.calico.plugins.module_utils.verify.audit_files import of_networks
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit_kernel import of_tunnel
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit_report import report
+from ansible_collections.podnet.calico.plugins.modules.calico_audit import CNI
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import NOW, cluster, document, node, pool
 
 TUNNEL = {
@@ -150,6 +154,25 @@ def test_what_the_peer_said_is_told_with_a_session_that_is_down() -> None:
     running["bgp_192_0_2_13"].details["last_notification"] = "Administrative shutdown"
     (found, *__) = of_sessions(planned, running)
     assert "before, the peer said: Administrative shutdown" in found.actual
+
+
+def test_networks_that_containerd_takes_too_and_plugins_that_are_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runtime, "networks_of_containerd", lambda: 0)
+    (tmp_path / folder.OURS).write_text('{"plugins": [{"type": "ptp", "ipam": {"type": "host-local"}}]}')
+    (tmp_path / "99-broken.conf").write_text("{")
+    (tmp_path / "ptp").touch(0o755)
+    options = {
+        **{name: option.get("default") for name, option in CNI.items()},
+        "config_dir": str(tmp_path),
+        "bin_dir": str(tmp_path),
+    }
+    plan = {"node": "node1", "cni": {"ranges": ["10.244.0.0/26"], "mtu": 1450}}
+    found = {(each.category, each.name): each for each in of_networks(plan, options)}
+    assert found["foreign", str(tmp_path / "99-broken.conf")].actual.startswith("is not JSON")
+    assert found["missing", "plugin host-local"].expected == str(tmp_path / "host-local")
+    assert ("missing", "plugin ptp") not in found
 
 
 NODES = {"node1": "192.0.2.11/24", "node2": "192.0.2.12/24", "node3": "192.0.2.13/24"}
