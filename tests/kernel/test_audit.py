@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
 
 import pytest
@@ -40,6 +41,31 @@ def plan(host: Namespace, run_module: RunModule) -> Result:
     ):
         assert not run_module(module, options).get("failed")
     return made
+
+
+@with_pyroute2
+@pytest.mark.parametrize("version", [4, 6])
+def test_packets_into_a_vxlan_that_is_down_are_refused(version: int, host: Namespace, run_module: RunModule) -> None:
+    nodes = NODES if version == 4 else {name: f"2001:db8::1{name[-1]}/64" for name in NODES}
+    gateway, cidr = ("192.0.2.9", "10.244.0.0/16") if version == 4 else ("2001:db8::9", "fd00:10::/48")
+    made: Result = plans(cluster(pool(cidr=cidr), nodes=nodes), nodes)["node1"]
+    (tunnel,) = made["tunnels"]
+    pod = str(ipaddress.ip_network(made["routes"][0]["destination"])[5])
+    host.ip(f"-{version} route replace default via {gateway} dev eth0")
+    for __ in range(2):
+        done = [
+            run_module("calico_tunnel", {"tunnels": made["tunnels"]}),
+            run_module("calico_route", made_routes(made)),
+        ]
+        assert not [each for each in done if each.get("failed")], done
+        assert f"dev {tunnel['name']}" in host.run(f"ip -{version} route get {pod}").stdout
+        assert run_module("calico_route", made_routes(made))["changed"] is False
+        host.ip(f"link set {tunnel['name']} down")
+        assert host.run(f"ip -{version} route get {pod}", check=False).returncode != 0
+
+
+def made_routes(plan: Result) -> Result:
+    return {"routes": plan["routes"], "exclusive": True}
 
 
 CASES: dict[str, tuple[list[str], list[tuple[str, ...]]]] = {
