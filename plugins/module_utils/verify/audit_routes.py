@@ -126,7 +126,7 @@ class Scene:
         self.pools = [ipaddress.ip_network(cidr) for cidr in plan["nat"]["pools"]]
         self.own = [ipaddress.ip_network(cidr) for cidr in plan["blocks"]]
         self.bgp = plan["bgp"]
-        planned = [*plan["routes"], *plan["standby"]]
+        planned = [route for part in ("routes", "standby") for route in plan[part] if route["type"] != "unreachable"]
         self.known = {*self.own, *(ipaddress.ip_network(route["destination"]) for route in planned)}
 
     def words(self, route: Route) -> str:

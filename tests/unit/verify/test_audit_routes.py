@@ -159,6 +159,12 @@ def test_routes_of_others(route: tuple[int, Data], in_the_way: bool) -> None:
     assert [each[0] for each in found] == (["foreign"] if in_the_way else [])
 
 
+def test_a_route_of_others_to_a_whole_pool_is_theirs_though_ours_refuses_what_is_in_it() -> None:
+    plan = planned("VXLAN", "disabled")
+    assert "10.244.0.0/16" in {route["destination"] for route in plan["routes"]}
+    assert brief(of_others(scene(plan, [static("10.244.0.0/16")]))) == []
+
+
 OUTSIDE = ipaddress.ip_network("203.0.113.0/24")
 # By name: a route of a host, and whether BIRD cannot have its own beside it.
 CLASHES: dict[str, tuple[tuple[int, Data], bool]] = {
