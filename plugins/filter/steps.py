@@ -228,12 +228,18 @@ def ping_matrix(hostvars: HostVars, hosts: t.Sequence[str]) -> dict[str, t.Any]:
     return {**matrix, "failed": failed, "ok": ok, "unanswered": between["unanswered"]}
 
 
+def changed_hosts(hostvars: HostVars, hosts: t.Sequence[str], results: t.Sequence[str]) -> list[str]:
+    """Return the hosts on which one of some registered results says that it changed something."""
+    return [host for host in hosts if any((hostvars[host].get(name) or {}).get("changed") for name in results)]
+
+
 class FilterModule:
     """Provides the filters of podnet.calico."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Return the filters by name."""
         return {
+            "changed_hosts": changed_hosts,
             "cluster": cluster,
             "cni_disagreements": cni_disagreements,
             "host_targets": host_targets,

@@ -38,6 +38,11 @@ options:
     type: list
     elements: dict
     default: []
+  expected:
+    description:
+      - What is stored as far as the plan knows, RV(stored) of the step before. Nothing is written where another run has
+        changed it since then, so that no node acts by a plan in which it has another one's block.
+    type: dict
   keep:
     description:
       - Leaves nodes the addresses of tunnels that no pool uses any more, so that these stay while a pool changes its
@@ -74,6 +79,13 @@ changes:
   type: list
   elements: dict
   sample: [{action: create, kind: block, name: 10.244.0.0/26}]
+stored:
+  description:
+    - A digest of each stored object by kind and name, for the option C(expected) of the next step that writes. In check
+      mode that of what is stored, not of what would be.
+  returned: O(expected) is given
+  type: dict
+  sample: {'IPPool "main"': 0c2ad10eefb1}
 """
 
 import ipaddress
@@ -85,6 +97,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.basis import handed_on, refuse_another
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot, snapshot, write
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
@@ -113,12 +126,13 @@ def work(module: AnsibleModule) -> Outcome:
     store = connect(module.params)
     with store.batch():
         stored = snapshot(store)
+        refuse_another("claim blocks", module.params["expected"], stored)
         before = put(stored, module.params["resources"])
         after = changed(before, module.params)
         changes = ipam.differences(before, after)
         if not module.check_mode:
-            write(store, stored, ipam.only_claims(stored, after))
-    return Outcome(changes)
+            stored = write(store, stored, ipam.only_claims(stored, after))
+    return Outcome(changes, handed_on(module.params["expected"], stored))
 
 
 def main() -> None:
@@ -127,6 +141,7 @@ def main() -> None:
         "nodes": {"type": "list", "elements": "str"},
         "cidrs": {"type": "list", "elements": "str"},
         "resources": {"type": "list", "elements": "dict", "default": []},
+        "expected": {"type": "dict"},
         "keep": {"type": "bool", "default": False},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         **argspec.datastore(),

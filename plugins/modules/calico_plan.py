@@ -85,6 +85,13 @@ plans:
   returned: success
   type: dict
   sample: {node1: {node: node1, address: 192.0.2.11/24, tunnels: [], routes: []}}
+stored:
+  description:
+    - A digest of each object that was stored, by kind and name. O(podnet.calico.calico_resources#module:expected) and
+      O(podnet.calico.calico_ipam#module:expected) refuse to write by a plan that another run has made void.
+  returned: success
+  type: dict
+  sample: {'IPPool "main"': 0c2ad10eefb1}
 """
 
 import time
@@ -94,6 +101,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.basis import basis
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import snapshot
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
@@ -113,7 +121,7 @@ def work(module: AnsibleModule) -> Outcome:
     if module.params["transition"]:
         for node, transition in transitions(stored, claimed, hosts, options["bgp"]).items():
             plans[node]["transition"] = transition.as_dict()
-    return Outcome([], {"plans": plans})
+    return Outcome([], {"plans": plans, "stored": basis(stored)})
 
 
 def main() -> None:

@@ -53,7 +53,14 @@ options:
         bring the label themselves. Roles use it for peers and filters that have gone from the inventory.
     type: str
     default: ""
+  expected:
+    description:
+      - What is stored as far as the caller knows, RV(podnet.calico.calico_plan#module:stored) or RV(stored) of another
+        step. Nothing is written where another run has changed it since then.
+      - Without O(documents) this tells whether a plan still holds.
+    type: dict
 seealso:
+  - module: podnet.calico.calico_plan
   - module: podnet.calico.calico_resource_info
 """
 
@@ -98,6 +105,13 @@ changes:
   type: list
   elements: dict
   sample: [{action: create, kind: IPPool, name: main}]
+stored:
+  description:
+    - A digest of each stored object by kind and name, for the option C(expected) of the next step that writes. In check
+      mode that of what is stored, not of what would be.
+  returned: O(expected) is given
+  type: dict
+  sample: {'IPPool "main"': 0c2ad10eefb1}
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -113,6 +127,7 @@ SPEC = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "prune": {"type": "bool", "default": False},
     "prune_marked": {"type": "str", "default": ""},
+    "expected": {"type": "dict"},
 }
 
 

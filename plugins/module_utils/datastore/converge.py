@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import mark, put, remove, remove_all
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.basis import handed_on, refuse_another
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import (
     Document,
@@ -63,15 +64,20 @@ def converge_many(module: AnsibleModule) -> Outcome:
 
     With prune, present objects get the managed label, and objects that carry it and are not named go; with
     prune_marked, objects go that carry it with that value and are not named.
-    The outcome has the named objects after the changes as resources.
+    The outcome has the named objects after the changes as resources, and, if the option expected is given, as stored
+    what a later step is to expect.
     """
     documents, pruned = documents_of(module.params["documents"]), module.params["prune"]
     absent, marked = module.params["state"] == "absent", module.params["prune_marked"]
+    expected = module.params["expected"]
     if absent and pruned:
         raise InvalidInput("prune contradicts state absent", remedy="Use prune with state present")
     keys = [_named(document, index) for index, document in enumerate(documents)]
+    found: Snapshot = {}
 
     def change(before: Snapshot) -> Snapshot:
+        refuse_another("store resources" if documents else "go on by the plan", expected, before)
+        found.update(before)
         if absent:
             return remove_all(before, keys)
         placed = [mark(document) if pruned else document for document in documents]
@@ -80,7 +86,9 @@ def converge_many(module: AnsibleModule) -> Outcome:
         )
 
     changes, after = converge(module, change)
-    return Outcome(changes, {"resources": [after[key] for key in keys if key in after]})
+    stored = found if module.check_mode else after
+    facts = {"resources": [after[key] for key in keys if key in after], **handed_on(expected, stored)}
+    return Outcome(changes, facts)
 
 
 def _named(document: t.Any, index: int) -> Key:
