@@ -25,7 +25,7 @@ def ranges_within(folder: str, cidrs: t.Sequence[Network]) -> list[str]:
             subnet = ipaddress.ip_network(text, strict=False)
             if any(overlaps(subnet, cidr) for cidr in cidrs):
                 found.append(text)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _content(path: str) -> t.Any:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import typing as t
 
@@ -13,6 +14,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.cni import (
     conflist,
     folder,
     network,
+    networks,
     plugin_folder,
     runtime,
 )
@@ -24,6 +26,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import 
     finding,
     of_change,
 )
+from ansible_collections.podnet.calico.plugins.module_utils.verify.audit_blocks import of_ranges
 
 _MORE_NETWORKS = "Set max_conf_num = 1 in containerd's file and restart it, or remove the file"
 _NO_PLUGIN = "no pod gets a network, though the container runtime says that it is ready"
@@ -45,7 +48,7 @@ def _text(path: str) -> str | None:
 
 
 def of_networks(plan: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> t.Iterator[Finding]:
-    """Yield what differs in our network of the container runtime, and networks of others that it takes as well.
+    """Yield what differs in our network of the container runtime, blocks of other nodes in it, and networks of others.
 
     options: how the network is described, as the option cni of calico_audit.
     """
@@ -75,4 +78,5 @@ def of_networks(plan: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> 
         yield finding(FOREIGN, "network", os.path.join(place, rival.file), expected, rival.reason, why, _MORE_NETWORKS)
     for path in plugin_folder.missing(folder.plugins(place), options["bin_dir"]):
         yield finding(MISSING, "network", f"plugin {os.path.basename(path)}", path, "", _NO_PLUGIN)
+    yield from of_ranges(plan, networks.ranges_within(place, [ipaddress.ip_network(c) for c in plan["nat"]["pools"]]))
     yield from map(of_change, network.differences(described, place, credentials=options["kubeconfig"]))
