@@ -49,6 +49,13 @@ options:
     type: list
     elements: str
     default: []
+  excluded:
+    description:
+      - Networks in O(ranges) whose addresses no pod gets from C(host-local), such as those that an IPReservation keeps
+        back, or that tunnels hold.
+    type: list
+    elements: str
+    default: []
   mtu:
     description: MTU of pods in bytes.
     type: int
@@ -128,6 +135,7 @@ EXAMPLES = r"""
 - name: Describe the network to the container runtime
   podnet.calico.calico_cni_config:
     ranges: "{{ plan_of_node.cni.ranges }}"
+    excluded: "{{ plan_of_node.cni.excluded }}"
     mtu: "{{ plan_of_node.cni.mtu }}"
 
 - name: Use Calico's own plugin with etcd
@@ -208,6 +216,7 @@ def wanted(params: t.Mapping[str, t.Any]) -> conflist.Network:
         name=params["name"],
         version=params["spec_version"],
         ranges=tuple(params["ranges"]),
+        excluded=tuple(params["excluded"]),
         mtu=params["mtu"],
         chain=params["chain"],
         node=params["node"] or platform.node().lower(),
@@ -255,6 +264,7 @@ def main() -> None:
         "spec_version": {"type": "str", "choices": list(spec.VERSIONS), "default": "1.0.0"},
         "chain": {"type": "str", "choices": list(conflist.CHAINS), "default": "ptp"},
         "ranges": {"type": "list", "elements": "str", "default": []},
+        "excluded": {"type": "list", "elements": "str", "default": []},
         "mtu": {"type": "int", "default": 1500},
         "at_most": {"type": "bool", "default": False},
         "bin_dir": {"type": "path", "default": ""},

@@ -16,7 +16,7 @@ import json
 import re
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.cni import calico_options, spec
+from ansible_collections.podnet.calico.plugins.module_utils.cni import calico_options, host_local, spec
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.ip import IPV6_MTU, has_ipv6
 
@@ -31,10 +31,10 @@ _NAMES_A_FILE = re.compile(r"(?i)(?:file|path|dir)$")
 class Network(t.NamedTuple):
     """What a network is made from.
 
-    ranges: networks (CIDR) that pods of the node get addresses of. mtu: of pods, in bytes. node: its name. calico:
-    options of the chain calico. extra: further plugins, as objects of the list; one of a type that is in the chain
-    replaces it. options: further keys of the list itself. kubeconfig: path of the file that is written for the chain
-    calico, or empty.
+    ranges: networks (CIDR) that pods of the node get addresses of. excluded: networks in them whose addresses no pod
+    gets. mtu: of pods, in bytes. node: its name. calico: options of the chain calico. extra: further plugins, as
+    objects of the list; one of a type that is in the chain replaces it. options: further keys of the list itself.
+    kubeconfig: path of the file that is written for the chain calico, or empty.
     """
 
     name: str
@@ -47,18 +47,20 @@ class Network(t.NamedTuple):
     extra: tuple[t.Mapping[str, t.Any], ...] = ()
     options: t.Mapping[str, t.Any] = {}
     kubeconfig: str = ""
+    excluded: tuple[str, ...] = ()
 
 
 def build(network: Network) -> dict[str, t.Any]:
     """Return the configuration list as data; raises InvalidInput with all that is wrong in what it is made from."""
     problems: list[InvalidInput] = []
-    _check_ranges(network.ranges)
+    _check_networks("ranges", network.ranges)
+    _check_networks("excluded", network.excluded)
     if network.mtu < IPV6_MTU and has_ipv6(network.ranges):
         raise InvalidInput(f"mtu {network.mtu} is too small for pods with IPv6", remedy=f"IPv6 needs {IPV6_MTU}")
     if network.chain == "calico":
         first = _calico(network, problems)
     else:
-        first = {"type": "ptp", "mtu": network.mtu, "ipMasq": False, "ipam": _host_local(network.ranges)}
+        first = {"type": "ptp", "mtu": network.mtu, "ipMasq": False, "ipam": _host_local(network)}
     plugins = [
         first,
         {"type": "portmap", "capabilities": {"portMappings": True}, "snat": True},
@@ -80,12 +82,12 @@ def build(network: Network) -> dict[str, t.Any]:
     return {key: made[key] for key in ("cniVersion", "name", *sorted(network.options), "plugins")}
 
 
-def _check_ranges(ranges: t.Sequence[str]) -> None:
-    for cidr in ranges:
+def _check_networks(option: str, cidrs: t.Sequence[str]) -> None:
+    for cidr in cidrs:
         try:
             ipaddress.ip_network(cidr)
         except ValueError as error:
-            raise InvalidInput(f"ranges: {error}", remedy="Write networks like 10.244.0.0/26") from error
+            raise InvalidInput(f"{option}: {error}", remedy="Write networks like 10.244.0.0/26") from error
 
 
 def _is_among(plugin: t.Mapping[str, t.Any], plugins: t.Sequence[t.Mapping[str, t.Any]]) -> bool:
@@ -105,14 +107,17 @@ def _calico(network: Network, problems: list[InvalidInput]) -> dict[str, t.Any]:
         problems.append(InvalidInput(message, remedy=f"Set cni_spec_version to {calico_options.NEWEST}"))
     ipam = made.pop("ipam")
     if ipam["type"] == "host-local" and not {"subnet", "ranges"} & {*ipam}:
-        ipam = {**_host_local(network.ranges), **ipam}
+        ipam = {**_host_local(network), **ipam}
     return {**made, "mtu": network.mtu, "ipam": ipam}
 
 
-def _host_local(ranges: t.Sequence[str]) -> dict[str, t.Any]:
+def _host_local(network: Network) -> dict[str, t.Any]:
+    excluded = [ipaddress.ip_network(cidr) for cidr in network.excluded]
     families: dict[int, list[dict[str, str]]] = {}
-    for cidr in ranges:
-        families.setdefault(ipaddress.ip_network(cidr).version, []).append({"subnet": cidr})
+    for cidr in network.ranges:
+        found = host_local.ranges(ipaddress.ip_network(cidr), excluded)
+        if found:
+            families.setdefault(ipaddress.ip_network(cidr).version, []).extend(found)
     routes = [{"dst": {4: "0.0.0.0/0", 6: "::/0"}[version]} for version in sorted(families)]
     rows = [families[version] for version in sorted(families)]
     return {"type": "host-local", "dataDir": LEASES, "ranges": rows, "routes": routes}

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
@@ -44,6 +45,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner.peering import listen_port
 from ansible_collections.podnet.calico.plugins.module_utils.planner.pool_migration import orphan_problems
+from ansible_collections.podnet.calico.plugins.module_utils.planner.reservations import holder_of, merged, within
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
@@ -89,7 +91,7 @@ def plan(
             masquerade=tuple(str(pool.cidr) for pool in workload if pool.nat_outgoing),
             pools=tuple(str(pool.cidr) for pool in workload),
         ),
-        cni=Cni(ranges=_ranges(own, this), mtu=pod_mtu(cluster, host)),
+        cni=_cni(cluster, own, this, pod_mtu(cluster, host)),
         probes=tuple(_probes(cluster, this)),
         requirements=_requirements(cluster, this, host, bird, bgp),
         underlay=tuple(sorted({_address_device(host, version) for version in cluster.pool_versions})),
@@ -146,13 +148,18 @@ def path(pool: IPPool, node: Node, other: Node) -> str:
     return "None"
 
 
-def _ranges(own: t.Iterable[Block], node: Node) -> tuple[str, ...]:
-    """Return the node's blocks of pools that give addresses to its new pods; those of a disabled pool give none."""
-    return tuple(
-        str(block.cidr)
-        for block in own
-        if "Workload" in block.pool.allowed_uses and pool_selects(block.pool, node.labels)
-    )
+def _cni(cluster: Cluster, own: t.Iterable[Block], node: Node, mtu: int) -> Cni:
+    """Return what new pods of the node get addresses of: its blocks of pools that give any, but for what is kept back.
+
+    Those of a disabled pool give none, and neither do those that are wholly reserved.
+    """
+    usable = (block for block in own if holder_of(block.cidr, cluster.reserved) is None)
+    giving = [
+        block for block in usable if "Workload" in block.pool.allowed_uses and pool_selects(block.pool, node.labels)
+    ]
+    held = [ipaddress.ip_network(address) for block in giving for address in block.held]
+    excluded = merged([*held, *(part for block in giving for part in within(block.cidr, cluster.reserved))])
+    return Cni(ranges=tuple(str(block.cidr) for block in giving), mtu=mtu, excluded=tuple(map(str, excluded)))
 
 
 def _ipip(cluster: Cluster, node: Node, host: Host) -> Tunnel | None:

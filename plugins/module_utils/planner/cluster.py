@@ -16,6 +16,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam_ledger import PROBE_TYPE, pools_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import PoolRule
 from ansible_collections.podnet.calico.plugins.module_utils.planner.peering import Peering
+from ansible_collections.podnet.calico.plugins.module_utils.planner.reservations import reserved_networks
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import BGPConfiguration
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_peer import BGPPeer
 from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
@@ -28,12 +29,16 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 @dataclasses.dataclass(frozen=True)
 class Block:
-    """A block, the node that owns it, its pool, and who holds an address of it although it is not the owner."""
+    """A block, the node that owns it, its pool, and who holds an address of it although it is not the owner.
+
+    held: all addresses of it that the datastore notes for somebody: tunnels, probe pods, those of Calico's own IPAM.
+    """
 
     cidr: Network
     node: str | None
     pool: IPPool
     borrowed: tuple[tuple[Address, str], ...]
+    held: tuple[Address, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +46,7 @@ class Cluster:
     """The resources of a cluster.
 
     probes: node to (pool name, address). filters: name of a BGPFilter to its spec. bgp: the BGPConfiguration "default",
-    defaults filled in; node_bgp: those of single nodes, by the node's name.
+    defaults filled in; node_bgp: those of single nodes, by the node's name. reserved: what IPReservations keep back.
     """
 
     pools: tuple[IPPool, ...]
@@ -52,6 +57,7 @@ class Cluster:
     filters: dict[str, dict[str, t.Any]]
     bgp: BGPConfiguration
     node_bgp: dict[str, BGPConfiguration]
+    reserved: tuple[Network, ...] = ()
 
     def owned(self, node: str) -> list[Block]:
         """Return the blocks of a node, in the order of their addresses."""
@@ -110,6 +116,7 @@ def read(snapshot: Snapshot) -> Cluster:
         filters={document["metadata"]["name"]: document["spec"] for document in by_kind.get("BGPFilter", [])},
         bgp=configurations[None],
         node_bgp={node: configuration for node, configuration in configurations.items() if node is not None},
+        reserved=tuple(reserved_networks(snapshot)),
     )
 
 
@@ -145,14 +152,15 @@ def _blocks(
         if pool is None:
             continue
         owner = records.owner(document)
-        borrowed = []
+        borrowed, held = [], []
         for address, entry in records.allocations(document):
+            held.append(address)
             holder = entry["secondary"].get("node")
             if holder and holder != owner:
                 borrowed.append((address, holder))
             if entry["secondary"].get("type") == PROBE_TYPE:
                 probes[holder] = (*probes.get(holder, ()), (pool.name, address))
-        blocks.append(Block(cidr, owner, pool, tuple(borrowed)))
+        blocks.append(Block(cidr, owner, pool, tuple(borrowed), tuple(held)))
     blocks.sort(key=lambda block: order(block.cidr))
     return blocks, probes
 

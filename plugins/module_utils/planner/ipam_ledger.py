@@ -20,6 +20,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.ip import (
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
 from ansible_collections.podnet.calico.plugins.module_utils.planner.block_order import start_index
+from ansible_collections.podnet.calico.plugins.module_utils.planner.reservations import (
+    holder_of,
+    reserved_networks,
+    within,
+)
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
 from ansible_collections.podnet.calico.plugins.module_utils.resources.selector import parse
 
@@ -97,25 +102,24 @@ class Ledger:
         self._strict: bool = config.get("strictAffinity", False)
         self._allocate: bool = config.get("autoAllocateBlocks", True)
         self._limit: int = config.get("maxBlocksPerHost") or DEFAULT_MAX_BLOCKS
-        self._reserved = [
-            ipaddress.ip_network(cidr, strict=False)
-            for (kind, __), document in sorted(snapshot.items())
-            if kind == "IPReservation"
-            for cidr in document["spec"].get("reservedCIDRs") or []
-        ]
+        self._reserved = reserved_networks(snapshot)
 
     # -- blocks ---------------------------------------------------------------------------------------------------
 
     def claim_blocks(self, node: str) -> None:
-        """Give the node a block in every pool that selects it; repair what an interrupted claim left behind."""
+        """Give the node a block in every pool that selects it; repair what an interrupted claim left behind.
+
+        As in Calico, a block that is wholly reserved is not claimed, and one that has become so does not count.
+        """
         labels = self._labels(node)
         for cidr in self._affine(node):
             self._confirm(cidr, node)
         for cidr in sorted(self._owned.get(node, set()) - self._affinities.get(node, set()), key=order):
             self._put(records.new_affinity(cidr, node))
-        for pool in self._pools:
-            if "Workload" in pool.allowed_uses and pool_selects(pool, labels) and not self._own(node, pool):
-                self._claim_new(node, pool)
+        requested = [pool for pool in self._pools if "Workload" in pool.allowed_uses and pool_selects(pool, labels)]
+        for pool in requested:
+            if all(holder_of(cidr, self._reserved) for cidr in self._own(node, pool)):
+                self._claim_new(node, pool, requested)
 
     def _node(self, node: str) -> Document:
         document = self.snapshot.get(("Node", node))
@@ -149,25 +153,35 @@ class Ledger:
     def _in_use(self, pool: IPPool) -> bool:
         return any(contains(pool.cidr, cidr) for cidr in self._blocks)
 
-    def _claim_new(self, node: str, pool: IPPool) -> None:
+    def _claim_new(self, node: str, pool: IPPool, requested: t.Sequence[IPPool]) -> None:
         if not self._allocate:
             raise InvalidInput(
                 f'claim a block of pool "{pool.name}" for node "{node}": autoAllocateBlocks is false',
                 remedy="Set it to true in the IPAMConfiguration, or give the node its blocks by hand",
             )
-        if self._claim_free(node, pool) is None:
+        if self._claim_free(node, pool, requested) is None:
             total = block_count(pool.cidr, pool.block_size)
-            taken = (cidr for cidr in self._blocks if contains(pool.cidr, cidr))
+            taken = [cidr for cidr in self._blocks if contains(pool.cidr, cidr)]
             holders = sorted({records.owner(self._block(cidr)) or "nobody" for cidr in taken})
+            whose = [f"they belong to {', '.join(holders)}"] if holders else []
+            whole = sum(
+                block_count(part, pool.block_size)
+                for part in within(pool.cidr, self._reserved)
+                if part.prefixlen <= pool.block_size
+            )
+            whose += [f"IPReservations keep back {whole}"] if whole else []
             raise InvalidInput(
                 f'claim a block for node "{node}" of pool "{pool.name}" ({pool.cidr}, {total} blocks of '
-                f"/{pool.block_size}): no block is free; they belong to {', '.join(holders)}",
+                f"/{pool.block_size}): no block is free; {'; '.join(whose)}",
                 remedy="Add a pool, or release the blocks of nodes that are gone (calico_ipam with state absent)",
             )
 
-    def _claim_free(self, node: str, pool: IPPool) -> Network | None:
-        """Claim the first free block of a pool in Calico's order; None if there is none. Raises above the limit."""
-        same_version = [other for other in self._pools if other.cidr.version == pool.cidr.version]
+    def _claim_free(self, node: str, pool: IPPool, requested: t.Iterable[IPPool]) -> Network | None:
+        """Claim the first block of a pool in Calico's order that is free and not wholly reserved; None for none.
+
+        Raises InvalidInput where the node has all the blocks that it may have in the requested pools of the IP version.
+        """
+        same_version = [other for other in requested if other.cidr.version == pool.cidr.version]
         if sum(1 for other in same_version for __ in self._own(node, other)) >= self._limit:
             raise InvalidInput(
                 f'claim a block of pool "{pool.name}" for node "{node}": it has {self._limit} blocks, the limit',
@@ -175,12 +189,19 @@ class Ledger:
             )
         total = block_count(pool.cidr, pool.block_size)
         first = start_index(node, total)
-        for step in range(min(total, len(self._blocks) + 1)):
-            cidr = nth_block(pool.cidr, pool.block_size, (first + step) % total)
+        step = 0
+        while step < total:
+            place = (first + step) % total
+            cidr = nth_block(pool.cidr, pool.block_size, place)
+            reserved = holder_of(cidr, self._reserved)
+            if reserved is not None:
+                step += _blocks_left(pool, place, reserved)
+                continue
             if cidr not in self._blocks:
                 self._put(records.new_block(cidr, node, self._now))
                 self._put(records.new_affinity(cidr, node))
                 return cidr
+            step += 1
         return None
 
     # -- addresses ------------------------------------------------------------------------------------------------
@@ -254,11 +275,13 @@ class Ledger:
         )
 
     def _candidates(self, node: str, pools: t.Sequence[IPPool]) -> t.Iterator[Network]:
-        """Yield the blocks in which a node looks for an address; a new block is claimed when its turn comes."""
-        for pool in pools:
-            yield from self._own(node, pool)
+        """Yield the blocks in which a node looks for an address; a new block is claimed when its turn comes.
+
+        Own blocks come in the order of their CIDR as a text, as Calico lists them from its datastore.
+        """
+        yield from sorted((cidr for pool in pools for cidr in self._own(node, pool)), key=str)
         if self._allocate:
-            yield from filter(None, (self._claim_free(node, pool) for pool in pools))
+            yield from filter(None, (self._claim_free(node, pool, pools) for pool in pools))
         if self._strict:
             return
         for pool in pools:
@@ -344,6 +367,14 @@ class Ledger:
 
     def _note(self, node: str, path: tuple[str, ...], value: str | None) -> None:
         self.snapshot["Node", node] = noted(self.snapshot["Node", node], path, value)
+
+
+def _blocks_left(pool: IPPool, place: int, reserved: Network) -> int:
+    """Return how many blocks of a pool, from the one at a place on, lie in a network that holds that one."""
+    if contains(reserved, pool.cidr):
+        return block_count(pool.cidr, pool.block_size)
+    end = block_index(pool.cidr, nth_block(reserved, pool.block_size, block_count(reserved, pool.block_size) - 1))
+    return end + 1 - place
 
 
 def _is_empty(block: Document) -> bool:

@@ -223,10 +223,14 @@ class Nat:
 
 @dataclasses.dataclass(frozen=True)
 class Cni:
-    """What the runtime's network is made from: the node's blocks of pools that are enabled, and the MTU of pods."""
+    """What the runtime's network is made from: the node's blocks of pools that are enabled, and the MTU of pods.
+
+    excluded: networks in these blocks whose addresses no pod gets, since they are reserved, or held by somebody else.
+    """
 
     ranges: tuple[str, ...]
     mtu: int
+    excluded: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -57,6 +57,7 @@ def of_networks(plan: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> 
         name=options["name"],
         version=options["version"],
         ranges=tuple(plan["cni"]["ranges"]),
+        excluded=tuple(plan["cni"]["excluded"]),
         mtu=plan["cni"]["mtu"],
         chain=options["chain"],
         node=plan["node"],

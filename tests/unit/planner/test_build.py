@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse as parse_routes
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import own_route, plan_all
@@ -314,3 +315,25 @@ def test_a_borrowed_tunnel_address_has_its_own_route() -> None:
     made = plans(cluster(tunnels, nodes=nodes), nodes)
     found = [route for route in made["node1"]["routes"] if route["destination"] == "10.9.0.1/32"]
     assert [(route["device"], route["gateway"], route["scope"]) for route in found] == [("vxlan.calico", None, "link")]
+
+
+def test_pods_get_neither_what_is_reserved_nor_what_somebody_holds() -> None:
+    """With the lowest addresses reserved, the tunnel's is one that the container runtime would give otherwise."""
+    reserved = document("IPReservation", "r", reservedCIDRs=["10.244.0.0/30", "10.244.0.32/27"])
+    stored = cluster(pool(cidr="10.244.0.0/26"), nodes={"node1": "192.0.2.11/24"}, extra=[reserved])
+    assert stored["Node", "node1"]["spec"]["ipv4VXLANTunnelAddr"] == "10.244.0.4"
+    assert plans(stored, {"node1": "192.0.2.11/24"})["node1"]["cni"] == {
+        "ranges": ["10.244.0.0/26"],
+        "excluded": ["10.244.0.0/30", "10.244.0.4/32", "10.244.0.31/32", "10.244.0.32/27"],
+        "mtu": 1450,
+    }
+
+
+def test_a_block_that_has_become_reserved_gives_no_addresses_but_keeps_its_route() -> None:
+    nodes = {"node1": "192.0.2.11/24"}
+    before = cluster(pool(cidr="10.244.0.0/25"), nodes=nodes)
+    old = plans(before, nodes)["node1"]["blocks"]
+    reserved = document("IPReservation", "r", reservedCIDRs=old)
+    plan = plans(claim(put(before, [reserved]), nodes, now=NOW), nodes)["node1"]
+    assert len(plan["cni"]["ranges"]) == 1
+    assert sorted([*old, *plan["cni"]["ranges"]]) == plan["blocks"]

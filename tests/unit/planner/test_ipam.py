@@ -160,7 +160,7 @@ REFUSALS: dict[str, tuple[list[Document], list[str], str]] = {
         "no address is free in pools tunnels (strictAffinity is true",
     ),
     "limit of blocks": (
-        [pool("a", "10.1.0.0/16"), pool("b", "10.2.0.0/16"), configured(maxBlocksPerHost=1)],
+        [pool("a", "10.1.0.0/16"), pool("b", "10.2.0.0/16"), configured(maxBlocksPerHost=1, strictAffinity=True)],
         ["node1"],
         'claim a block of pool "b" for node "node1": it has 1 blocks, the limit. Raise maxBlocksPerHost',
     ),
@@ -183,7 +183,9 @@ def test_no_free_block(golden: t.Callable[[str, str], None]) -> None:
 
 
 def test_the_limit_counts_blocks_of_one_ip_version() -> None:
-    stored = claimed(pool(), pool("six", "fd00::/64"), configured(maxBlocksPerHost=1), *nodes("node1"))
+    stored = claimed(
+        pool(), pool("six", "fd00::/64"), configured(maxBlocksPerHost=1, strictAffinity=True), *nodes("node1")
+    )
     assert len(blocks(stored)["node1"]) == 2
 
 
@@ -191,6 +193,70 @@ def test_reserved_addresses_are_skipped() -> None:
     reserved = document("IPReservation", "r", reservedCIDRs=["10.244.0.0/30", "10.244.0.63/32"])
     stored = claimed(pool(cidr="10.244.0.0/26"), reserved, *nodes("node1"))
     assert sorted(addresses(stored)) == ["10.244.0.4", "10.244.0.62"]
+
+
+def reservation(*cidrs: str) -> Document:
+    return document("IPReservation", "r", reservedCIDRs=list(cidrs))
+
+
+WHOLLY: dict[str, tuple[list[str], list[str]]] = {
+    "in one": (["10.244.0.0/25"], ["10.244.0.128/26", "10.244.0.192/26"]),
+    "in two": (["10.244.0.128/27", "10.244.0.160/27"], ["10.244.0.0/26", "10.244.0.64/26", "10.244.0.192/26"]),
+    "with host bits, and by single addresses": (
+        ["10.244.0.7/25", *(f"10.244.0.{last}" for last in range(128, 192))],
+        ["10.244.0.192/26"],
+    ),
+    "but for one address": (
+        ["10.244.0.1/32", "10.244.0.2/31", "10.244.0.4/30"],
+        [f"10.244.0.{n}/26" for n in (0, 128, 192, 64)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("reserved", "left"), WHOLLY.values(), ids=WHOLLY)
+def test_a_block_that_is_wholly_reserved_is_not_claimed(reserved: list[str], left: list[str]) -> None:
+    names = [f"n{index}" for index in range(len(left))]
+    stored = claimed(pool(cidr=SMALL), reservation(*reserved), *nodes(*names), names=names)
+    assert {cidr for cidrs in blocks(stored).values() for cidr in cidrs} == set(left)
+    with pytest.raises(InvalidInput) as refused:
+        claimed(pool(cidr=SMALL), reservation(*reserved), *nodes(*names, "late"), names=[*names, "late"])
+    kept_back = 4 - len(left)
+    assert ("; IPReservations keep back " in str(refused.value)) == bool(kept_back)
+
+
+def test_reservations_of_most_of_a_huge_pool_are_passed_over() -> None:
+    start = nth_block(ipaddress.ip_network("fd00::/48"), 122, start_index("node1", 2**74))
+    reserved = ["fd00::/49", str(start.supernet(new_prefix=64))]
+    stored = claimed(pool("six", "fd00::/48"), reservation(*reserved), node("node1", "2001:db8::1/64"))
+    (block,) = blocks(stored)["node1"]
+    assert not any(ipaddress.ip_network(block).subnet_of(ipaddress.ip_network(each)) for each in reserved)
+    everything = [pool("six", "fd00::/48"), reservation("fd00::/32"), node("node1", "2001:db8::1/64")]
+    with pytest.raises(InvalidInput, match="no block is free; IPReservations keep back"):
+        claimed(*everything)
+
+
+def test_a_node_whose_block_has_become_reserved_gets_another_one_and_keeps_it() -> None:
+    before = claimed(pool(cidr=SMALL), *nodes("node1"))
+    (old,) = blocks(before)["node1"]
+    after = ipam.claim(put(before, [reservation(old)]), ["node1"], now=NOW)
+    assert len(blocks(after)["node1"]) == 2
+    assert old in blocks(after)["node1"]
+    assert ipam.claim(after, ["node1"], now=NOW + 1) == after
+
+
+def test_the_limit_counts_blocks_in_the_requested_pools_alone() -> None:
+    """A tunnel's address is requested of the pools with that tunnel."""
+    pools = [pool("a", "10.1.0.0/16", "None"), tunnel_only("10.9.0.0/24")]
+    stored = claimed(*pools, configured(maxBlocksPerHost=1, strictAffinity=True), *nodes("node1"))
+    assert len(blocks(stored)["node1"]) == 2
+    assert stored["Node", "node1"]["spec"]["ipv4VXLANTunnelAddr"].startswith("10.9.0.")
+
+
+def test_own_blocks_are_tried_in_the_order_of_their_cidr_as_a_text() -> None:
+    """10.10.0.0 comes before 10.9.0.0, whatever the pools are called."""
+    pools = [pool("a", "10.9.0.0/26"), pool("b", "10.10.0.0/26")]
+    stored = claimed(*pools, *nodes("node1"))
+    assert stored["Node", "node1"]["spec"]["ipv4VXLANTunnelAddr"] == "10.10.0.0"
 
 
 def _affinity(stored: Snapshot) -> tuple[str, str]:

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Networks whose addresses nobody gets, by IPReservations."""
+
+from __future__ import annotations
+
+import ipaddress
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.ip import contains, overlaps
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
+    from ansible_collections.podnet.calico.plugins.module_utils.ip import Network
+
+
+def merged(networks: t.Iterable[Network]) -> list[Network]:
+    """Return the fewest networks that hold the same addresses; a network that several cover together lies in one."""
+    found: list[Network] = []
+    for version in (4, 6):
+        found += ipaddress.collapse_addresses(each for each in networks if each.version == version)  # type: ignore[type-var]
+    return found
+
+
+def reserved_networks(snapshot: Snapshot) -> list[Network]:
+    """Return what all IPReservations keep back, merged."""
+    return merged(
+        [
+            ipaddress.ip_network(text, strict=False)
+            for (kind, __), document in snapshot.items()
+            if kind == "IPReservation"
+            for text in document["spec"].get("reservedCIDRs") or []
+        ]
+    )
+
+
+def holder_of(network: Network, reserved: t.Iterable[Network]) -> Network | None:
+    """Return the one of some merged networks in which a network lies wholly, None if there is none."""
+    return next((each for each in reserved if contains(each, network)), None)
+
+
+def within(network: Network, reserved: t.Iterable[Network]) -> list[Network]:
+    """Return the parts of a network that lie in some networks."""
+    return [network if contains(each, network) else each for each in reserved if overlaps(each, network)]
