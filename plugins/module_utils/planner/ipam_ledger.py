@@ -88,6 +88,7 @@ class Ledger:
         self.snapshot: Snapshot = dict(snapshot)
         self._now = now
         self._pools = pools_of(snapshot)
+        records.refuse_broken(snapshot.values())
         self._blocks = {
             records.network(document): name for (kind, name), document in snapshot.items() if kind == "IPAMBlock"
         }
@@ -292,7 +293,7 @@ class Ledger:
 
     def _free(self, cidr: Network) -> list[int]:
         """Return the free ordinals of a block in the order of its free list, without those that are reserved."""
-        ordinals: list[int] = self._block(cidr)["spec"]["unallocated"]
+        ordinals: list[int] = self._block(cidr)["spec"].get("unallocated") or []
         reserved = [network for network in self._reserved if overlaps(network, cidr)]
         if not reserved:
             return ordinals
@@ -333,7 +334,7 @@ class Ledger:
                 self._drop_block(cidr)
             else:
                 block["spec"]["affinity"] = None
-                block["spec"]["sequenceNumber"] += 1
+                records.raise_sequence(block["spec"])
                 self._put(block)
         if ("Node", node) in self.snapshot:
             for use in TUNNELS:

@@ -16,6 +16,8 @@ import hashlib
 import ipaddress
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
+
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.ip import Address, Network
 
@@ -82,12 +84,55 @@ def network(document: Document) -> Network:
 
 
 def allocations(block: Document) -> t.Iterator[tuple[Address, Document]]:
-    """Yield each allocated address of a block with its attribute; addresses in cool-down are left out."""
+    """Yield each allocated address of a block with its attribute; addresses in cool-down are left out.
+
+    An attribute always has secondary, if only an empty one.
+    """
     first = network(block).network_address
-    attributes = block["spec"]["attributes"] or []
-    for ordinal, index in enumerate(block["spec"]["allocations"]):
+    attributes = block["spec"].get("attributes") or []
+    for ordinal, index in enumerate(block["spec"].get("allocations") or []):
         if index is not None and index < len(attributes) and not attributes[index].get("releasedAt"):
-            yield first + ordinal, attributes[index]
+            yield first + ordinal, {**attributes[index], "secondary": attributes[index].get("secondary") or {}}
+
+
+def refuse_broken(documents: t.Iterable[Document]) -> None:
+    """Raise InvalidInput with the names of all blocks and affinities that cannot be worked with."""
+    checks = {"IPAMBlock": _block_problem, "BlockAffinity": _affinity_problem}
+    found = ((each, checks[each["kind"]](each)) for each in documents if each["kind"] in checks)
+    raise_all(
+        [
+            InvalidInput(
+                f'{each["kind"]} "{each["metadata"]["name"]}": {problem}',
+                remedy="Restore it from a backup; where no pod has an address of the block, it may be deleted",
+            )
+            for each, problem in found
+            if problem
+        ]
+    )
+
+
+def _affinity_problem(document: Document) -> str:
+    expected = affinity_name(network(document), document["spec"]["node"])
+    return "" if document["metadata"]["name"] == expected else f"for its node and block the name is {expected}"
+
+
+def _block_problem(document: Document) -> str:
+    """Return what is wrong in a block, as far as its fields do not fit each other; empty for nothing."""
+    spec, size = document["spec"], network(document).num_addresses
+    if document["metadata"]["name"] != cidr_name(network(document)):
+        return f"for its cidr the name is {cidr_name(network(document))}"
+    allocations, unallocated = spec.get("allocations") or [], spec.get("unallocated") or []
+    if len(allocations) != size:
+        return f"spec.allocations has {len(allocations)} entries, and the block {size} addresses"
+    free = set(unallocated)
+    if len(free) != len(unallocated) or any(ordinal >= size or allocations[ordinal] is not None for ordinal in free):
+        return "spec.unallocated names an address twice, one that is allocated, or one beyond the block"
+    return ""
+
+
+def raise_sequence(spec: Document) -> None:
+    """Count a write to a block."""
+    spec["sequenceNumber"] = (spec.get("sequenceNumber") or 0) + 1
 
 
 def allocate(block: Document, ordinal: int, handle: str, attributes: t.Mapping[str, str]) -> Document:
@@ -96,15 +141,15 @@ def allocate(block: Document, ordinal: int, handle: str, attributes: t.Mapping[s
     spec = result["spec"]
     spec["unallocated"].remove(ordinal)
     entry = {"handle_id": handle, "secondary": dict(attributes)}
-    spec["attributes"] = spec["attributes"] or []
+    spec["attributes"] = spec.get("attributes") or []
     if entry not in spec["attributes"]:
         spec["attributes"].append(entry)
     spec["allocations"][ordinal] = spec["attributes"].index(entry)
     spec["sequenceNumberForAllocation"] = {
         **(spec.get("sequenceNumberForAllocation") or {}),
-        str(ordinal): spec["sequenceNumber"],
+        str(ordinal): spec.get("sequenceNumber") or 0,
     }
-    spec["sequenceNumber"] += 1
+    raise_sequence(spec)
     return result
 
 
@@ -112,7 +157,7 @@ def release(block: Document, handles: t.Container[str]) -> Document:
     """Return the block without the allocations of some handles; freed ordinals join the tail of the free list."""
     result = copy.deepcopy(block)
     spec = result["spec"]
-    old = spec["attributes"] or []
+    old = spec.get("attributes") or []
     gone = {index for index, entry in enumerate(old) if entry.get("handle_id") in handles}
     if not gone:
         return result
@@ -125,7 +170,7 @@ def release(block: Document, handles: t.Container[str]) -> Document:
         elif index is not None:
             spec["allocations"][ordinal] = kept.index(index)
     spec["attributes"] = [old[index] for index in kept]
-    spec["sequenceNumber"] += 1
+    raise_sequence(spec)
     return result
 
 

@@ -93,7 +93,7 @@ def read_rule(fields: Fields, version: int) -> FilterRule:
     rule = FilterRule(
         action=fields.choice("action", ("Accept", "Reject"), "Reject"),
         cidr=_cidr(fields, version),
-        match_operator=fields.choice("matchOperator", MATCH_OPERATORS),
+        match_operator=fields.choice("matchOperator", MATCH_OPERATORS, empty_is_absent=True),
         prefix_length=_prefix_length(fields, version),
         source=fields.choice("source", ("RemotePeers",)),
         interface=_interface(fields),

@@ -109,8 +109,16 @@ class Fields:
                 self.refuse(f"{key}[{index}]", "is not a text", f'Put it in quotes: "{value}"', value=value)
         return tuple(found)
 
-    def choice(self, key: str, allowed: t.Sequence[str], default: str | None = None) -> t.Any:
-        """Return one of the allowed texts."""
+    def choice(
+        self, key: str, allowed: t.Sequence[str], default: str | None = None, *, empty_is_absent: bool = False
+    ) -> t.Any:
+        """Return one of the allowed texts; the empty text is none of them, as in Calico's schema.
+
+        empty_is_absent: as Go writes a field that is no pointer.
+        """
+        if self.values.get(key) == "" and not empty_is_absent:
+            self.refuse(key, f"is not one of {', '.join(allowed)}", "Leave it out, or give one of these")
+            return default
         value = self.text(key)
         if value is None or value in allowed:
             return default if value is None else value

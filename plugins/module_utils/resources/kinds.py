@@ -9,45 +9,55 @@ import difflib
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.resources import ipam
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import BGPConfiguration
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_filter import BGPFilter
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_peer import BGPPeer
+from ansible_collections.podnet.calico.plugins.module_utils.resources.felix_configuration import (
+    check_cluster,
+    check_felix,
+)
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
+from ansible_collections.podnet.calico.plugins.module_utils.resources.kept import KeptKind
 from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
-from ansible_collections.podnet.calico.plugins.module_utils.resources.reading import open_document
-from ansible_collections.podnet.calico.plugins.module_utils.resources.record import API_VERSION, build_document
+from ansible_collections.podnet.calico.plugins.module_utils.resources.record import API_VERSION
 
 API_VERSIONS = (API_VERSION, "crd.projectcalico.org/v1")
 
 
 class Model(t.Protocol):
-    """What a typed kind can do: read a document, and write it canonically."""
+    """An object that was found right."""
 
-    name: str
-
-    @classmethod
-    def from_document(cls, document: t.Mapping[str, t.Any]) -> Model:
-        """Return the validated object, or raise InvalidInput with everything that is wrong."""
+    @property
+    def name(self) -> str:
+        """Return the object's name."""
 
     def to_document(self) -> dict[str, t.Any]:
         """Return the canonical document."""
 
 
-KINDS: dict[str, tuple[str, t.Any]] = {
-    "ClusterInformation": ("clusterinformations", None),
-    "FelixConfiguration": ("felixconfigurations", None),
+class Reader(t.Protocol):
+    """What reads documents of a kind."""
+
+    def from_document(self, document: t.Mapping[str, t.Any]) -> Model:
+        """Return the validated object, or raise InvalidInput with everything that is wrong."""
+
+
+KINDS: dict[str, tuple[str, Reader]] = {
+    "ClusterInformation": ("clusterinformations", KeptKind("ClusterInformation", check_cluster)),
+    "FelixConfiguration": ("felixconfigurations", KeptKind("FelixConfiguration", check_felix)),
     "BGPConfiguration": ("bgpconfigurations", BGPConfiguration),
-    "IPAMConfiguration": ("ipamconfigurations", None),
+    "IPAMConfiguration": ("ipamconfigurations", KeptKind("IPAMConfiguration", ipam.check_configuration)),
     "IPPool": ("ippools", IPPool),
-    "IPReservation": ("ipreservations", None),
+    "IPReservation": ("ipreservations", KeptKind("IPReservation", ipam.check_reservation)),
     "BGPFilter": ("bgpfilters", BGPFilter),
     "Node": ("nodes", Node),
     "BGPPeer": ("bgppeers", BGPPeer),
-    "BlockAffinity": ("blockaffinities", None),
-    "IPAMBlock": ("ipamblocks", None),
-    "IPAMHandle": ("ipamhandles", None),
+    "BlockAffinity": ("blockaffinities", KeptKind("BlockAffinity", ipam.check_affinity)),
+    "IPAMBlock": ("ipamblocks", KeptKind("IPAMBlock", ipam.check_block)),
+    "IPAMHandle": ("ipamhandles", KeptKind("IPAMHandle", ipam.check_handle)),
 }
-"""By kind: the lower-case plural, and the model, or None where the spec is kept as it is.
+"""By kind: the lower-case plural, and the model.
 
 The order is the one in which objects are created: what others refer to comes first.
 """
@@ -86,13 +96,4 @@ def normalise(document: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         name = (document.get("metadata") or {}).get("name", "")
         message = f'{kind} "{name}": apiVersion "{document.get("apiVersion")}" is not known'
         raise InvalidInput(message, remedy=f"Use {' or '.join(API_VERSIONS)}")
-    model = KINDS[kind][1]
-    if model is None:
-        return _opaque(kind, document)
-    return t.cast("dict[str, t.Any]", model.from_document(document).to_document())
-
-
-def _opaque(kind: str, document: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    reading = open_document(document, kind)
-    reading.finish()
-    return build_document(kind, reading.name, reading.labels, reading.record, reading.spec.values)
+    return KINDS[kind][1].from_document(document).to_document()

@@ -32,6 +32,12 @@ class Reading:
     spec: Fields
     problems: list[InvalidInput] = field(default_factory=list)
 
+    def only_default(self) -> None:
+        """Refuse another name than default, for a kind of which there is one object."""
+        if self.name not in ("", "default"):
+            message = f'{self.spec.where}: metadata.name "{self.name}" is not default, the one name that there is'
+            self.problems.append(InvalidInput(message, remedy="Name it default", path="metadata.name"))
+
     def finish(self) -> None:
         """Raise InvalidInput for all problems of the document together, if there are any."""
         raise_all(self.problems)

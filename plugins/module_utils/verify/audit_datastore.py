@@ -82,7 +82,7 @@ def _is_used(handle: Document, stored: Snapshot) -> bool:
     spec = handle["spec"]
     blocks = [document for (kind, __), document in stored.items() if kind == "IPAMBlock"]
     return any(
-        entry.get("handle_id") == spec["handleID"]
+        entry.get("handle_id") == spec.get("handleID", handle["metadata"]["name"])
         for block in blocks
         if block["spec"]["cidr"] in spec["block"]
         for __, entry in records.allocations(block)

@@ -307,6 +307,58 @@ def test_release_leaves_nothing_of_a_node() -> None:
     assert ipam.give_up(both, ["node2"], now=NOW) == ipam.claim(empty, ["node1"], now=NOW)
 
 
+BROKEN: dict[str, tuple[str, t.Callable[[Document], object], str]] = {
+    "no allocations": ("IPAMBlock", lambda block: block["spec"].pop("allocations"), "allocations has 0 entries"),
+    "too few": ("IPAMBlock", lambda block: block["spec"]["allocations"].pop(), "has 63 entries, and the block 64"),
+    "free twice": (
+        "IPAMBlock",
+        lambda block: block["spec"]["unallocated"].append(block["spec"]["unallocated"][0]),
+        "spec.unallocated names an address twice",
+    ),
+    "free and allocated": (
+        "IPAMBlock",
+        lambda block: block["spec"]["unallocated"].append(0),
+        "spec.unallocated names an address twice, one that is allocated",
+    ),
+    "beyond": ("IPAMBlock", lambda block: block["spec"]["unallocated"].append(64), "or one beyond the block"),
+    "a block of another name": (
+        "IPAMBlock",
+        lambda block: block["metadata"].update(name="mine"),
+        'IPAMBlock "mine": for its cidr the name is 10-244-',
+    ),
+    "an affinity of another name": (
+        "BlockAffinity",
+        lambda affinity: affinity["metadata"].update(name="mine"),
+        'BlockAffinity "mine": for its node and block the name is node1-10-244-',
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "change", "text"), BROKEN.values(), ids=BROKEN)
+def test_broken_records_are_named(kind: str, change: t.Callable[[Document], object], text: str) -> None:
+    stored = copy.deepcopy(claimed(pool(), *nodes("node1")))
+    key = next(key for key in stored if key[0] == kind)
+    record = stored.pop(key)
+    change(record)
+    stored[kind, record["metadata"]["name"]] = record
+    for act in (ipam.claim, ipam.give_up):
+        with pytest.raises(InvalidInput) as refused:
+            act(stored, ["node1"], now=NOW)
+        assert text in str(refused.value)
+        assert f'{kind} "{record["metadata"]["name"]}"' in str(refused.value)
+
+
+def test_records_may_lack_what_calico_leaves_out() -> None:
+    stored = copy.deepcopy(claimed(pool(), *nodes("node1")))
+    for (kind, __), record in stored.items():
+        if kind == "IPAMBlock":
+            for key in ("sequenceNumber", "sequenceNumberForAllocation", "deleted", "strictAffinity"):
+                del record["spec"][key]
+    released = ipam.give_up(stored, ["node1"], now=NOW)
+    assert blocks(released) == {}
+    assert blocks(ipam.claim(stored, ["node1"], now=NOW)) == blocks(stored)
+
+
 def test_a_pool_without_tunnel_takes_its_tunnel_address_back() -> None:
     stored = claimed(pool(), *nodes("node1"))
     changed = ipam.claim(put(stored, [pool(encapsulation="None")]), ["node1"], now=NOW)
