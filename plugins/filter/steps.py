@@ -26,7 +26,7 @@ HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 def node_addresses(hostvars: HostVars, hosts: t.Sequence[str]) -> list[str]:
     """Return the addresses of hosts as far as the inventory has them, without prefix lengths."""
     known = (hostvars[host].get("calico_node_address") or hostvars[host].get("ansible_host") for host in hosts)
-    return [address for address in ((text or "").partition("/")[0] for text in known) if _is_address(address)]
+    return [address for address in (str(text or "").partition("/")[0] for text in known) if _is_address(address)]
 
 
 def _is_address(text: str) -> bool:

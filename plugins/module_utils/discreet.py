@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.podnet.calico.plugins.module_utils.module import Module
 
 Secrets = t.Callable[[t.Mapping[str, t.Any]], t.Iterable[str]]
 
 
-class DiscreetModule(AnsibleModule):
+class DiscreetModule(Module):
     """A module that has its secrets neither in the system's log nor in its result.
 
     AnsibleModule logs the options as soon as it has checked them, and returns them where it refuses one; so secrets are

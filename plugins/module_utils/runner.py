@@ -8,7 +8,7 @@ from __future__ import annotations
 import traceback
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, PodnetError
 
 _LONG = 20
 
@@ -21,6 +21,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
 def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], Outcome]) -> None:
     """Do the module's work and exit with its outcome; expected failures become the failure message."""
     try:
+        refuse_nul(getattr(module, "params", {}))
         outcome = work(module)
     except PodnetError as error:
         trace = getattr(error, "trace", None) or traceback.format_exc()
@@ -30,6 +31,18 @@ def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], Outcome]) -> No
         module.fail_json(msg=f"{module._name}: {place}{error.strerror or error}", exception=traceback.format_exc())
     # Ansible would send all arguments back; a list of ten thousand routes takes it longer than the kernel.
     module.exit_json(**outcome.result(with_diff=module._diff), invocation={"module_args": brief(module.params)})
+
+
+def refuse_nul(params: t.Mapping[str, t.Any]) -> None:
+    """Raise InvalidInput for an option with a NUL character: neither paths nor names nor the kernel's values have any.
+
+    Lists of mappings are left to those who read them, since they may be long.
+    """
+    for option, value in params.items():
+        parts = value.items() if isinstance(value, dict) else [value] if isinstance(value, (list, str)) else []
+        texts = [text for part in parts for text in (part if isinstance(part, (list, tuple)) else [part])]
+        if any(isinstance(text, str) and "\0" in text for text in texts):
+            raise InvalidInput(f"the option {option} has a NUL character in it", remedy="Take it out")
 
 
 def brief(value: t.Any) -> t.Any:

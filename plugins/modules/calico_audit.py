@@ -156,6 +156,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.cni import conflist
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import snapshot
 from ansible_collections.podnet.calico.plugins.module_utils.discreet import DiscreetModule
+from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import NodePlan
+from ansible_collections.podnet.calico.plugins.module_utils.planner.shapes import checked_passwords, complete
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import Finding, facts
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit_datastore import of_datastore
@@ -177,7 +179,8 @@ CNI = {
 def look(params: t.Mapping[str, t.Any]) -> t.Iterator[Finding]:
     """Yield what is found on the host and in the datastore, as far as that is asked for."""
     if params["plan"] is not None:
-        yield from of_host(params["plan"], params)
+        checked_passwords(params["passwords"])
+        yield from of_host(complete(NodePlan, params["plan"], "plan"), params)
     if params["nodes"] is not None:
         seen = params["nodes"] if params["seen"] is None else params["seen"]
         stored = snapshot(connect(params))

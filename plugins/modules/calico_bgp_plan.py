@@ -109,7 +109,7 @@ SOURCES = ("src", "resources")
 def work(module: AnsibleModule) -> Outcome:
     """Plan the sessions of the nodes that are asked for."""
     src = module.params["src"]
-    documents, skipped = sort_out(module.params["resources"] if src is None else read_documents(src))
+    documents, skipped = sort_out(module.params["resources"] or [] if src is None else read_documents(src))
     cluster = read(_snapshot(documents))
     names = sorted(cluster.nodes) if module.params["nodes"] is None else module.params["nodes"]
     raise_all([_unknown(name, cluster) for name in names if name not in cluster.nodes])

@@ -136,6 +136,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podnet.calico.plugins.module_utils.bird.removal import remove
 from ansible_collections.podnet.calico.plugins.module_utils.bird.safe_apply import Limits, ensure
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Bgp
+from ansible_collections.podnet.calico.plugins.module_utils.planner.shapes import checked_passwords, complete
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 
@@ -147,7 +149,9 @@ def work(module: AnsibleModule) -> Outcome:
     limits = Limits(
         given["max_sessions_reset"], given["max_prefixes_withdrawn"], given["max_routes_lost"], given["timeout"]
     )
-    return ensure(given["bgp"], given["passwords"], limits, bfd=given["bfd"], check_mode=module.check_mode)
+    bgp = complete(Bgp, given["bgp"], "bgp")
+    passwords = checked_passwords(given["passwords"])
+    return ensure(bgp, passwords, limits, bfd=given["bfd"], check_mode=module.check_mode)
 
 
 def main() -> None:

@@ -101,6 +101,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.basis impo
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot, snapshot, write
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.module import Module
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam
 from ansible_collections.podnet.calico.plugins.module_utils.planner.pool_migration import released
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
@@ -148,7 +149,7 @@ def main() -> None:
     }
     exclusive = [("nodes", "cidrs")]
     options = {"required_one_of": exclusive, "mutually_exclusive": exclusive}
-    run(AnsibleModule(argument_spec=spec, supports_check_mode=True, **options), work)
+    run(Module(argument_spec=spec, supports_check_mode=True, **options), work)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,7 @@ from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import snapshot
+from ansible_collections.podnet.calico.plugins.module_utils.module import Module
 from ansible_collections.podnet.calico.plugins.module_utils.planner.removal import naming
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 from ansible_collections.podnet.calico.plugins.module_utils.verify.leftovers import Leftover, Traces, on_host
@@ -125,7 +126,7 @@ def main() -> None:
         "wait": {"type": "float", "default": 0},
         **argspec.datastore(),
     }
-    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
+    run(Module(argument_spec=spec, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

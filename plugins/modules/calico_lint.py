@@ -112,7 +112,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 def report_of(params: t.Mapping[str, t.Any]) -> lint.Report:
     """Return the report on the resources that the options name."""
-    given = params["resources"] if params["src"] is None else read_documents(params["src"])
+    given = params["resources"] or [] if params["src"] is None else read_documents(params["src"])
     snapshot, problems = lint.read(given)
     cluster = read(snapshot)
     bgps = sessions_of(cluster) if uses_bird(cluster, params["bgp"]) else {}

@@ -104,6 +104,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.converge import converge_one
+from ansible_collections.podnet.calico.plugins.module_utils.module import Module
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
@@ -127,7 +128,7 @@ def work(module: AnsibleModule) -> Outcome:
 
 def main() -> None:
     """Run the module."""
-    run(AnsibleModule(argument_spec={**argspec.resource(), **SPEC}, supports_check_mode=True), work)
+    run(Module(argument_spec={**argspec.resource(), **SPEC}, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

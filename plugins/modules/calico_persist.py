@@ -201,6 +201,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import offload
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.listing import GUARD, TUNNEL
+from ansible_collections.podnet.calico.plugins.module_utils.module import Module
 from ansible_collections.podnet.calico.plugins.module_utils.persist import keep, restore
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
@@ -232,7 +233,7 @@ def main() -> None:
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
     required = [("state", "present", ["tunnels", "routes"])]
-    run(AnsibleModule(argument_spec=spec, required_if=required, supports_check_mode=True), work)
+    run(Module(argument_spec=spec, required_if=required, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

@@ -104,15 +104,18 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply impo
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.basis import basis
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import snapshot
+from ansible_collections.podnet.calico.plugins.module_utils.module import Module
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
+from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Host
+from ansible_collections.podnet.calico.plugins.module_utils.planner.shapes import complete
 from ansible_collections.podnet.calico.plugins.module_utils.planner.transition import transitions
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 
 def work(module: AnsibleModule) -> Outcome:
     """Plan for all hosts."""
-    hosts = module.params["hosts"]
+    hosts = {name: complete(Host, host, f"hosts.{name}") for name, host in module.params["hosts"].items()}
     stored = snapshot(connect(module.params))
     wanted = put(stored, module.params["resources"], pruned=module.params["prune_marked"])
     claimed = claim(wanted, hosts, now=time.time_ns(), keep=module.params["transition"])
@@ -137,7 +140,7 @@ def main() -> None:
         "secrets": {"type": "list", "elements": "str", "no_log": False},
         **argspec.datastore(),
     }
-    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
+    run(Module(argument_spec=spec, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.converge import read_resources
+from ansible_collections.podnet.calico.plugins.module_utils.module import Module
 from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import KINDS
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
@@ -85,7 +86,7 @@ def work(module: AnsibleModule) -> Outcome:
 def main() -> None:
     """Run the module."""
     spec = {**argspec.datastore(), **SPEC}
-    run(AnsibleModule(argument_spec=spec, required_by={"name": "kind"}, supports_check_mode=True), work)
+    run(Module(argument_spec=spec, required_by={"name": "kind"}, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

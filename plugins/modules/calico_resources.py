@@ -119,6 +119,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.converge import converge_many
+from ansible_collections.podnet.calico.plugins.module_utils.module import Module
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 SPEC = {
@@ -138,7 +139,7 @@ def work(module: AnsibleModule) -> Outcome:
 
 def main() -> None:
     """Run the module."""
-    run(AnsibleModule(argument_spec={**argspec.datastore(), **SPEC}, supports_check_mode=True), work)
+    run(Module(argument_spec={**argspec.datastore(), **SPEC}, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

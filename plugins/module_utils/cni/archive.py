@@ -77,8 +77,7 @@ def checksum(given: t.Any, version: str, arch: str) -> str:
 def address(template: str, version: str, arch: str) -> str:
     """Return a URL with version and architecture filled in; raises InvalidInput for what is no address of HTTP."""
     url = template.replace("{version}", version.lstrip("v")).replace("{arch}", arch)
-    parts = urllib.parse.urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if not _is_http(url):
         raise InvalidInput(
             f'"{shown(url)}" is no address of an archive', remedy="Begin it with https://, or name a file as archive"
         )
@@ -86,9 +85,27 @@ def address(template: str, version: str, arch: str) -> str:
 
 
 def shown(url: str) -> str:
-    """Return a URL without user and password, for messages."""
-    parts = urllib.parse.urlsplit(url)
+    """Return a URL without user and password, for messages; what is no URL as well."""
+    parts = _parts(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def _parts(url: str) -> urllib.parse.SplitResult:
+    """Return the parts of a URL, also of one that urllib refuses, such as https://[::1."""
+    try:
+        return urllib.parse.urlsplit(url)
+    except ValueError:
+        scheme, __, rest = url.partition("://")
+        place, slash, path = rest.partition("/")
+        return urllib.parse.SplitResult(scheme, place, slash + path, "", "")
+
+
+def _is_http(url: str) -> bool:
+    try:
+        parts = urllib.parse.urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # [::1 without its end, a port that is no number
+        return False
 
 
 def secrets(url: str) -> t.Iterator[str]:

@@ -113,7 +113,8 @@ def _placed(snapshot: Snapshot, document: Raw, merge: bool, match_revisions: boo
     """Return the canonical form of a document as the successor of the stored one."""
     metadata = document.get("metadata") if isinstance(document, t.Mapping) else None
     name = metadata.get("name") if isinstance(metadata, t.Mapping) else None
-    stored = snapshot.get((document.get("kind", ""), name)) if isinstance(name, str) else None
+    kind = document.get("kind") if isinstance(document, t.Mapping) else None
+    stored = snapshot.get((kind, name)) if isinstance(kind, str) and isinstance(name, str) else None
     if stored is None:
         return _without_revision(normalise(_patched({}, document) if merge else document))
     given = t.cast("t.Mapping[str, t.Any]", metadata).get("resourceVersion")
