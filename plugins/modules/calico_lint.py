@@ -40,6 +40,11 @@ options:
     description: The label of nodes whose equal values mean that they fail together.
     type: str
     default: topology.kubernetes.io/zone
+  allow_cut_off:
+    description: Nodes (their names) that may be left without BGP routes to or from others; see docs/lint.md.
+    type: list
+    elements: str
+    default: []
   fail_on:
     description: The severity of a finding from which on the module fails.
     type: str
@@ -116,7 +121,8 @@ def report_of(params: t.Mapping[str, t.Any]) -> lint.Report:
     snapshot, problems = lint.read(given)
     cluster = read(snapshot)
     bgps = sessions_of(cluster) if uses_bird(cluster, params["bgp"]) else {}
-    return lint.lint(lint.scene_of(snapshot, bgps, params["failure_domain_label"]), problems)
+    scene = lint.scene_of(snapshot, bgps, params["failure_domain_label"], params["allow_cut_off"])
+    return lint.lint(scene, problems)
 
 
 def work(module: AnsibleModule) -> Outcome:
@@ -141,6 +147,7 @@ def main() -> None:
         "resources": {"type": "list", "elements": "dict"},
         "bgp": {"type": "str", "choices": ["auto", "enabled", "disabled"], "default": "auto"},
         "failure_domain_label": {"type": "str", "default": lint.ZONE_LABEL},
+        "allow_cut_off": {"type": "list", "elements": "str", "default": []},
         "fail_on": {"type": "str", "choices": ["error", "warning", "never"], "default": "error"},
     }
     exclusive = [["src", "resources"]]

@@ -69,6 +69,14 @@ options:
       - A session that needs another one is refused, unless its secret is optional. Not checked if not given.
     type: list
     elements: str
+  allow_cut_off:
+    description:
+      - Nodes (their names) that may be left without BGP routes to or from others. For other O(hosts) that is refused
+        in the words of M(podnet.calico.calico_lint), with its rules V(no-session), V(one-sided-session),
+        V(nobody-connects), V(as-mismatch), V(password-mismatch), V(ttl-security-mismatch) and V(blocks-unreachable).
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -119,7 +127,7 @@ def work(module: AnsibleModule) -> Outcome:
     stored = snapshot(connect(module.params))
     wanted = put(stored, module.params["resources"], pruned=module.params["prune_marked"])
     claimed = claim(wanted, hosts, now=time.time_ns(), keep=module.params["transition"])
-    options = {key: module.params[key] for key in ("bgp", "standby", "secrets", "guard")}
+    options = {key: module.params[key] for key in ("bgp", "standby", "secrets", "guard", "allow_cut_off")}
     plans = plan_all(claimed, hosts, **options)
     if module.params["transition"]:
         for node, transition in transitions(stored, claimed, hosts, options["bgp"]).items():
@@ -138,6 +146,7 @@ def main() -> None:
         "transition": {"type": "bool", "default": False},
         "guard": {"type": "bool", "default": True},
         "secrets": {"type": "list", "elements": "str", "no_log": False},
+        "allow_cut_off": {"type": "list", "elements": "str", "default": []},
         **argspec.datastore(),
     }
     run(Module(argument_spec=spec, supports_check_mode=True), work)

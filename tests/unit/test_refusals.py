@@ -57,6 +57,7 @@ def plan(pools: list[Data], variables: dict[str, Data], datastore: Path) -> t.An
         "prune_marked": "inventory",
         "bgp": "auto",
         "secrets": [],
+        "allow_cut_off": [],
         "standby": False,
         "transition": False,
         "guard": True,

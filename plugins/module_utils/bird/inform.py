@@ -76,6 +76,16 @@ def _state(session: Protocol) -> str:
     return (session.info or session.state) + (f"; before, the peer said: {said}" if said else "")
 
 
+def _why(status: Status) -> str:
+    """Return where to look for routes that do not come although no session that was waited for is down."""
+    states = [session.established for session in status.sessions.values()]
+    if not states:
+        return "BIRD has no BGP session at all: podnet.calico.lint says which nodes have none, and why"
+    if not all(states):
+        return f"{states.count(False)} of {len(states)} sessions are not established"
+    return "All sessions are established: do the peers announce these routes, and do the filters accept them?"
+
+
 def _late(
     status: Status,
     names: t.Sequence[str],
@@ -88,7 +98,7 @@ def _late(
         return DaemonError(
             f"wait {seconds:g} s for BIRD's routes: {len(missing)} of {len(wanted)} are not in the kernel: "
             + listed(missing),
-            remedy="All sessions are established: do the peers announce these routes, and do the filters accept them?",
+            remedy=_why(status),
             missing_routes=missing,
         )
     found = daemon.with_notifications(status).sessions

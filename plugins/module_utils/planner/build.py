@@ -13,7 +13,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefi
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import sysctls
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_versions, sessions_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.check import refuse_unusable
-from ansible_collections.podnet.calico.plugins.module_utils.planner.check_bgp import session_problems
+from ansible_collections.podnet.calico.plugins.module_utils.planner.check_bgp import cut_off, session_problems
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import (
     node_interface,
     read,
@@ -107,17 +107,23 @@ def plan_all(
     standby: bool = False,
     secrets: t.Collection[str] | None = None,
     guard: bool = True,
+    allow_cut_off: t.Iterable[str] = (),
 ) -> dict[str, t.Any]:
     """Return the plans of all hosts as data, by node name; raises InvalidInput with all that cannot work.
 
     hosts: node name to address, device, mtu and encapsulations, as Host describes them. secrets: "name/key" of the
-    passwords that there are, None if that is not to be checked.
+    passwords that there are, None if that is not to be checked. allow_cut_off: nodes that may lack BGP routes.
     """
     cluster = read(snapshot)
     seen = {name: Host.from_facts(host) for name, host in hosts.items()}
     bird = uses_bird(cluster, bgp)
-    daemons = sessions_of(cluster, [name for name in seen if name in cluster.nodes]) if bird else {}
-    problems = (*orphan_problems(snapshot), *session_problems(cluster, daemons, secrets))
+    everyone = sessions_of(cluster) if bird else {}
+    daemons = {name: everyone[name] for name in seen if name in everyone}
+    problems = (
+        *orphan_problems(snapshot),
+        *session_problems(cluster, daemons, secrets),
+        *cut_off(cluster, everyone, seen, allow_cut_off),
+    )
     refuse_unusable(cluster, seen, bird, problems)
     asked = {"standby": standby, "guard": guard}
     return {name: plan(cluster, name, host, bird, daemons.get(name), **asked).as_dict() for name, host in seen.items()}

@@ -9,6 +9,9 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp_sessions import candidates, secret_key
+from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_reach import unreachable
+from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene import CUT_OFF, Finding, Scene
+from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_sessions import no_sessions, obstacles
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp_sessions import Candidate
@@ -25,6 +28,22 @@ def session_problems(
     """
     missing = () if secrets is None else _missing_passwords(cluster, planned, secrets)
     return [*_workloads(cluster), *_filters(cluster), *_contradictions(cluster, planned), *missing]
+
+
+def cut_off(
+    cluster: Cluster, bgps: t.Mapping[str, Bgp], hosts: t.Collection[str], allowed: t.Iterable[str] = ()
+) -> t.Iterator[InvalidInput]:
+    """Yield, in the lint's words, why nodes among the hosts would have no BGP routes to or from others.
+
+    bgps: what BIRD of all nodes would be told. allowed: nodes for which that is meant.
+    """
+    scene = Scene(cluster.nodes, cluster.pools, bgps=bgps, excused=frozenset(allowed))
+    named = "; or, if it is to be cut off, name the node in calico_allow_cut_off"
+    # The mesh alone joins all nodes that have a session at all.
+    for rule in (obstacles, no_sessions, unreachable) if cluster.peers else (no_sessions,):
+        for found in rule(scene):
+            if isinstance(found, Finding) and found.rule in CUT_OFF and not set(found.nodes).isdisjoint(hosts):
+                yield found.refusal(named)
 
 
 def _workloads(cluster: Cluster) -> t.Iterator[InvalidInput]:

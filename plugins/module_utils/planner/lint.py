@@ -78,8 +78,16 @@ def _invalid(document: t.Any, problem: InvalidInput) -> Finding:
     return Finding("invalid-document", kind, str(name or "?"), problem.message, problem.remedy)
 
 
-def scene_of(snapshot: Snapshot, bgps: t.Mapping[str, Bgp], failure_domain_label: str = ZONE_LABEL) -> Scene:
-    """Return what the rules look at; bgps: what BIRD of each node would be told, empty where no BIRD runs."""
+def scene_of(
+    snapshot: Snapshot,
+    bgps: t.Mapping[str, Bgp],
+    failure_domain_label: str = ZONE_LABEL,
+    excused: t.Iterable[str] = (),
+) -> Scene:
+    """Return what the rules look at; bgps: what BIRD of each node would be told, empty where no BIRD runs.
+
+    excused: nodes that may be cut off.
+    """
     of: dict[str, list[t.Any]] = {}
     for (kind, __), document in sorted(snapshot.items()):
         of.setdefault(kind, []).append(document)
@@ -93,6 +101,7 @@ def scene_of(snapshot: Snapshot, bgps: t.Mapping[str, Bgp], failure_domain_label
         filters=frozenset(document["metadata"]["name"] for document in of.get("BGPFilter", [])),
         bgps=bgps,
         failure_domain_label=failure_domain_label,
+        excused=frozenset(excused),
     )
 
 

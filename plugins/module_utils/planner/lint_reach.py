@@ -191,6 +191,10 @@ class Reach:
                 bits |= self._bit.get(here.peer or "", 0)
         return bits
 
+    def bits(self, names: t.Iterable[str]) -> int:
+        """Return the bits that stand for nodes."""
+        return sum(self._bit.get(name, 0) for name in names)
+
     def names(self, bits: int) -> list[str]:
         """Return the nodes that bits stand for."""
         return [name for name, bit in self._bit.items() if bits & bit]
@@ -233,8 +237,11 @@ def unreachable(scene: Scene) -> Results:
         missing = reach.missing()
         if any(missing.values()):
             without_loops = Reach(scene, version, loops=False).missing()
-            yield from _findings(reach, {n: m & ~without_loops[n] for n, m in missing.items()}, _LOOP)
-            yield from _findings(reach, {n: m & without_loops[n] for n, m in missing.items()}, _NO_WAY)
+            asked = {
+                name: bits & ~reach.bits(scene.excused) for name, bits in missing.items() if name not in scene.excused
+            }
+            yield from _findings(reach, {n: m & ~without_loops[n] for n, m in asked.items()}, _LOOP)
+            yield from _findings(reach, {n: m & without_loops[n] for n, m in asked.items()}, _NO_WAY)
 
 
 _LOOP = (
@@ -256,5 +263,6 @@ def _findings(reach: Reach, missing: t.Mapping[str, int], saying: tuple[str, str
         if bits:
             groups.setdefault(bits, []).append(name)
     for bits, names in groups.items():
-        text = f"{listed(names)} do not learn the blocks of {listed(reach.names(bits))}: they {why}"
-        yield Finding(rule, "Node", names[0], text, remedy)
+        others = reach.names(bits)
+        text = f"{listed(names)} do not learn the blocks of {listed(others)}: they {why}"
+        yield Finding(rule, "Node", names[0], text, remedy, (*names, *others))

@@ -9,6 +9,7 @@ import functools
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import node_interface
 from ansible_collections.podnet.calico.plugins.module_utils.resources.selector import parse
 
@@ -60,19 +61,35 @@ RULES = {
 NAMED = 5  # how many things a message names; the others it counts
 
 
+CUT_OFF = (
+    *("no-session", "one-sided-session", "nobody-connects", "as-mismatch", "password-mismatch"),
+    *("ttl-security-mismatch", "blocks-unreachable"),
+)
+"""Errors that leave nodes without routes to each other for certain; "as-loop" is none, since routers replace ASes."""
+
+
 class Finding(t.NamedTuple):
-    """Something wrong: the rule's id, kind and name of what it is about, what is wrong, and what to do."""
+    """Something wrong: the rule's id, kind and name of what it is about, what is wrong, and what to do.
+
+    nodes: all that a rule of CUT_OFF is about, on either side.
+    """
 
     rule: str
     kind: str
     name: str
     message: str
     remedy: str
+    nodes: tuple[str, ...] = ()
 
     @property
     def severity(self) -> str:
         """Return "error" or "warning"."""
         return RULES[self.rule]
+
+    def refusal(self, otherwise: str = "") -> InvalidInput:
+        """Return the finding as the plan says it; otherwise: one thing more that can be done."""
+        remedy = f"{self.remedy}{otherwise}"
+        return InvalidInput(f'{self.kind} "{self.name}": {self.message}', remedy=remedy, rule=self.rule)
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the finding as a module's result has it."""
@@ -102,7 +119,7 @@ class Scene:
     """The resources of a cluster, and by node what BIRD would be told (Bgp); no entry where no BIRD runs.
 
     failure_domain_label: the label of nodes whose equal values mean that they fail together. A node's address with a
-    prefix length of 32 or 128 bits says nothing about its subnet.
+    prefix length of 32 or 128 bits says nothing about its subnet. excused: nodes that may be cut off from the others.
     """
 
     nodes: t.Mapping[str, Node]
@@ -112,6 +129,7 @@ class Scene:
     filters: frozenset[str] = frozenset()
     bgps: t.Mapping[str, Bgp] = field(default_factory=dict)
     failure_domain_label: str = ZONE_LABEL
+    excused: frozenset[str] = frozenset()
 
     @functools.cached_property
     def addresses(self) -> dict[str, str]:

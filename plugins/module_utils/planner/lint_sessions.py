@@ -46,24 +46,37 @@ def obstacles(scene: Scene) -> Results:
     for name, ties in scene.ties.items():
         for tie in ties:
             peer = tie.here.peer
-            rule = scene.obstacle(tie) if peer in scene.bgps else ""
-            if rule and peer and name not in found[rule].get(peer, ()):
+            if peer is None or peer not in scene.bgps or not scene.excused.isdisjoint((name, peer)):
+                continue
+            rule = scene.obstacle(tie)
+            if rule and name not in found[rule].get(peer, ()):
                 found[rule].setdefault(name, set()).add(peer)
     for rule, of in found.items():
         text, remedy = _SAYINGS[rule]
         for names, peers in by_value({name: frozenset(peers) for name, peers in of.items()}):
             others = f" ({listed(names)})" if len(names) > 1 else ""
             message = f"{names[0]}{others} " + text.format(peers=listed(peers))
-            yield Finding(rule, "Node", names[0], message, remedy)
+            yield Finding(rule, "Node", names[0], message, remedy, (*names, *peers))
 
 
 def no_sessions(scene: Scene) -> Results:
-    """Yield nodes without any session, although there are others."""
-    lonely = [name for name, bgp in scene.bgps.items() if not bgp.sessions]
-    if lonely and len(scene.bgps) > 1:
-        lonely.sort()
+    """Yield nodes without any session, although there are others whose pods BIRD alone has routes to."""
+    if len(scene.bgps) < 2:
+        return
+    versions = {pool.cidr.version for pool in scene.pools if pool.vxlan_mode == "Never"} if scene.pools else {4, 6}
+    lonely = sorted(
+        name
+        for name, bgp in scene.bgps.items()
+        if not bgp.sessions and name not in scene.excused and any(family.version in versions for family in bgp.families)
+    )
+    if lonely:
+        of_mesh = [name for name in lonely if name in scene.reflectors]
         text = f"{listed(lonely)}: no mesh and no BGPPeer gives a session, so that no route comes or goes"
-        yield Finding("no-session", "Node", lonely[0], text, "Create a BGPPeer for it, or enable the mesh")
+        remedy = "Create a BGPPeer for it, or enable the mesh"
+        if of_mesh:
+            text += f"; route reflectors, as {listed(of_mesh)}, take no part in the mesh"
+            remedy = "Create BGPPeers between the reflectors and the other nodes (docs/examples/route-reflectors.yml)"
+        yield Finding("no-session", "Node", lonely[0], text, remedy, tuple(lonely))
 
 
 def router_ids(scene: Scene) -> Results:

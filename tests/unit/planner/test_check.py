@@ -171,5 +171,79 @@ def test_a_disabled_pool_of_an_ip_version_that_nodes_lack() -> None:
     assert set(plan_all(cluster(pool(), six), seen(), "auto")) == set(THREE_NODES)
 
 
+PAIR: t.Final = {"node1": "192.0.2.11/24", "node2": "192.0.2.12/24"}
+
+
+def reflecting(*extra: Document, encapsulation: str = "IPIP") -> Snapshot:
+    """Return two nodes in the mesh and a third one that is made a route reflector."""
+    third = node("node3", "192.0.2.13/24", routeReflectorClusterID="192.0.2.13")
+    return cluster(pool(encapsulation=encapsulation), nodes=PAIR, extra=[third, *extra])
+
+
+REFLECTED = document("BGPPeer", "all", nodeSelector="all()", peerSelector="all()")
+# By the resources, the nodes of the run, whether BIRD routes and who may be cut off: the beginning of what is said.
+CUT_OFF: dict[str, tuple[Snapshot, str, str, list[str], str]] = {
+    "a reflector without peers": (
+        reflecting(),
+        "node3",
+        "auto",
+        [],
+        'Node "node3": node3: no mesh and no BGPPeer gives',
+    ),
+    "of two that are named": (reflecting(), "node1 node3", "auto", ["node1"], 'Node "node3": node3: no mesh and'),
+    "named": (reflecting(), "node1 node3", "auto", ["node3"], ""),
+    "another node's run": (reflecting(), "node1", "auto", [], ""),
+    "a reflector with peers": (reflecting(REFLECTED), "node1 node3", "auto", [], ""),
+    "VXLAN": (reflecting(encapsulation="VXLAN"), "node1 node3", "enabled", [], ""),
+    "no BIRD": (reflecting(), "node1 node3", "disabled", [], ""),
+    "one side": (
+        cluster(
+            *(pool(encapsulation="IPIP"), document("BGPConfiguration", "default", nodeToNodeMeshEnabled=False)),
+            nodes=PAIR,
+            extra=[document("BGPPeer", "to-2", node="node1", peerSelector="all()", reversePeering="Manual")],
+        ),
+        "node1",
+        "auto",
+        [],
+        'Node "node1": node1 has sessions with node2, which have none with it',
+    ),
+    "a row": (
+        cluster(
+            *(pool(encapsulation="IPIP"), document("BGPConfiguration", "default", nodeToNodeMeshEnabled=False)),
+            nodes={**PAIR, "node3": "192.0.2.13/24"},
+            extra=[document("BGPPeer", "to-1", node="node1", peerSelector="all()")],
+        ),
+        "node3",
+        "auto",
+        [],
+        'Node "node2": node2 do not learn the blocks of node3: they are told by nobody',
+    ),
+    "a row, named": (
+        cluster(
+            *(pool(encapsulation="IPIP"), document("BGPConfiguration", "default", nodeToNodeMeshEnabled=False)),
+            nodes={**PAIR, "node3": "192.0.2.13/24"},
+            extra=[document("BGPPeer", "to-1", node="node1", peerSelector="all()")],
+        ),
+        "node3",
+        "auto",
+        ["node3"],
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize(("stored", "names", "bgp", "allowed", "said"), CUT_OFF.values(), ids=CUT_OFF)
+def test_nobody_is_cut_off(stored: Snapshot, names: str, bgp: str, allowed: list[str], said: str) -> None:
+    everyone = {**PAIR, "node3": "192.0.2.13/24"}
+    hosts = seen({name: everyone[name] for name in names.split()})
+    if not said:
+        assert set(plan_all(stored, hosts, bgp, allow_cut_off=allowed)) == set(hosts)
+        return
+    with pytest.raises(InvalidInput) as caught:
+        plan_all(stored, hosts, bgp, allow_cut_off=allowed)
+    assert said in str(caught.value)
+    assert "name the node in calico_allow_cut_off" in str(caught.value)
+
+
 def test_good_clusters_pass() -> None:
     assert set(plan_all(cluster(pool(encapsulation="IPIPCrossSubnet")), seen(), "auto")) == set(THREE_NODES)

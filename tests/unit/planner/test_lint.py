@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.podnet.calico.plugins.module_utils.planner import lint
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import sessions_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read
-from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene import RULES, listed
+from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene import CUT_OFF, RULES, listed
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import document, node, pool
 from ansible_collections.podnet.calico.tests.unit.planner.lint_clusters import (
     CLIENTS,
@@ -357,3 +357,19 @@ def test_twice_the_nodes_are_twice_the_work() -> None:
 def test_another_daemon_on_a_node_does_not_hide_the_nodes_own_session() -> None:
     other = peer("other", node="node2", peerIP="192.0.2.11:1790", asNumber=64512)
     assert set(rules([*mesh(2), other])) == {"external-peer-in-own-as", "port-of-a-node"}
+
+
+def test_nodes_that_may_be_cut_off_are_not_found() -> None:
+    """rr1 takes no part in the mesh; in the other cluster it has sessions with clients, but none with rr2."""
+    documents = [*mesh(3), reflector("rr1", 1, "a")]
+    snapshot, __ = lint.read(documents)
+    bgps = sessions_of(read(snapshot))
+    for excused, found in ((), ["no-session"]), (("rr1",), []), (("node1",), ["no-session"]):
+        report_of = lint.lint(lint.scene_of(snapshot, bgps, excused=excused))
+        assert [f.rule for f in report_of.findings if f.rule in CUT_OFF] == found
+    apart = without(reflected(), "reflectors")
+    snapshot, __ = lint.read(apart)
+    bgps = sessions_of(read(snapshot))
+    for names, expected in ((), ["blocks-unreachable"]), (("rr1",), []):
+        report_of = lint.lint(lint.scene_of(snapshot, bgps, excused=names))
+        assert sorted({f.rule for f in report_of.findings if f.rule in CUT_OFF}) == expected
