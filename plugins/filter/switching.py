@@ -106,8 +106,12 @@ def switch_summary(hostvars: HostVars, hosts: t.Sequence[str]) -> list[str]:
         return ["All nodes had the modes of the inventory already."]
     found = switch_gate(hostvars, hosts, ["switch_pings"])
     changes = hostvars[hosts[0]]["switch_changes"]
+    what = "; ".join(changes) or "What an earlier run left half done is put in order"
+    done = f"{what}: {len(hosts)} node{'' if len(hosts) == 1 else 's'}."
+    if not found["pairs"]:
+        return [done, "Nothing was pinged: there is no other node."]
     return [
-        f"{'; '.join(changes) or 'What an earlier run left half done is put in order'}: {len(hosts)} nodes.",
+        done,
         f"{found['pairs']} pairs of nodes were pinged as soon as the first of them had moved: {found['sent']} packets, "
         f"{found['lost']} lost.",
     ]

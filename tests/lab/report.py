@@ -57,6 +57,8 @@ def verdict(verified: Verified) -> str:
     """Return one sentence: how many of the pairs of nodes had all their packets answered."""
     good = sum(1 for pair in verified.pairs if not pair["loss"])
     total = len(verified.pairs)
+    if verified.ok and not total:
+        return "OK: one node alone has nothing to ping."
     if verified.ok:
         return (
             f"OK: all {total} pairs answered every packet."

@@ -139,6 +139,11 @@ def test_last_screen_tells_that_nothing_changed_and_what_comes_next(monkeypatch:
     assert "  make lab-down" in text
 
 
+def test_one_node_has_nothing_to_ping() -> None:
+    text = report.final_screen(Lab("podnet"), Shape(1, "VXLAN"), Played(9, 4.0, ""), Verified(True, [], ""), 9.0)
+    assert "OK: one node alone has nothing to ping." in text
+
+
 def test_commands_to_paste_name_another_lab_and_use_sudo_like_the_user_did(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUDO_USER", "user")
     text = report.next_commands(Lab("second"))

@@ -212,7 +212,12 @@ def test_summary() -> None:
         "2 pairs of nodes were pinged as soon as the first of them had moved: 8 packets, 1 lost.",
     ]
     begun = {"node1": {**N1, "switch_changes": []}}
-    assert switch_summary(begun, ["node1"])[0] == "What an earlier run left half done is put in order: 1 nodes."
+    assert switch_summary(begun, ["node1"])[0] == "What an earlier run left half done is put in order: 1 node."
+    alone = {"node1": {**host("node1", []), **state(True)}}
+    assert switch_summary(alone, ["node1"]) == [
+        "ipv4: None -> VXLAN: 1 node.",
+        "Nothing was pinged: there is no other node.",
+    ]
     assert switch_summary(done, []) == ["All nodes had the modes of the inventory already."]
 
 

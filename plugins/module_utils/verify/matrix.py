@@ -14,7 +14,10 @@ TABLE_LIMIT = 12
 
 
 def join(rows: t.Mapping[str, t.Sequence[Pair]]) -> dict[str, t.Any]:
-    """Join the results of each node into pairs, failed pairs and a verdict; rows: source node to its results."""
+    """Join the results of each node into pairs, failed pairs and a verdict; rows: source node to its results.
+
+    nothing: why there are no pairs, empty where there are some. That is well for one node alone, and not for several.
+    """
     pairs = [{"source": source, **pair} for source in sorted(rows) for pair in rows[source]]
     failed = [pair for pair in pairs if not pair["received"] or pair["loss"] > 0]
     unexpected = [
@@ -22,15 +25,27 @@ def join(rows: t.Mapping[str, t.Sequence[Pair]]) -> dict[str, t.Any]:
         for pair in pairs
         if pair["received"] and pair["encapsulation"] and pair["encapsulation"] != pair["expected"]
     ]
+    nothing = "" if pairs else _nothing(sorted(rows, key=natural))
     return {
         "pairs": pairs,
         "failed": [name(pair) for pair in failed],
         "unexpected": [
             f"{name(pair)} travelled as {pair['encapsulation']}, planned was {pair['expected']}" for pair in unexpected
         ],
-        "ok": bool(pairs) and not failed and not unexpected,
-        "table": table(pairs),
+        "nothing": nothing,
+        "ok": (bool(pairs) or len(rows) == 1) and not failed and not unexpected,
+        "table": nothing or table(pairs),
     }
+
+
+def _nothing(nodes: t.Sequence[str]) -> str:
+    """Return why nothing was pinged on nodes."""
+    if len(nodes) == 1:
+        return f"Nothing to ping: {nodes[0]} is alone in this run, so nothing is proven"
+    return (
+        f"Nothing was pinged: no pool holds a probe address on two of {', '.join(nodes) or 'no nodes'}. "
+        "Run podnet.calico.deploy, and see whether the blocks of the nodes are in one pool"
+    )
 
 
 def name(pair: Pair) -> str:

@@ -68,13 +68,16 @@ def judge(
         for mode in wanted
         if not modes[mode]["works"] and wire.pairs
     ]
-    broken += [] if wire.pairs else ["no two hosts were probed"]
+    alone = len(wire.names) < 2 and not unseen
+    broken += [] if wire.pairs or alone else ["no two hosts were probed"]
     of_no_mode = ("mtu", "tcp", "udp")
     broken += [each["what"] for each in findings if each["kind"] in of_no_mode and each["severity"] == "error"]
     broken += [f"{', '.join(unseen)} could not be probed"] if unseen else []
     advice = (
         f"Recommended: {recommended['encapsulation']} with an MTU of {recommended['mtu']}"
         if recommended
+        else f"Nothing to probe: {', '.join(wire.names) or 'no host'} is alone in this run"
+        if alone
         else "No mode gets through"
     )
     return {
@@ -84,7 +87,7 @@ def judge(
         "recommended": recommended,
         "unseen": list(unseen),
         "failure": f"{'; '.join(broken)}. {advice}" if broken else "",
-        "lines": [*table(wire).splitlines(), *_said(findings, modes), advice],
+        "lines": [advice] if alone else [*table(wire).splitlines(), *_said(findings, modes), advice],
         "packets": max((_of_pair(wire, pair) for pair in wire.pairs), default=0),
     }
 

@@ -43,6 +43,18 @@ def test_all_is_well() -> None:
     ]
 
 
+def test_one_node_has_nothing_to_ping_and_says_so() -> None:
+    matrix = join({"node1": []})
+    assert (matrix["ok"], matrix["pairs"]) == (True, [])
+    assert matrix["table"] == matrix["nothing"] == "Nothing to ping: node1 is alone in this run, so nothing is proven"
+
+
+def test_several_nodes_without_a_pair_fail_with_the_reason() -> None:
+    matrix = join({"node2": [], "node10": []})
+    assert matrix["ok"] is False
+    assert matrix["nothing"].startswith("Nothing was pinged: no pool holds a probe address on two of node2, node10.")
+
+
 def test_loss_fails() -> None:
     matrix = join({"node1": [pair("node2", 9), pair("node3", 0)]})
     assert matrix["ok"] is False
@@ -61,7 +73,7 @@ def test_another_encapsulation_than_planned_fails() -> None:
 
 def test_nothing_measured_is_not_well() -> None:
     assert join({})["ok"] is False
-    assert join({"node1": []})["ok"] is False
+    assert join({"node1": [], "node2": []})["ok"] is False
 
 
 def test_nodes_are_in_the_order_a_person_expects() -> None:

@@ -277,8 +277,13 @@ def test_damage_that_stays_is_not_mended_and_tcp_needs_the_way_back() -> None:
 
 
 def test_one_host_alone_says_nothing_of_a_network() -> None:
-    verdict = judge(wire(nodes={"a1": NODES["a1"]}), ["IPIP"])
-    assert verdict["failure"] == "no two hosts were probed. No mode gets through"
+    alone = wire(nodes={"a1": NODES["a1"]})
+    verdict = judge(alone, ["IPIP"])
+    assert (verdict["ok"], verdict["failure"], verdict["recommended"]) == (True, "", None)
+    assert verdict["lines"] == ["Nothing to probe: a1 is alone in this run"]
+    assert judge(alone, ["IPIP"], unseen=["a2"])["failure"] == (
+        "no two hosts were probed; a2 could not be probed. No mode gets through"
+    )
 
 
 def test_udp_ports_that_are_asked_for_are_needed() -> None:
