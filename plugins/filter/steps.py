@@ -16,6 +16,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.removal impo
 from ansible_collections.podnet.calico.plugins.module_utils.planner.removal import removal as removal_of
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
 from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import documents
+from ansible_collections.podnet.calico.plugins.module_utils.resources.lists import documents_of
 from ansible_collections.podnet.calico.plugins.module_utils.resources.record import API_VERSION
 from ansible_collections.podnet.calico.plugins.module_utils.verify import host_pings
 from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import join
@@ -30,12 +31,11 @@ def node_addresses(hostvars: HostVars, hosts: t.Sequence[str]) -> list[str]:
 
 
 def _is_address(text: str) -> bool:
-    """Tell an IP address from a host's name."""
+    """Tell an IP address that can be a node's from a host's name, and from a loopback, which every host has."""
     try:
-        ipaddress.ip_address(text)
+        return not ipaddress.ip_address(text).is_loopback
     except ValueError:
         return False
-    return True
 
 
 def cluster(hostvars: HostVars, hosts: t.Sequence[str], **resources: t.Any) -> dict[str, t.Any]:
@@ -51,6 +51,12 @@ def cluster(hostvars: HostVars, hosts: t.Sequence[str], **resources: t.Any) -> d
     except PodnetError as error:
         raise AnsibleFilterError(str(error)) from error
     return {"resources": made, "hosts": {node["name"]: _observed(hostvars[node["host"]]) for node in nodes}}
+
+
+def bgp_with_peers(bgp: str, peers: t.Sequence[t.Any] | None = None, extra: t.Any = None) -> str:
+    """Return calico_bgp with "enabled" for "auto" where an inventory has a BGPPeer, in either of its two places."""
+    kinds = [each.get("kind") for each in documents_of(extra) if isinstance(each, t.Mapping)]
+    return "enabled" if bgp == "auto" and (peers or "BGPPeer" in kinds) else bgp
 
 
 def _observed(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
@@ -102,7 +108,7 @@ _SHARED = {
 def inventory_resources(hostvars: HostVars, hosts: t.Sequence[str]) -> list[dict[str, t.Any]]:
     """Return the documents that the variables of an inventory ask for, without having looked at the hosts.
 
-    An address without prefix length gets that of a single address, which says nothing of the host's subnet; a host
+    An address stays without prefix length where it has none, since nothing is known of the host's subnet then; a host
     whose address is not known becomes a Node without one.
     """
     if not hosts:
@@ -120,21 +126,11 @@ def inventory_resources(hostvars: HostVars, hosts: t.Sequence[str]) -> list[dict
 
 
 def _known_addresses(variables: t.Mapping[str, t.Any]) -> dict[str, str | None]:
-    """Return the address, and the IPv6 address beside it, of a host (CIDR) as far as the inventory has them."""
+    """Return the address, and the IPv6 address beside it, of a host as the inventory has them; "" or None for none."""
+    first = str(variables.get("calico_node_address") or variables.get("ansible_host") or "")
     second = str(variables.get("calico_node_ipv6_address") or "")
-    return {"address": _known_address(variables), "ipv6_address": _with_length(second) or None}
-
-
-def _known_address(variables: t.Mapping[str, t.Any]) -> str:
-    """Return the address of a host (CIDR) as far as the inventory has it; empty if it has none."""
-    return _with_length(str(variables.get("calico_node_address") or variables.get("ansible_host") or ""))
-
-
-def _with_length(text: str) -> str:
-    """Return an address with a prefix length; empty for what is no address."""
-    if not _is_address(text.partition("/")[0]):
-        return ""
-    return text if "/" in text else f"{text}/{128 if ':' in text else 32}"
+    known = [text if _is_address(text.partition("/")[0]) else "" for text in (first, second)]
+    return {"address": known[0], "ipv6_address": known[1] or None}
 
 
 def removal(
@@ -239,6 +235,7 @@ class FilterModule:
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         """Return the filters by name."""
         return {
+            "bgp_with_peers": bgp_with_peers,
             "changed_hosts": changed_hosts,
             "cluster": cluster,
             "cni_disagreements": cni_disagreements,

@@ -109,20 +109,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.documents import read_documents
 from ansible_collections.podnet.calico.plugins.module_utils.planner import lint
-from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import sessions_of
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import uses_bird
-from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 
 def report_of(params: t.Mapping[str, t.Any]) -> lint.Report:
     """Return the report on the resources that the options name."""
     given = params["resources"] or [] if params["src"] is None else read_documents(params["src"])
-    snapshot, problems = lint.read(given)
-    cluster = read(snapshot)
-    bgps = sessions_of(cluster) if uses_bird(cluster, params["bgp"]) else {}
-    scene = lint.scene_of(snapshot, bgps, params["failure_domain_label"], params["allow_cut_off"])
-    return lint.lint(scene, problems)
+    return lint.report(given, params["bgp"], params["failure_domain_label"], params["allow_cut_off"])
 
 
 def work(module: AnsibleModule) -> Outcome:

@@ -19,6 +19,11 @@ DROP: t.Final = (
     'nft add table inet wall; nft "add chain inet wall fw { type filter hook forward priority 0; policy drop; }"'
 )
 
+SHUT: t.Final = (
+    'nft add table inet wall; nft "add chain inet wall in { type filter hook input priority 0; }";'
+    " nft add rule inet wall in tcp dport 179 drop"
+)
+
 
 def preflight(stage: Stage, *arguments: str) -> tuple[dict[str, t.Any], Played]:
     """Run the playbook; return its verdict and what its tasks did."""
@@ -45,6 +50,21 @@ def test_healthy_nodes_are_ready_and_stay_as_they_are(stage: Stage) -> None:
     assert len(verdict["lines"]) < 20
     assert [task for task in played.changed if not task.endswith("Write the verdict to a file")] == []
     assert played.module_calls()["node2"] == 5  # two that look, three of the probe
+
+
+def test_what_deploy_would_refuse_is_an_error(stage: Stage) -> None:
+    """Without encapsulation over two subnets: the hosts are healthy, and so is the network between them."""
+    direct = '{"calico_ip_pools": [{"name": "main", "cidr": "10.244.0.0/16", "encapsulation": "None"}]}'
+    verdict, played = preflight(stage, "-e", direct, "-e", "preflight_probe=false")
+    assert (kinds(verdict), played.status) == ({"plan-refused"}, 2)
+    assert "are in different subnets" in verdict["failure"]
+
+
+def test_the_port_of_bgp_is_needed_for_a_peer_whatever_the_mode_is(stage: Stage) -> None:
+    stage.ask("node2", SHUT)
+    peers = '{"calico_bgp_peers": [{"name": "tor", "peer_ip": "192.0.2.254", "as_number": 64513}]}'
+    assert "probe-tcp" in kinds(preflight(stage, "-e", peers)[0])
+    stage.ask("node2", "nft delete table inet wall")
 
 
 def test_what_is_broken_is_named_and_mended(stage: Stage) -> None:

@@ -13,6 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.podnet.calico.plugins.filter import audit, probing, steps
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.planner import lint
 from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import documents
 
 POOL = {"name": "main", "cidr": "10.244.0.0/16", "encapsulation": "VXLANCrossSubnet"}
@@ -112,6 +113,16 @@ def test_addresses_known_before_anything_is_looked_at() -> None:
 def test_addresses_are_told_from_names() -> None:
     hosts = {"v6": {"ansible_host": "fd00::11"}, "name": {"ansible_host": "1host.example.com"}, "none": {}}
     assert steps.node_addresses(hosts, list(hosts)) == ["fd00::11"]
+
+
+def test_lint_knows_a_subnet_only_from_a_prefix_length() -> None:
+    """Addresses of one subnet or of two, as far as anybody knows; /32 says that a router is between."""
+    pools = [{"name": "p4", "cidr": "10.244.0.0/16", "encapsulation": "None"}]
+    for lengths, rules in (("", []), ("/24", []), ("/32", ["direct-between-subnets"])):
+        hosts = {f"h{n}": {"calico_node_address": f"192.0.2.1{n}{lengths}", "calico_ip_pools": pools} for n in (1, 2)}
+        report = lint.report(steps.inventory_resources(hosts, list(hosts)))
+        assert [finding.rule for finding in report.findings] == rules
+        assert [skip.rule for skip in report.skipped] == ([] if lengths else ["direct-between-subnets"])
 
 
 def test_leaving_hosts() -> None:

@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, refuse_twice
+from ansible_collections.podnet.calico.plugins.module_utils.planner.needs import bird_routes
 
 MARK = "podnet.calico: "
 VXLAN_PORT = 4789
@@ -35,14 +36,13 @@ class Wanted(t.NamedTuple):
 
 
 def wanted(modes: t.Collection[str], bgp: str = "auto", bgp_port: int = 179) -> Wanted:
-    """Return what modes need. bgp: "enabled", "disabled", or "auto" for whenever a mode does without VXLAN."""
+    """Return what modes need. bgp: see planner.needs.bird_routes."""
     ipip = any(mode.startswith("IPIP") for mode in modes)
     vxlan = any(mode.startswith("VXLAN") for mode in modes)
-    routed = bgp == "enabled" or (bgp == "auto" and any(not mode.startswith("VXLAN") for mode in modes))
     needs: list[tuple[str, int | None, bool]] = [
         ("4", None, ipip),
         ("udp", VXLAN_PORT, vxlan),
-        ("tcp", bgp_port, routed),
+        ("tcp", bgp_port, bird_routes(bgp, modes)),
     ]
     direct = any(mode == "None" or mode.endswith("CrossSubnet") for mode in modes)
     return Wanted(direct, tuple((protocol, port) for protocol, port, needed in needs if needed))

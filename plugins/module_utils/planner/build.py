@@ -22,6 +22,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster impo
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam_ledger import pool_selects
 from ansible_collections.podnet.calico.plugins.module_utils.planner.mtu import pod_mtu, tunnel_mtu
+from ansible_collections.podnet.calico.plugins.module_utils.planner.needs import bird_routes
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import (
     IPIP_DEVICE,
     POD_GATEWAY,
@@ -55,10 +56,8 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 
 def uses_bird(cluster: Cluster, bgp: str) -> bool:
-    """Tell whether BIRD runs. bgp: "enabled", "disabled", or "auto": when a pool or a peer needs it."""
-    if bgp == "auto":
-        return bool(cluster.peers) or any(pool.vxlan_mode == "Never" for pool in cluster.pools)
-    return bgp == "enabled"
+    """Tell whether BIRD runs for the resources of a cluster; bgp: see needs.bird_routes."""
+    return bird_routes(bgp, (pool.encapsulation for pool in cluster.pools), peers=bool(cluster.peers))
 
 
 def plan(

@@ -10,6 +10,13 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.ip import overlaps
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import node_interface, same_subnet
+from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene import (
+    Finding,
+    Results,
+    Skip,
+    listed,
+    refusals,
+)
 from ansible_collections.podnet.calico.plugins.module_utils.planner.mtu import mtu_problems
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import POD_GATEWAY
 from ansible_collections.podnet.calico.plugins.module_utils.resources.selector import parse
@@ -26,8 +33,8 @@ def refuse_unusable(
 
     found: the problems of BGP sessions and of blocks, which check_bgp and pool_migration find.
     """
-    resources = (*_nodes(cluster, hosts), *_families(cluster, hosts), *_underlay(cluster), *_gateway(cluster), *found)
-    surroundings = (*_kernels(cluster, hosts), *mtu_problems(cluster, hosts), *_subnets(cluster, bird))
+    resources = (*_nodes(cluster, hosts), *refusals(families(cluster, hosts)), *_underlay(cluster), *_gateway(cluster), *found)
+    surroundings = (*_kernels(cluster, hosts), *mtu_problems(cluster, hosts), *refusals(subnets(cluster, bird)))
     raise_all((*resources, *surroundings))
 
 
@@ -46,21 +53,26 @@ def _nodes(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidI
             yield InvalidInput(
                 f'plan node "{name}": spec.bgp.ipv4Address is {node.ipv4_address}, but the host has {host.address}',
                 remedy="Run deploy so that the Node follows the host, or correct calico_node_address",
+                nodes=[name],
             )
 
 
-def _families(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidInput]:
-    """A pool of an IP version of which a node that it selects has no address cannot be used there."""
+def families(cluster: Cluster, names: t.Collection[str]) -> t.Iterator[Finding]:
+    """Yield pools of an IP version of which a named node that they select has no address."""
     for pool in cluster.pools:
         version = pool.cidr.version
         selected = parse(pool.node_selector).matches
-        nodes = [node for name, node in sorted(cluster.nodes.items()) if name in hosts and selected(node.labels)]
+        nodes = [node for name, node in sorted(cluster.nodes.items()) if name in names and selected(node.labels)]
         lacking = [node.name for node in nodes if node_interface(node, version) is None]
         if lacking and not pool.disabled:
-            yield InvalidInput(
-                f'IPPool "{pool.name}": spec.cidr {pool.cidr} is IPv{version}, but {", ".join(lacking)} '
-                f"have no IPv{version} address on the underlay",
-                remedy=f"Set calico_node_address to an IPv{version} address, or use a pool of the nodes' IP version",
+            yield Finding(
+                "pool-without-address",
+                "IPPool",
+                pool.name,
+                f"spec.cidr {pool.cidr} is IPv{version}, but {', '.join(lacking)} have no IPv{version} address on the "
+                "underlay",
+                f"Set calico_node_address to an IPv{version} address, or use a pool of the nodes' IP version",
+                tuple(lacking),
             )
 
 
@@ -74,6 +86,7 @@ def _underlay(cluster: Cluster) -> t.Iterator[InvalidInput]:
                     f'IPPool "{pool.name}": spec.cidr {pool.cidr} overlaps {interface.network}, the network of node '
                     f'"{node.name}"',
                     remedy="Use a range for pods that nothing else uses",
+                    rule="pool-overlaps-underlay",
                 )
                 break
 
@@ -99,21 +112,34 @@ def _kernels(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[Invali
                     f'IPPool "{pool.name}": encapsulation {pool.encapsulation} needs the kernel module {kind}, '
                     f"which the kernel of {', '.join(lacking)} does not have",
                     remedy=f"Install a kernel with {kind}, or set the pool's encapsulation to {other}",
+                    rule=f"kernel-{kind}",
+                    nodes=lacking,
                 )
 
 
-def _subnets(cluster: Cluster, bird: bool) -> t.Iterator[InvalidInput]:
-    """Direct routes end at the first router that does not know the pods' addresses."""
+def subnets(cluster: Cluster, bird: bool, unknown: t.Collection[str] = ()) -> Results:
+    """Yield pools whose direct routes end at the first router, which does not know the pods' addresses.
+
+    unknown: nodes whose subnet is not known.
+    """
     if cluster.peers and bird:
         return
-    nodes = [cluster.nodes[name] for name in sorted(cluster.nodes)]
     for pool in cluster.pools:
-        if pool.encapsulation != "None" or pool.disabled or not nodes:
+        if pool.encapsulation != "None" or pool.disabled or len(cluster.nodes) < 2:
             continue
+        unsure = [name for name in cluster.nodes if name in unknown]
+        if unsure:
+            reason = f"the subnet of {listed(unsure)} is not known: give the address with its prefix length"
+            yield Skip("direct-between-subnets", "IPPool", pool.name, reason)
+        nodes = [cluster.nodes[name] for name in sorted(cluster.nodes) if name not in unknown]
         far = [node.name for node in nodes[1:] if not same_subnet(nodes[0], node, pool.cidr.version)]
         if far:
-            yield InvalidInput(
-                f'IPPool "{pool.name}": encapsulation None routes pods directly, but {nodes[0].name} and '
+            yield Finding(
+                "direct-between-subnets",
+                "IPPool",
+                pool.name,
+                f"encapsulation None routes pods directly, but {nodes[0].name} and "
                 f"{', '.join(far)} are in different subnets and no BGPPeer tells the router between them about pods",
-                remedy="Use VXLANCrossSubnet or IPIPCrossSubnet, or create a BGPPeer for the router",
+                "Use VXLANCrossSubnet or IPIPCrossSubnet, or create a BGPPeer for the router",
+                (nodes[0].name, *far),
             )

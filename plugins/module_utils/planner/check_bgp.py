@@ -10,7 +10,7 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp_sessions import candidates, secret_key
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_reach import unreachable
-from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene import CUT_OFF, Finding, Scene
+from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene import CUT_OFF, Finding, Scene, refusals
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_sessions import no_sessions, obstacles
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -27,7 +27,13 @@ def session_problems(
     secrets: "name/key" of the passwords that there are, None if that is not to be checked.
     """
     missing = () if secrets is None else _missing_passwords(cluster, planned, secrets)
-    return [*_workloads(cluster), *_filters(cluster), *_contradictions(cluster, planned), *missing]
+    return [*refusals(peer_findings(cluster, planned)), *_filters(cluster), *missing]
+
+
+def peer_findings(cluster: Cluster, planned: t.Mapping[str, Bgp]) -> t.Iterator[Finding]:
+    """Yield BGPPeers that are not supported, or contradict each other in sessions of the planned nodes."""
+    yield from _workloads(cluster)
+    yield from _contradictions(cluster, planned)
 
 
 def cut_off(
@@ -46,13 +52,12 @@ def cut_off(
                 yield found.refusal(named)
 
 
-def _workloads(cluster: Cluster) -> t.Iterator[InvalidInput]:
+def _workloads(cluster: Cluster) -> t.Iterator[Finding]:
     for peer in cluster.peers:
         if peer.local_workload_selector is not None:
-            yield InvalidInput(
-                f'BGPPeer "{peer.name}": spec.localWorkloadSelector: sessions with pods are not supported',
-                remedy="Leave the BGPPeer out, or give peerIP or peerSelector instead",
-            )
+            text = "spec.localWorkloadSelector: sessions with pods are not supported"
+            remedy = "Leave the BGPPeer out, or give peerIP or peerSelector instead"
+            yield Finding("peer-with-pods", "BGPPeer", peer.name, text, remedy)
 
 
 def _filters(cluster: Cluster) -> t.Iterator[InvalidInput]:
@@ -65,7 +70,7 @@ def _filters(cluster: Cluster) -> t.Iterator[InvalidInput]:
                 )
 
 
-def _contradictions(cluster: Cluster, planned: t.Mapping[str, Bgp]) -> t.Iterator[InvalidInput]:
+def _contradictions(cluster: Cluster, planned: t.Mapping[str, Bgp]) -> t.Iterator[Finding]:
     """Yield pairs of peers that give one session different passwords, and of which Calico prefers neither."""
     if len({peer.password for peer in cluster.peers}) < 2:
         return
@@ -74,10 +79,13 @@ def _contradictions(cluster: Cluster, planned: t.Mapping[str, Bgp]) -> t.Iterato
         for one, other, session in _rivals(cluster, name):
             if (one, other) not in told:
                 told.add((one, other))
-                yield InvalidInput(
-                    f'BGPPeer "{one}" and BGPPeer "{other}" give the session of node "{name}" with '
-                    f"{session.address} different passwords",
-                    remedy="Give both the same spec.password, or select nodes so that only one of them applies",
+                yield Finding(
+                    "peers-contradict",
+                    "BGPPeer",
+                    one,
+                    f'it and BGPPeer "{other}" give the session of node "{name}" with {session.address} different '
+                    "passwords",
+                    "Give both the same spec.password, or select nodes so that only one of them applies",
                 )
 
 

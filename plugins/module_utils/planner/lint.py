@@ -5,19 +5,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import sessions_of
+from ansible_collections.podnet.calico.plugins.module_utils.planner.build import uses_bird
+from ansible_collections.podnet.calico.plugins.module_utils.planner.check import families, subnets
+from ansible_collections.podnet.calico.plugins.module_utils.planner.check_bgp import peer_findings
+from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read as read_cluster
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_reach import unreachable
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_resources import RULES_OF_RESOURCES
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene import (
     RULES,
     ZONE_LABEL,
     Finding,
+    Results,
     Scene,
     Skip,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_sessions import RULES_OF_SESSIONS
+from ansible_collections.podnet.calico.plugins.module_utils.planner.pool_migration import orphan_problems
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import BGPConfiguration
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_peer import BGPPeer
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
@@ -27,6 +35,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.resources.problems i
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
+    from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Cluster
     from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Bgp
 
 
@@ -50,6 +59,62 @@ class Report(t.NamedTuple):
         for skip in self.skipped:
             found += [f"skipped  {skip.rule}: {skip.kind} {skip.name}", f"         {skip.reason}"]
         return [*found, f"errors: {self.counts['error']}, warnings: {self.counts['warning']}"]
+
+
+def report(
+    documents: t.Sequence[t.Mapping[str, t.Any]],
+    bgp: str = "auto",
+    failure_domain_label: str = ZONE_LABEL,
+    excused: t.Iterable[str] = (),
+) -> Report:
+    """Return what is wrong with documents; bgp: see needs.bird_routes, the others: see Scene."""
+    completed, unknown = _completed(documents)
+    snapshot, problems = read(completed)
+    cluster = read_cluster(snapshot)
+    bird = uses_bird(cluster, bgp)
+    bgps = sessions_of(cluster) if bird else {}
+    planned = _of_plan(snapshot, cluster, bird, bgps, unknown)
+    return lint(scene_of(snapshot, bgps, failure_domain_label, excused), [*problems, *planned])
+
+
+def _of_plan(
+    snapshot: Snapshot, cluster: Cluster, bird: bool, bgps: t.Mapping[str, Bgp], unknown: t.Collection[str]
+) -> Results:
+    """Yield what the plan refuses and no rule of the lint's own finds; unknown: nodes whose subnet is not known."""
+    addressed = [name for name, node in cluster.nodes.items() if node.ipv4_address or node.ipv6_address]
+    yield from families(cluster, addressed)
+    yield from subnets(cluster, bird, [*unknown, *(set(cluster.nodes) - set(addressed))])
+    yield from peer_findings(cluster, bgps)
+    for problem in orphan_problems(snapshot):
+        (owner,) = problem.details["nodes"]
+        yield Finding(problem.details["rule"], "Node", owner, problem.message, problem.remedy)
+
+
+def _completed(documents: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[list[t.Mapping[str, t.Any]], set[str]]:
+    """Return documents with prefix lengths for all addresses of Nodes, and the nodes that had none for one of theirs.
+
+    They get the length of a single address, which says nothing of the node's subnet.
+    """
+    made: list[t.Mapping[str, t.Any]] = []
+    found: set[str] = set()
+    for document in documents:
+        bgp = _bgp_of(document)
+        bare = [key for key in ("ipv4Address", "ipv6Address") if "/" not in str(bgp.get(key) or "/")]
+        if not bare:
+            made.append(document)
+            continue
+        found.add(document["metadata"]["name"])
+        lengths = {key: f"{bgp[key]}/{32 if key == 'ipv4Address' else 128}" for key in bare}
+        made.append({**document, "spec": {**document["spec"], "bgp": {**bgp, **lengths}}})
+    return made, found
+
+
+def _bgp_of(document: t.Any) -> t.Mapping[str, t.Any]:
+    """Return spec.bgp of a Node that has a name; empty for everything else, which is read()'s to refuse."""
+    with contextlib.suppress(AttributeError, KeyError, TypeError):
+        if document["kind"] == "Node" and isinstance(document["metadata"]["name"], str):
+            return {**document["spec"]["bgp"]}
+    return {}
 
 
 def read(documents: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[Snapshot, list[Finding]]:
@@ -105,8 +170,8 @@ def scene_of(
     )
 
 
-def lint(scene: Scene, problems: t.Iterable[Finding] = ()) -> Report:
-    """Return what all rules find; problems: findings that are known already."""
+def lint(scene: Scene, problems: t.Iterable[Finding | Skip] = ()) -> Report:
+    """Return what all rules find; problems: results that are known already."""
     rules = (*RULES_OF_RESOURCES, *RULES_OF_SESSIONS, unreachable)
     results = [*problems, *_without_address(scene), *(result for rule in rules for result in rule(scene))]
     findings = [result for result in results if isinstance(result, Finding)]

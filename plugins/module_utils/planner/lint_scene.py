@@ -33,9 +33,14 @@ RULES = {
     "pool-selects-nobody": "warning",
     "pool-not-routed": "warning",
     "filter-missing": "error",
+    "pool-without-address": "error",
+    "direct-between-subnets": "error",
+    "block-without-pool": "error",
     "filter-unused": "warning",
     "community-unused": "warning",
     "advertisement-unused": "warning",
+    "peer-with-pods": "error",
+    "peers-contradict": "error",
     "peer-selects-nobody": "warning",
     "node-unknown": "warning",
     "peer-without-route": "warning",
@@ -89,7 +94,8 @@ class Finding(t.NamedTuple):
     def refusal(self, otherwise: str = "") -> InvalidInput:
         """Return the finding as the plan says it; otherwise: one thing more that can be done."""
         remedy = f"{self.remedy}{otherwise}"
-        return InvalidInput(f'{self.kind} "{self.name}": {self.message}', remedy=remedy, rule=self.rule)
+        text = f'{self.kind} "{self.name}": {self.message}'
+        return InvalidInput(text, remedy=remedy, rule=self.rule, nodes=list(self.nodes))
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the finding as a module's result has it."""
@@ -112,6 +118,11 @@ class Skip(t.NamedTuple):
 
 
 Results = t.Iterator[t.Union[Finding, Skip]]
+
+
+def refusals(results: Results) -> t.Iterator[InvalidInput]:
+    """Yield findings as the plan says them."""
+    return (result.refusal() for result in results if isinstance(result, Finding))
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,8 @@ def no_sessions(scene: Scene) -> Results:
     """Yield nodes without any session, although there are others whose pods BIRD alone has routes to."""
     if len(scene.bgps) < 2:
         return
-    versions = {pool.cidr.version for pool in scene.pools if pool.vxlan_mode == "Never"} if scene.pools else {4, 6}
+    routed = [pool for pool in scene.pools if pool.vxlan_mode == "Never" and "LoadBalancer" not in pool.allowed_uses]
+    versions = {pool.cidr.version for pool in routed} if scene.pools else {4, 6}
     lonely = sorted(
         name
         for name, bgp in scene.bgps.items()

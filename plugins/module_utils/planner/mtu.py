@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.ip import IPV6_MTU
+from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene import listed
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Cluster
@@ -54,6 +55,8 @@ def mtu_problems(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[In
                 f'plan node "{name}": calico_mtu is {mtu}, but {host.device} carries {host.mtu} bytes, of which '
                 f"{', '.join(kind for kind, __ in _used(cluster)) or 'no encapsulation'} leaves {largest} to pods",
                 remedy=f"Set it to {largest} or less, raise the MTU of {host.device}, or leave calico_mtu out",
+                rule="mtu-too-large",
+                nodes=[name],
             )
         elif mtu < least:
             version = max(cluster.pool_versions)
@@ -61,4 +64,24 @@ def mtu_problems(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[In
             yield InvalidInput(
                 f'plan node "{name}": {source} {mtu}, but IPv{version} needs an MTU of {least}',
                 remedy=f"Set calico_mtu to {least} or more" if host.pod_mtu else f"Raise the MTU of {host.device}",
+                rule="mtu-too-small",
+                nodes=[name],
             )
+    yield from _different(cluster, hosts)
+
+
+def _different(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[InvalidInput]:
+    """Yield that pods of hosts would have different MTUs: large packets between them are lost at first."""
+    found: dict[int, list[str]] = {}
+    for name, host in sorted(hosts.items()):
+        found.setdefault(pod_mtu(cluster, host), []).append(name)
+    if len(found) > 1:
+        smallest = min(largest_pod_mtu(cluster, host) for host in hosts.values())
+        most = max(found.values(), key=lambda names: len(names))
+        sizes = "; ".join(f"{mtu} on {listed(names)}" for mtu, names in sorted(found.items()))
+        yield InvalidInput(
+            f"plan the pod network: pods would get different MTUs: {sizes}",
+            remedy=f"Set calico_mtu to {smallest} or less for all hosts, or give their devices one MTU",
+            rule="mtu-differs",
+            nodes=sorted(set(hosts) - set(most)),
+        )

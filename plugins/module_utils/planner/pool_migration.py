@@ -33,6 +33,8 @@ def orphan_problems(snapshot: Snapshot) -> t.Iterator[InvalidInput]:
                 f'block {document["spec"]["cidr"]} of node "{owner}" is in no IPPool: pods in it would be cut off',
                 remedy="Store its pool again with disabled: true and run podnet.calico.migrate_pool, or release the "
                 "blocks with calico_ipam (cidrs, state absent)",
+                rule="block-without-pool",
+                nodes=[owner],
             )
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import types
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.planner.mtu import OVERHEAD
@@ -40,7 +41,7 @@ KINDS = (
         "leftover-chains",
         "leftover-files",
     ),
-    "cloud-mode",
+    *("cloud-mode", "plan-refused", "plan-failed"),
     *("probe-plain", "probe-pod", "probe-ipip", "probe-vxlan", "probe-mtu", "probe-tcp", "probe-udp"),
     "probe-failed",
 )
@@ -70,7 +71,7 @@ class Wanted(t.NamedTuple):
     """What is to be deployed. services: their ranges. mtu: of pods in bytes, 0 for what fits. nodes: all addresses.
 
     calicos_plugin: whether pods are connected by Calico's own CNI plugin, beside its Felix. guard: whether what is
-    forged is dropped.
+    forged is dropped. names: host to the name of its Node.
     """
 
     pools: tuple[IPPool, ...] = ()
@@ -80,6 +81,7 @@ class Wanted(t.NamedTuple):
     calicos_plugin: bool = False
     nodes: tuple[str, ...] = ()
     guard: bool = True
+    names: t.Mapping[str, str] = types.MappingProxyType({})
 
     @property
     def modes(self) -> list[str]:

@@ -15,6 +15,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.preflight import (
     rules_cluster,
     rules_kernel,
     rules_others,
+    rules_plan,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import (
     ERROR,
@@ -42,6 +43,7 @@ AREAS = {
     "udev": "udev",
     "leftovers": "leftovers of other pod networks",
     "cloud": "cloud or hypervisor",
+    "plan": "the plan of the nodes",
     "probe": "wire between the hosts",
 }
 _PER_HOST = (*rules_kernel.RULES, *rules_address.RULES, *rules_others.RULES)
@@ -59,12 +61,14 @@ def judge(
     unseen: t.Sequence[str] = (),
     fix: t.Collection[str] = FIXABLE,
     cloud: t.Mapping[str, t.Any] | None = None,
+    plan: t.Mapping[str, t.Any] | None = None,
 ) -> Row:
     """Return findings with their hosts, whether nothing is an error, the page as lines, and what to mend by host.
 
     probe: the verdict of a probe, None for none. ignore: kinds of findings that are accepted, and become notes.
     unseen: hosts that could not be looked at. fix: kinds of findings that may be mended.
-    cloud: what the platforms of the hosts mean for the wanted modes, see rules_cloud.
+    cloud: what the platforms of the hosts mean for the wanted modes, see rules_cloud. plan: what calico_plan said,
+    None if it was not asked, see rules_plan.
     """
     names = sorted(hosts, key=natural)
     found = _Joined(ignore)
@@ -78,6 +82,9 @@ def judge(
             found.add(finding, affected)
     for affected, finding in (*rules_cloud.of_cloud(cloud, probe), *_of_probe(probe, everyone)):
         found.add(finding, affected)
+    nodes = {wanted.names.get(name, name): name for name in names}
+    for affected, finding in rules_plan.of_plan(plan, names, nodes, found.kinds()):
+        found.add(finding, affected)
     rows = found.rows()
     rows.sort(key=lambda row: (SEVERITIES.index(row["severity"]), list(AREAS).index(row["tag"])))
     counts = {severity: sum(row["severity"] == severity for row in rows) for severity in SEVERITIES}
@@ -85,7 +92,7 @@ def judge(
         "ok": not counts[ERROR],
         "findings": rows,
         "counts": counts,
-        "lines": _page(rows, names, {"cloud": cloud, "probe": probe}, unseen),
+        "lines": _page(rows, names, {"cloud": cloud, "probe": probe, "plan": plan}, unseen),
         "failure": _failure(rows, names),
         "fixes": {name: _fixes(hosts[name], rows, name, fix) for name in names},
     }
@@ -105,6 +112,10 @@ class _Joined:
         __, evidence = self._found.setdefault((finding.kind, finding.what), (finding, {}))
         for host in hosts:
             evidence.setdefault(host, finding.evidence)
+
+    def kinds(self) -> set[str]:
+        """Return the kinds of the findings."""
+        return {kind for kind, __ in self._found}
 
     def rows(self) -> list[Row]:
         """Return the findings, each with its hosts and what was seen on them."""

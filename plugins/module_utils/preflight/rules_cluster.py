@@ -133,11 +133,11 @@ def mtus(hosts: Hosts, wanted: Wanted) -> Found:
             names,
             Finding(
                 "mtu-differs",
-                WARNING,
+                ERROR,
                 "mtu",
                 f"the network card carries {' or '.join(map(str, sizes[:-1]))} bytes, that of others {sizes[-1]}",
                 ", ".join(f"{name}: {found[name]}" for name in names[:4]),
-                "pods get different MTUs, and large packets to the smaller ones are lost on the way",
+                "pods would get different MTUs, and large packets to the smaller ones be lost: deploy refuses it",
                 f"Set calico_mtu to {sizes[0] - wanted.overhead} for all hosts, or make the cards alike",
             ),
         )

@@ -69,7 +69,7 @@ def _overlapping(after: Documents, changed: set[tuple[str, str]]) -> Problems:
     for one, other in sorted(pair for pair in by_change if ("IPPool", pair[0]) in changed):
         message = f'IPPool "{one}": spec.cidr "{pools[one]}" overlaps "{pools[other]}" of IPPool "{other}"'
         remedy = "Choose a range that no other pool covers; ranges of disabled pools count too"
-        yield InvalidInput(message, remedy=remedy, path="spec.cidr")
+        yield InvalidInput(message, remedy=remedy, path="spec.cidr", rule="pool-overlap")
 
 
 def _other_block_sizes(after: Documents, new: set[tuple[str, str]]) -> Problems:
@@ -106,7 +106,8 @@ def _shared_addresses(after: Documents, changed: set[tuple[str, str]]) -> Proble
             if owner != name and {("Node", owner), ("Node", name)} & changed:
                 one, other = (name, owner) if ("Node", name) in changed else (owner, name)
                 message = f'Node "{one}": "{address}" is an address of Node "{other}" too'
-                yield InvalidInput(message, remedy="Give every node addresses of its own")
+                remedy = "Give every node addresses of its own"
+                yield InvalidInput(message, remedy=remedy, rule="address-shared", nodes=[one, other])
 
 
 def _missing_filters(before: Documents, after: Documents, changed: set[tuple[str, str]]) -> Problems:

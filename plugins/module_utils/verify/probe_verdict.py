@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.planner.needs import bird_routes
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_packets import PORT
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_wire import Pair, Row, Wire
 
@@ -36,7 +37,6 @@ _MODES = {
     "IPIP": (20, "ipip", "ipip"),
     "None": (0, "pod", "pod"),
 }
-_BY_BIRD = {"IPIPCrossSubnet", "IPIP", "None"}
 _LISTED = 4
 
 
@@ -97,7 +97,7 @@ def _needed(wanted: t.Sequence[str], bgp: str) -> set[str]:
     needed = {kind for mode in wanted for kind in _MODES[mode][1:]} | {"udp"}
     if "pod" in needed:
         needed.add("plain")  # without which nothing is known of the other
-    if bgp == "enabled" or (bgp == "auto" and _BY_BIRD & set(wanted)):
+    if bird_routes(bgp, wanted):
         needed.add("tcp")
     return needed
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.planner import lint
-from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import sessions_of
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import uses_bird
-from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import Document, document, node, pool
 
 CLIENTS = "!has(rr)"
@@ -18,10 +15,7 @@ REFLECTORS = "has(rr)"
 
 
 def report(documents: t.Iterable[Document], label: str = "zone") -> lint.Report:
-    snapshot, problems = lint.read(documents)
-    cluster = read(snapshot)
-    bgps = sessions_of(cluster) if uses_bird(cluster, "auto") else {}
-    return lint.lint(lint.scene_of(snapshot, bgps, label), problems)
+    return lint.report(list(documents), failure_domain_label=label)
 
 
 def rules(documents: t.Iterable[Document]) -> list[str]:

@@ -151,7 +151,7 @@ def test_two_passwords_of_one_session(peers: list[Document], refused: bool) -> N
         assert set(plan_all(stored, seen(), "auto")) == set(THREE_NODES)
         return
     text = refusal(stored, seen())
-    assert 'BGPPeer "p" and BGPPeer "q" give the session of node "node1" with 192.0.2.1 different passwords' in text
+    assert 'BGPPeer "p": it and BGPPeer "q" give the session of node "node1" with 192.0.2.1 different passwords' in text
     assert not text.startswith("2 problems")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import ipaddress
 import re
 import sys
 import types
@@ -15,11 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
 from ansible_collections.podnet.calico.plugins.module_utils.planner import lint
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import sessions_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene import CUT_OFF, RULES, listed
-from ansible_collections.podnet.calico.tests.unit.planner.clusters import document, node, pool
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import NOW, document, node, pool
 from ansible_collections.podnet.calico.tests.unit.planner.lint_clusters import (
     CLIENTS,
     REFLECTORS,
@@ -68,6 +70,7 @@ APART = [
     peer("second", node="node2", peerSelector="zone == 'b'"),
     peer("reflectors", nodeSelector=REFLECTORS, peerSelector=REFLECTORS),
 ]
+OWNED = records.new_block(ipaddress.ip_network("10.245.0.0/26"), "node1", NOW)
 COMMUNITY = {"name": "local", "value": "64512:100"}
 ADVERTISED = {"cidr": "10.244.0.0/16", "communities": ["local"]}
 
@@ -114,6 +117,32 @@ CASES = [
         "pool-not-routed",
         [direct(disableBGPExport=True), *nodes(2)],
         [*mesh(), pool("b", "10.245.0.0/16", disableBGPExport=True)],
+    ),
+    (
+        "pool-without-address",
+        [*mesh(), pool("six", "fd00::/64")],
+        [*mesh(), pool("six", "fd00::/64", nodeSelector="has(six)")],
+    ),
+    (
+        "direct-between-subnets",
+        [direct(), node("node1", "192.0.2.11/32"), node("node2", "192.0.2.12/32")],
+        [direct(), node("node1", "192.0.2.11"), node("node2", "192.0.2.12")],
+    ),
+    (
+        "direct-between-subnets",
+        [direct(), *nodes(1), node("node2", "198.51.100.12/24")],
+        [pool(encapsulation="IPIPCrossSubnet"), *nodes(1), node("node2", "198.51.100.12/24")],
+    ),
+    ("block-without-pool", [*mesh(), OWNED], [*mesh(), pool("b", "10.245.0.0/16"), OWNED]),
+    (
+        "peer-with-pods",
+        [*mesh(), peer("tor", localWorkloadSelector="has(bird)", asNumber=65000)],
+        [*mesh(), peer("tor", **TOR)],
+    ),
+    (
+        "peers-contradict",
+        [*mesh(), peer("tor", **TOR), peer("two", **TOR, password=SECRET)],
+        [*mesh(), peer("tor", **TOR), peer("two", peerIP="192.0.2.2", asNumber=65000, password=SECRET)],
     ),
     ("filter-missing", [*mesh(), peer("tor", filters=["accept"], **TOR)], [*mesh(), peer("tor", **TOR)]),
     (

@@ -202,7 +202,7 @@ def test_a_search_that_ended_early_says_so() -> None:
 @pytest.mark.parametrize(
     ("modes", "bgp", "ok"),
     [(["IPIP"], "auto", False), (["IPIP"], "disabled", True), (["VXLAN"], "auto", True), (["VXLAN"], "enabled", False)],
-)
+)  # bgp is "enabled" for VXLAN with a BGPPeer, see the filter bgp_with_peers
 def test_the_port_of_bgp_is_needed_where_bird_routes(modes: list[str], bgp: str, ok: bool) -> None:
     assert judge(wire(tcp="silent"), modes, bgp=bgp)["ok"] is ok
 
