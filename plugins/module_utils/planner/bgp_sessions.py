@@ -99,7 +99,6 @@ def _forward(peering: Peering, own: End, peer: BGPPeer, kind: str) -> t.Iterator
             local_as=local_as,
             port=end.port,
             peer=end.node,
-            passive=kind == "global" and _waits(own, end),
             rr_client=_is_client(own, end.as_number, local_as, end.cluster_id),
             reflects=end.cluster_id is not None,
             next_hop=_next_hop(peer, end.as_number != local_as),
@@ -109,7 +108,10 @@ def _forward(peering: Peering, own: End, peer: BGPPeer, kind: str) -> t.Iterator
 
 
 def _by_address(peering: Peering, own: End, peer: BGPPeer, kind: str) -> t.Iterator[Session]:
-    """Yield the session with an address, which may be a node's; of which cluster that is, Calico does not look up."""
+    """Yield the session with an address, which may be a node's; of which cluster that is, Calico does not look up.
+
+    Of a peer of all nodes the side with the smaller text waits, as in the mesh; with peerSelector neither (Calico).
+    """
     address, port = peer.peer_address, peer.peer_port
     if address is None or address.version != own.family or str(address) == own.address:
         return

@@ -59,11 +59,15 @@ PASSIVE = {("a", "10"): False, ("b", "9"): True, ("b", "11"): True, ("c", "10"):
 
 @pytest.mark.parametrize(("name", "other"), PASSIVE, ids=lambda value: value)
 def test_passive_side_is_decided_by_text(name: str, other: str) -> None:
-    everywhere = peer(peerSelector="all()")
-    of_some = peer(nodeSelector="all()", peerSelector="all()")
+    by_address = peer(peerIP=f"10.0.0.{other}", asNumber=65000)
     assert sessions(bgp(name))[other].passive == PASSIVE[name, other]
-    assert sessions(bgp(name, NO_MESH, everywhere))[other].passive == PASSIVE[name, other]
-    assert sessions(bgp(name, NO_MESH, of_some))[other].passive is False
+    assert sessions(bgp(name, NO_MESH, by_address))[other].passive == PASSIVE[name, other]
+
+
+@pytest.mark.parametrize(("name", "other"), PASSIVE, ids=lambda value: value)
+@pytest.mark.parametrize("spec", [{}, {"nodeSelector": "all()"}], ids=["of all nodes", "of selected ones"])
+def test_neither_side_waits_of_a_peer_with_a_selector(name: str, other: str, spec: Spec) -> None:
+    assert sessions(bgp(name, NO_MESH, peer(peerSelector="all()", **spec)))[other].passive is False
 
 
 def test_a_node_with_cluster_id_takes_no_part_in_the_mesh() -> None:
