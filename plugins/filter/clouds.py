@@ -13,7 +13,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.cloud import needs, 
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.judge import judge
 from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.choice import listed
-from ansible_collections.podnet.calico.plugins.module_utils.resources import options
+from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import pools_of
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
@@ -90,7 +90,7 @@ def _called(platform: str, known: t.Mapping[str, t.Any]) -> str:
 
 def _read(pools: Pools) -> list[IPPool]:
     try:
-        return [IPPool.from_document(options.ippool(dict(pool))) for pool in pools]
+        return pools_of(pools)
     except PodnetError as error:
         raise AnsibleFilterError(str(error)) from error
 

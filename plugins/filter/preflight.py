@@ -17,6 +17,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.preflight.choice imp
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import FIXABLE, Wanted
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.judge import judge
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
+from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import pools_of
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
 from ansible_collections.podnet.calico.plugins.module_utils.resources.problems import problems_of
 
@@ -27,7 +28,7 @@ Configuration = t.Mapping[str, t.Any]
 
 def _read(pools: Pools) -> tuple[IPPool, ...]:
     try:
-        return tuple(IPPool.from_document(options.ippool(dict(pool))) for pool in pools)
+        return tuple(pools_of(pools))
     except PodnetError as error:
         raise AnsibleFilterError(str(error)) from error
 

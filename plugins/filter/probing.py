@@ -11,7 +11,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import PodnetError
-from ansible_collections.podnet.calico.plugins.module_utils.resources import options
+from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import pools_of
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_verdict import judge
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_wire import Wire
@@ -25,7 +25,7 @@ _NO_POOL = "203.0.113.1"
 
 def _read(pools: Pools) -> list[IPPool]:
     try:
-        return [IPPool.from_document(options.ippool(dict(pool))) for pool in pools]
+        return pools_of(pools)
     except PodnetError as error:
         raise AnsibleFilterError(str(error)) from error
 

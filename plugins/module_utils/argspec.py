@@ -55,13 +55,3 @@ def machines(*, named: bool = False) -> dict[str, t.Any]:
         "addresses": {"type": "list", "elements": "str", "default": []},
     }
     return {"type": "list", "elements": "dict", "required": True, "options": options}
-
-
-def secret() -> dict[str, t.Any]:
-    """Return an option that refers to a key of a Kubernetes Secret; it holds no secret itself."""
-    options = {
-        "name": {"type": "str", "required": True},
-        "key": {"type": "str", "required": True, "no_log": False},
-        "optional": {"type": "bool"},
-    }
-    return {"type": "dict", "no_log": False, "options": options}

@@ -178,36 +178,8 @@ from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.converge import converge_one
 from ansible_collections.podnet.calico.plugins.module_utils.module import Module
-from ansible_collections.podnet.calico.plugins.module_utils.resources import options
-from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import PROGRAMMING
+from ansible_collections.podnet.calico.plugins.module_utils.resources import option_specs, options
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
-
-COMMUNITY = {"name": {"type": "str", "required": True}, "value": {"type": "raw", "required": True}}
-ADVERTISEMENT = {"cidr": {"type": "str", "required": True}, "communities": {"type": "list", "elements": "str"}}
-LEVELS = ["Trace", "Debug", "Info", "Warning", "Error", "Fatal"]
-
-SPEC = {
-    "name": {"type": "str", "default": "default"},
-    "log_severity_screen": {"type": "str", "choices": LEVELS},
-    "node_to_node_mesh_enabled": {"type": "bool"},
-    "as_number": {"type": "raw"},
-    "service_cluster_ips": {"type": "list", "elements": "str"},
-    "service_external_ips": {"type": "list", "elements": "str"},
-    "service_load_balancer_ips": {"type": "list", "elements": "str"},
-    "service_load_balancer_aggregation": {"type": "str", "choices": ["Enabled", "Disabled"]},
-    "communities": {"type": "list", "elements": "dict", "options": COMMUNITY},
-    "prefix_advertisements": {"type": "list", "elements": "dict", "options": ADVERTISEMENT},
-    "listen_port": {"type": "int"},
-    "node_mesh_password": argspec.secret(),
-    "node_mesh_max_restart_time": {"type": "str"},
-    "bind_mode": {"type": "str", "choices": ["None", "NodeIP"]},
-    "ignored_interfaces": {"type": "list", "elements": "str"},
-    "local_workload_peering_ipv4": {"type": "str"},
-    "local_workload_peering_ipv6": {"type": "str"},
-    "program_cluster_routes": {"type": "str", "choices": list(PROGRAMMING)},
-    "ipv4_normal_route_priority": {"type": "int"},
-    "ipv6_normal_route_priority": {"type": "int"},
-}
 
 
 def work(module: AnsibleModule) -> Outcome:
@@ -217,7 +189,9 @@ def work(module: AnsibleModule) -> Outcome:
 
 def main() -> None:
     """Run the module."""
-    run(Module(argument_spec={**argspec.resource(), **SPEC}, supports_check_mode=True), work)
+    name = {"name": {"type": "str", "default": "default"}}
+    spec = {**argspec.resource(), **name, **option_specs.BGP_CONFIGURATION}
+    run(Module(argument_spec=spec, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

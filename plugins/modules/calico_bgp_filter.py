@@ -163,28 +163,8 @@ from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.converge import converge_one
 from ansible_collections.podnet.calico.plugins.module_utils.module import Module
-from ansible_collections.podnet.calico.plugins.module_utils.resources import options
+from ansible_collections.podnet.calico.plugins.module_utils.resources import option_specs, options
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
-
-OPERATION = {
-    "add_community": {"type": "raw"},
-    "prepend_as_path": {"type": "list", "elements": "raw"},
-    "set_priority": {"type": "int"},
-}
-RULE = {
-    "action": {"type": "str", "required": True, "choices": ["Accept", "Reject"]},
-    "cidr": {"type": "str"},
-    "match_operator": {"type": "str", "choices": ["Equal", "NotEqual", "In", "NotIn"]},
-    "prefix_length": {"type": "dict", "options": {"min": {"type": "int"}, "max": {"type": "int"}}},
-    "source": {"type": "str", "choices": ["RemotePeers"]},
-    "interface": {"type": "str"},
-    "peer_type": {"type": "str", "choices": ["eBGP", "iBGP"]},
-    "communities": {"type": "list", "elements": "raw"},
-    "as_path_prefix": {"type": "list", "elements": "raw"},
-    "priority": {"type": "int"},
-    "operations": {"type": "list", "elements": "dict", "options": OPERATION},
-}
-SPEC = {name: {"type": "list", "elements": "dict", "options": RULE} for name in options.BGP_FILTER}
 
 
 def work(module: AnsibleModule) -> Outcome:
@@ -194,7 +174,7 @@ def work(module: AnsibleModule) -> Outcome:
 
 def main() -> None:
     """Run the module."""
-    run(Module(argument_spec={**argspec.resource(), **SPEC}, supports_check_mode=True), work)
+    run(Module(argument_spec={**argspec.resource(), **option_specs.BGP_FILTER}, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

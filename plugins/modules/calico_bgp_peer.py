@@ -139,29 +139,8 @@ from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.converge import converge_one
 from ansible_collections.podnet.calico.plugins.module_utils.module import Module
-from ansible_collections.podnet.calico.plugins.module_utils.resources import options
+from ansible_collections.podnet.calico.plugins.module_utils.resources import option_specs, options
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
-
-SPEC = {
-    "node": {"type": "str"},
-    "node_selector": {"type": "str"},
-    "peer_ip": {"type": "str"},
-    "peer_selector": {"type": "str"},
-    "local_workload_selector": {"type": "str"},
-    "as_number": {"type": "raw"},
-    "local_as_number": {"type": "raw"},
-    "keep_original_next_hop": {"type": "bool"},
-    "next_hop_mode": {"type": "str", "choices": ["Auto", "Self", "Keep"]},
-    "password": argspec.secret(),
-    "source_address": {"type": "str", "choices": ["UseNodeIP", "None"]},
-    "max_restart_time": {"type": "str"},
-    "keepalive_time": {"type": "str"},
-    "num_allowed_local_as_numbers": {"type": "int"},
-    "ttl_security": {"type": "int"},
-    "reachable_by": {"type": "str"},
-    "filters": {"type": "list", "elements": "str"},
-    "reverse_peering": {"type": "str", "choices": ["Auto", "Manual"]},
-}
 
 
 def work(module: AnsibleModule) -> Outcome:
@@ -171,7 +150,7 @@ def work(module: AnsibleModule) -> Outcome:
 
 def main() -> None:
     """Run the module."""
-    run(Module(argument_spec={**argspec.resource(), **SPEC}, supports_check_mode=True), work)
+    run(Module(argument_spec={**argspec.resource(), **option_specs.BGP_PEER}, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

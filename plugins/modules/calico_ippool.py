@@ -124,25 +124,8 @@ from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.converge import converge_one
 from ansible_collections.podnet.calico.plugins.module_utils.module import Module
-from ansible_collections.podnet.calico.plugins.module_utils.resources import options
+from ansible_collections.podnet.calico.plugins.module_utils.resources import option_specs, options
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
-
-MODES = ["Never", "Always", "CrossSubnet"]
-
-SPEC = {
-    "cidr": {"type": "str"},
-    "block_size": {"type": "int"},
-    "encapsulation": {"type": "str", "choices": ["None", "IPIP", "IPIPCrossSubnet", "VXLAN", "VXLANCrossSubnet"]},
-    "ipip_mode": {"type": "str", "choices": MODES, "aliases": ["ipipMode"]},
-    "vxlan_mode": {"type": "str", "choices": MODES, "aliases": ["vxlanMode"]},
-    "nat_outgoing": {"type": "bool"},
-    "disabled": {"type": "bool"},
-    "disable_bgp_export": {"type": "bool"},
-    "node_selector": {"type": "str"},
-    "namespace_selector": {"type": "str"},
-    "allowed_uses": {"type": "list", "elements": "str", "choices": ["Workload", "Tunnel", "LoadBalancer"]},
-    "assignment_mode": {"type": "str", "choices": ["Automatic", "Manual"]},
-}
 
 
 def work(module: AnsibleModule) -> Outcome:
@@ -152,7 +135,7 @@ def work(module: AnsibleModule) -> Outcome:
 
 def main() -> None:
     """Run the module."""
-    run(Module(argument_spec={**argspec.resource(), **SPEC}, supports_check_mode=True), work)
+    run(Module(argument_spec={**argspec.resource(), **option_specs.IPPOOL}, supports_check_mode=True), work)
 
 
 if __name__ == "__main__":

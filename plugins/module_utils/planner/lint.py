@@ -68,12 +68,11 @@ def report(
     excused: t.Iterable[str] = (),
 ) -> Report:
     """Return what is wrong with documents; bgp: see needs.bird_routes, the others: see Scene."""
-    completed, unknown = _completed(documents)
-    snapshot, problems = read(completed)
+    snapshot, problems = read(documents)
     cluster = read_cluster(snapshot)
     bird = uses_bird(cluster, bgp)
     bgps = sessions_of(cluster) if bird else {}
-    planned = _of_plan(snapshot, cluster, bird, bgps, unknown)
+    planned = _of_plan(snapshot, cluster, bird, bgps, _without_length(documents))
     return lint(scene_of(snapshot, bgps, failure_domain_label, excused), [*problems, *planned])
 
 
@@ -90,23 +89,13 @@ def _of_plan(
         yield Finding(problem.details["rule"], "Node", owner, problem.message, problem.remedy)
 
 
-def _completed(documents: t.Iterable[t.Mapping[str, t.Any]]) -> tuple[list[t.Mapping[str, t.Any]], set[str]]:
-    """Return documents with prefix lengths for all addresses of Nodes, and the nodes that had none for one of theirs.
-
-    They get the length of a single address, which says nothing of the node's subnet.
-    """
-    made: list[t.Mapping[str, t.Any]] = []
-    found: set[str] = set()
-    for document in documents:
-        bgp = _bgp_of(document)
-        bare = [key for key in ("ipv4Address", "ipv6Address") if "/" not in str(bgp.get(key) or "/")]
-        if not bare:
-            made.append(document)
-            continue
-        found.add(document["metadata"]["name"])
-        lengths = {key: f"{bgp[key]}/{32 if key == 'ipv4Address' else 128}" for key in bare}
-        made.append({**document, "spec": {**document["spec"], "bgp": {**bgp, **lengths}}})
-    return made, found
+def _without_length(documents: t.Iterable[t.Mapping[str, t.Any]]) -> set[str]:
+    """Return the nodes one of whose addresses has no prefix length, so that its subnet is not known."""
+    return {
+        document["metadata"]["name"]
+        for document in documents
+        if not all("/" in str(_bgp_of(document).get(key) or "/") for key in ("ipv4Address", "ipv6Address"))
+    }
 
 
 def _bgp_of(document: t.Any) -> t.Mapping[str, t.Any]:

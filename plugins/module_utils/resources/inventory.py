@@ -10,8 +10,9 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.marks import INVENTORY, MANAGED_LABEL
-from ansible_collections.podnet.calico.plugins.module_utils.resources import options
-from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS
+from ansible_collections.podnet.calico.plugins.module_utils.resources import option_specs, options
+from ansible_collections.podnet.calico.plugins.module_utils.resources.conversion import converted
+from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS, IPPool
 from ansible_collections.podnet.calico.plugins.module_utils.resources.lists import documents_of
 
 Variables = t.Mapping[str, t.Any]
@@ -40,6 +41,10 @@ def documents(
     """
     problems: list[InvalidInput] = []
     made: list[Document] = []
+    pools = _rows("calico_ip_pools", pools, option_specs.IPPOOL, problems)
+    filters = _rows("calico_bgp_filters", filters, option_specs.BGP_FILTER, problems)
+    peers = _rows("calico_bgp_peers", peers, option_specs.BGP_PEER, problems)
+    settings = converted("calico_bgp_configuration", bgp_configuration or {}, option_specs.BGP_CONFIGURATION, problems)
     lists = (
         ("calico_ip_pools", pools, _POOL),
         ("calico_bgp_filters", filters, _FILTER),
@@ -55,16 +60,32 @@ def documents(
             message = f'calico_ip_pools[{index}]: encapsulation "{pool["encapsulation"]}" does not exist'
             problems.append(InvalidInput(message, remedy=f"Use one of {', '.join(ENCAPSULATIONS)}"))
     problems += _unknown_in_rules(filters)
-    problems += _unknown("calico_bgp_configuration", bgp_configuration or {}, _CONFIGURATION)
+    problems += _unknown("calico_bgp_configuration", settings, _CONFIGURATION)
     problems += _double_names(nodes)
     raise_all(problems)
     made += [options.ippool(pool) for pool in pools]
     made += [options.node(_node(node)) for node in nodes]
     made += [_of_inventory(options.bgp_filter(item)) for item in filters]
     made += [_of_inventory(options.bgp_peer(peer)) for peer in peers]
-    if bgp_configuration:
-        made.append(options.bgp_configuration({"name": "default", **bgp_configuration}))
+    if settings:
+        made.append(options.bgp_configuration({"name": "default", **settings}))
     return [*made, *documents_of(list(extra))]
+
+
+def pools_of(pools: t.Sequence[Variables]) -> list[IPPool]:
+    """Return the pools of calico_ip_pools; raises InvalidInput for what is wrong with them."""
+    return [IPPool.from_document(document) for document in documents(pools=pools)]
+
+
+def _rows(
+    variable: str, rows: t.Any, specs: t.Mapping[str, t.Mapping[str, t.Any]], problems: list[InvalidInput]
+) -> list[dict[str, t.Any]]:
+    """Return the mappings of a variable with the types of a module's options."""
+    if not isinstance(rows, (list, tuple)):
+        problems.append(InvalidInput(f"{variable} is no list", remedy="Write a list of mappings, even of one"))
+        return []
+    named = {"name": {"type": "str"}, **specs}
+    return [converted(f"{variable}[{index}]", row, named, problems) for index, row in enumerate(rows)]
 
 
 def _of_inventory(document: Document) -> Document:

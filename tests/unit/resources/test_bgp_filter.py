@@ -238,19 +238,18 @@ def test_typos_are_refused_with_the_near_name(row: Spec, text: str) -> None:
 
 
 SHAPES: dict[str, tuple[t.Any, str]] = {
-    "a rule without list": ({"action": "Accept"}, "spec.importV4"),
-    "texts": (["Accept"], "spec.importV4[0]"),
+    "a rule without list": ({"action": "Accept"}, "import_v4 is no list"),
+    "texts": (["Accept"], "import_v4[0] is no mapping"),
     "operations without list": (
         [{"action": "Accept", "operations": {"set_priority": 1}}],
-        "spec.importV4[0].operations",
+        "import_v4[0].operations is no list",
     ),
-    "lengths": ([{"action": "Accept", "prefix_length": 24}], "spec.importV4[0].prefixLength"),
+    "lengths": ([{"action": "Accept", "prefix_length": 24}], "import_v4[0].prefix_length is no mapping"),
 }
 
 
 @pytest.mark.parametrize(("rules", "path"), SHAPES.values(), ids=SHAPES)
 def test_other_shapes_are_refused_with_their_path(rules: t.Any, path: str) -> None:
-    (document,) = documents(filters=[{"name": "f", "import_v4": rules}])
-    with pytest.raises(InvalidInput, match='BGPFilter "f": ') as caught:
-        normalise(document)
-    assert f'BGPFilter "f": {path} ' in str(caught.value)
+    with pytest.raises(InvalidInput) as caught:
+        documents(filters=[{"name": "f", "import_v4": rules}])
+    assert f"calico_bgp_filters[0].{path}" in str(caught.value)
