@@ -36,7 +36,9 @@ class FileIndex:
 
     def _add_file(self, path: Path) -> None:
         self.files[path] = []
-        items = yaml_text.parse(read_text(path), str(path))
+        text = read_text(path)
+        items = yaml_text.parse(text, str(path))
+        noted = yaml_text.noted_revision(text) if len(items) == 1 else ""
         if not items:
             remedy = "Restore it from a backup, or delete it if its object is to be gone"
             raise DatastoreError(f"Reading {path}: the file has no document", remedy=remedy)
@@ -49,7 +51,7 @@ class FileIndex:
                 message = f'Reading {self.root}: {key[0]} "{key[1]}" is {twice}'
                 raise DatastoreError(message, remedy="Delete one of them")
             self.places[key] = path
-            self.files[path].append(with_metadata(document, resourceVersion=revision(document)))
+            self.files[path].append(with_metadata(document, resourceVersion=noted or revision(document)))
 
     def get(self, key: Key) -> Document | None:
         """Return the document of a key, None if there is none."""

@@ -25,6 +25,7 @@ else:
     YAML_TRACE = None
 
 HEADER = "# Managed by podnet.calico; edits are kept, comments are not.\n"
+_REVISION = re.compile(re.escape(HEADER) + r"# Revision ([0-9]{1,18})\n")
 COMPACT_KINDS = ("BlockAffinity", "IPAMBlock", "IPAMHandle")
 """Kinds that only programs write, one small file each and many of them: rendered as JSON, which YAML contains."""
 
@@ -90,15 +91,32 @@ def _check_size(documents: list[t.Any], source: str) -> None:
 
 
 def render(documents: t.Sequence[t.Any]) -> str:
-    """Return objects as YAML documents below the header that marks our files; the order of fields is kept."""
+    """Return objects as YAML documents below the header that marks our files; the order of fields is kept.
+
+    The revision of an object alone in its file is a comment, unless programs alone write its kind: to calicoctl a
+    resourceVersion is that of Calico's datastore, which refuses another one.
+    """
     _require_yaml()
     if len(documents) == 1 and documents[0].get("kind") in COMPACT_KINDS:
         return f"{HEADER}{json.dumps(documents[0], ensure_ascii=False)}\n"
+    noted = ""
+    if len(documents) == 1:
+        (document,) = documents
+        metadata = dict(document["metadata"])
+        revision = str(metadata.pop("resourceVersion", None) or "0")
+        documents = [{**document, "metadata": metadata}]
+        noted = f"# Revision {revision}\n"
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     text = yaml.dump_all(
         documents, Dumper=dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=120
     )
-    return HEADER + str(text)
+    return f"{HEADER}{noted}{text}"
+
+
+def noted_revision(text: str) -> str:
+    """Return the revision that render() has noted in a text, empty if there is none."""
+    found = _REVISION.match(text)
+    return found.group(1) if found else ""
 
 
 def _parse_compact(text: str) -> dict[str, t.Any] | None:

@@ -97,7 +97,7 @@ def test_file_is_a_document_for_calicoctl_and_for_its_owner_alone(root: Path) ->
     path = root / "nodes" / "n1.yaml"
     lines = path.read_text(encoding="utf-8").splitlines()
     assert lines[0] == "# Managed by podnet.calico; edits are kept, comments are not."
-    assert lines[1:5] == ["apiVersion: projectcalico.org/v3", "kind: Node", "metadata:", "  name: n1"]
+    assert lines[1:6] == ["# Revision 1", "apiVersion: projectcalico.org/v3", "kind: Node", "metadata:", "  name: n1"]
     assert yaml.safe_load(path.read_text(encoding="utf-8"))["spec"] == {"bgp": {"ipv4Address": "192.0.2.1/24"}}
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert {stat.S_IMODE(folder.stat().st_mode) for folder in (root, path.parent)} == {0o700}
@@ -115,6 +115,28 @@ def test_texts_that_look_like_something_else_stay_texts(root: Path) -> None:
     values = ["65000:50", "1.10", "2026-01-02T03:04:05Z", "true", "null", "0x10", "1e3", "~", "", "on", "2026-01-02"]
     FileStore(root).create({**node("f"), "kind": "BGPFilter", "spec": {"values": values}})
     assert FileStore(root).get("BGPFilter", "f")["spec"]["values"] == values  # type: ignore[index]
+
+
+def test_our_revision_is_none_of_calicos(root: Path) -> None:
+    """What calicoctl reads has no resourceVersion: it creates the object, and applies it as often as one likes."""
+    store, path = FileStore(root), root / "nodes" / "n1.yaml"
+    store.create(node("n1"))
+    for revision in ("1", "2", "3"):
+        read = FileStore(root).get("Node", "n1")
+        assert read is not None
+        assert read["metadata"]["resourceVersion"] == revision
+        text = path.read_text(encoding="utf-8")
+        assert text.splitlines()[1] == f"# Revision {revision}"
+        assert "resourceVersion" not in yaml.safe_load(text)["metadata"]
+        store.update(read)
+
+
+def test_a_revision_in_metadata_counts_where_none_is_noted(root: Path) -> None:
+    path = drop(
+        root, "nodes/n1.yaml", yaml.safe_dump({**node("n1"), "metadata": {"name": "n1", "resourceVersion": "7"}})
+    )
+    change(root, node("n1", ipv4VXLANTunnelAddr="10.0.0.1"))
+    assert path.read_text(encoding="utf-8").splitlines()[1] == "# Revision 8"
 
 
 def test_dropped_in_list_and_documents_are_read(root: Path) -> None:
@@ -141,7 +163,7 @@ def test_changed_object_moves_to_its_own_file(root: Path) -> None:
     path = drop(root, "nodes.yaml", DROPPED_DOCUMENTS)
     change(root, node("n1", ipv4VXLANTunnelAddr="10.0.0.1"))
     own = yaml.safe_load((root / "nodes" / "n1.yaml").read_text(encoding="utf-8"))
-    assert own["metadata"]["resourceVersion"] == "1"
+    assert "resourceVersion" not in own["metadata"]
     assert own["metadata"]["uid"]
     assert own["spec"]["bgp"] == {"ipv4Address": "192.0.2.1/24"}
     left = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
