@@ -65,7 +65,7 @@ def _observed(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     asked = {"pod_mtu": int(variables["calico_mtu"])} if variables.get("calico_mtu") else {}
     kept = ("address", "device", "mtu", "encapsulations", "checks_sources", "advertised", "pod_gateway")
     on = {key: seen[key] for key in ("address_device", "ipv6_address_device") if key in seen}
-    return {**{key: seen[key] for key in kept}, **on, **asked}
+    return {**{key: seen[key] for key in kept if key in seen}, **on, **asked}
 
 
 def _mtu_problem(host: str, variables: t.Mapping[str, t.Any]) -> InvalidInput | None:

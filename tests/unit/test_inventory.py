@@ -115,6 +115,17 @@ def test_addresses_are_told_from_names() -> None:
     assert steps.node_addresses(hosts, list(hosts)) == ["fd00::11"]
 
 
+def test_a_loopback_is_no_address_of_a_node() -> None:
+    """Vagrant has ansible_host 127.0.0.1 and a port for each host."""
+    hosts = {f"h{n}": {"ansible_host": "127.0.0.1", "ansible_port": 2200 + n} for n in (1, 2)}
+    pools = [{"name": "p4", "cidr": "10.244.0.0/16", "encapsulation": "IPIP"}]
+    hosts["h1"] |= {"calico_ip_pools": pools, "calico_node_ipv6_address": "::1"}
+    assert steps.node_addresses(hosts, list(hosts)) == []
+    report = lint.report(steps.inventory_resources(hosts, list(hosts)))
+    assert report.findings == []
+    assert [(skip.rule, skip.name) for skip in report.skipped] == [("no-session", "h1"), ("no-session", "h2")]
+
+
 def test_lint_knows_a_subnet_only_from_a_prefix_length() -> None:
     """Addresses of one subnet or of two, as far as anybody knows; /32 says that a router is between."""
     pools = [{"name": "p4", "cidr": "10.244.0.0/16", "encapsulation": "None"}]
