@@ -12,7 +12,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni.conflist import disagreements
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, PodnetError, raise_all
-from ansible_collections.podnet.calico.plugins.module_utils.planner.removal import naming
+from ansible_collections.podnet.calico.plugins.module_utils.planner.removal import cut_off_without, naming
 from ansible_collections.podnet.calico.plugins.module_utils.planner.removal import removal as removal_of
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
 from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import documents
@@ -139,7 +139,7 @@ def removal(
     """Return what goes with a node: see planner.removal, and host, its name in the inventory, empty for none.
 
     target: the name of the host or the node. Fails if the inventory of the other hosts names the node, since the next
-    deployment would store that again.
+    deployment would store that again, and if the other nodes would be left without routes to each other.
     """
     names = {host: hostvars[host].get("calico_node_name") or host for host in group}
     host = target if target in names else next((host for host, name in names.items() if name == target), "")
@@ -153,6 +153,13 @@ def removal(
         raise AnsibleFilterError(
             f"remove node {name}: the inventory names it, so that the next deployment would store it again: "
             f"{'; '.join(named)}. Take that out of the inventory first"
+        )
+    first = hostvars[others[0]] if others else {}
+    bgp, allowed = first.get("calico_bgp") or "auto", first.get("calico_allow_cut_off") or ()
+    problems = cut_off_without(stored, found["documents"], wanted, bgp, allowed)
+    if problems:
+        raise AnsibleFilterError(
+            f"remove node {name}: the others would be cut off: {'; '.join(problems)}. Do that in the inventory first"
         )
     return {**found, "host": host}
 

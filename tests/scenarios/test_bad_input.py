@@ -24,6 +24,11 @@ def _not_by_this_kernel(group: Group) -> None:
     group["vars"]["calico_mtu"] = 1481
 
 
+def _a_lonely_reflector(group: Group) -> None:
+    group["vars"]["calico_ip_pools"] = [{"name": "main", "cidr": "10.244.0.0/16", "encapsulation": "None"}]
+    group["hosts"]["node2"]["calico_node_route_reflector_cluster_id"] = "192.0.2.12"
+
+
 # What hosts say of themselves, and the last of all that is looked at; tests/unit/test_refusals.py has the other texts.
 CASES: t.Final = {
     "addresses that no interface has": (
@@ -48,6 +53,14 @@ CASES: t.Final = {
                 f'plan node "node{n}": calico_mtu is 1481, but eth0 carries 1500 bytes, of which ipip leaves 1480'
                 for n in (1, 2, 3)
             ),
+        ],
+    ),
+    "a route reflector without peers": (
+        _a_lonely_reflector,
+        [
+            'Node "node2": node2: no mesh and no BGPPeer gives a session',
+            "route reflectors, as node2, take no part in the mesh",
+            "name the node in calico_allow_cut_off",
         ],
     ),
 }

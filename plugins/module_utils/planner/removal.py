@@ -8,8 +8,11 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
+from ansible_collections.podnet.calico.plugins.module_utils.marks import INVENTORY, MANAGED_LABEL
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
+from ansible_collections.podnet.calico.plugins.module_utils.planner import lint
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam_ledger import TUNNELS, probe_handle
+from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene import CUT_OFF
 
 Document = t.Mapping[str, t.Any]
 
@@ -41,6 +44,49 @@ def removal(documents: t.Sequence[Document], name: str, known: t.Iterable[str] =
         "documents": [{key: each[key] for key in ("apiVersion", "kind", "metadata")} for each in going],
         "unused_filters": sorted(_filters(going) - _filters(each for each in documents if each not in going)),
     }
+
+
+def cut_off_without(
+    stored: t.Iterable[Document],
+    going: t.Iterable[Document],
+    wanted: t.Iterable[Document],
+    bgp: str = "auto",
+    allowed: t.Iterable[str] = (),
+) -> list[str]:
+    """Return why nodes that stay would have no routes to each other, in the words of the lint and the plan.
+
+    stored: everything, in canonical form. going: what is deleted. wanted: what the inventory of the others asks for;
+    addresses of Nodes are taken from what is stored. bgp, allowed: calico_bgp, calico_allow_cut_off.
+    """
+    asked = {_key(each): each for each in wanted}
+    gone = {_key(each) for each in going}
+    left = {
+        key: each
+        for each in stored
+        if (key := _key(each)) not in gone and (not _is_marked(each) or key in asked)  # as deploy prunes
+    }
+    for key, each in asked.items():
+        if key[0] != "Node":
+            left[key] = each
+        elif key in left:
+            bgp_spec = {**each["spec"].get("bgp", {}), **_addresses(left[key])}
+            left[key] = {**each, "spec": {**each["spec"], "bgp": bgp_spec}}
+    report = lint.report(list(left.values()), bgp, excused=allowed)
+    refused = (*CUT_OFF, "direct-between-subnets")
+    return [str(found.refusal()) for found in report.findings if found.rule in refused]
+
+
+def _key(document: Document) -> tuple[str, str]:
+    return document["kind"], document["metadata"]["name"]
+
+
+def _is_marked(document: Document) -> bool:
+    return (document["metadata"].get("labels") or {}).get(MANAGED_LABEL) == INVENTORY
+
+
+def _addresses(node: Document) -> dict[str, t.Any]:
+    bgp = node["spec"].get("bgp") or {}
+    return {key: bgp[key] for key in ("ipv4Address", "ipv6Address") if bgp.get(key)}
 
 
 def _is(document: Document, kind: str, name: str) -> bool:

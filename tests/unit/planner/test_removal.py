@@ -10,8 +10,16 @@ import typing as t
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim, give_up
-from ansible_collections.podnet.calico.plugins.module_utils.planner.removal import naming, removal
+from ansible_collections.podnet.calico.plugins.module_utils.planner.removal import cut_off_without, naming, removal
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import NOW, cluster, document, pool, snapshot
+from ansible_collections.podnet.calico.tests.unit.planner.lint_clusters import (
+    bgp,
+    changed,
+    direct,
+    mesh,
+    reflected,
+    reflector,
+)
 
 FILTERS = [document("BGPFilter", name) for name in ("shared", "lonely")]
 PEERS = [
@@ -108,3 +116,42 @@ def test_naming(spec: dict[str, t.Any], named: bool) -> None:
     found = naming(documents, "n3", ["192.0.2.13", "2001:db8::13"], ["10.244.3.0/26"])
     assert bool(found) == named
     assert all(text.startswith("BGPPeer x: spec.") for text in found)
+
+
+ONE = reflected(reflector("rr1", 1, "a"))
+MARKED = {"podnet.calico/managed": "inventory"}
+MESH = bgp(nodeToNodeMeshEnabled=True)
+ROUTED = [direct(), *mesh(1)[1:], document("Node", "far", bgp={"ipv4Address": "198.51.100.12/24"})]
+ROUTER = document("BGPPeer", "tor", node="node9", peerIP="192.0.2.1", asNumber=65000)
+# By what is stored, who goes, and what the inventory of the others asks for: the beginning of what is said.
+CUT_OFF: dict[str, tuple[list[t.Any], str, list[t.Any], tuple[str, ...], str]] = {
+    "a client": (ONE, "node1", [], (), ""),
+    "one reflector of two": (reflected(), "rr1", [], (), ""),
+    "the only reflector": (ONE, "rr1", [], (), 'Node "node1": node1, node2, node3: no mesh and no BGPPeer'),
+    "the only reflector, and the mesh is back": (ONE, "rr1", [MESH], (), ""),
+    "the only reflector, which is meant": (ONE, "rr1", [], ("node1", "node2", "node3"), ""),
+    "another reflector in its place": (
+        *(ONE, "rr1"),
+        *([document("Node", "node3", {"rr": "true"}, bgp={"routeReflectorClusterID": "198.18.0.3"})], (), ""),
+    ),
+    "a peer that the inventory has no more": (
+        [
+            *changed(ONE, "default", nodeToNodeMeshEnabled=False),
+            document("BGPPeer", "rack", MARKED, peerSelector="all()"),
+        ],
+        *("rr1", [], (), 'Node "node1": node1, node2, node3: no mesh and no BGPPeer'),
+    ),
+    "the router's BGPPeer": (
+        [*ROUTED, document("Node", "node9", bgp={"ipv4Address": "192.0.2.19/24"}), ROUTER],
+        *("node9", [], (), 'IPPool "main": encapsulation None routes pods directly'),
+    ),
+}
+
+
+@pytest.mark.parametrize(("stored", "name", "wanted", "allowed", "said"), CUT_OFF.values(), ids=CUT_OFF)
+def test_who_would_be_cut_off_by_a_removal(
+    stored: list[t.Any], name: str, wanted: list[t.Any], allowed: tuple[str, ...], said: str
+) -> None:
+    documents = list(snapshot(*stored).values())
+    found = cut_off_without(documents, removal(documents, name)["documents"], wanted, allowed=allowed)
+    assert found == [] if not said else found[0].startswith(said)
