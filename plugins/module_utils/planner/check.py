@@ -33,7 +33,13 @@ def refuse_unusable(
 
     found: the problems of BGP sessions and of blocks, which check_bgp and pool_migration find.
     """
-    resources = (*_nodes(cluster, hosts), *refusals(families(cluster, hosts)), *_underlay(cluster), *_gateway(cluster), *found)
+    resources = (
+        *_nodes(cluster, hosts),
+        *refusals(families(cluster, hosts)),
+        *_underlay(cluster),
+        *_gateway(cluster),
+        *found,
+    )
     surroundings = (*_kernels(cluster, hosts), *mtu_problems(cluster, hosts), *refusals(subnets(cluster, bird)))
     raise_all((*resources, *surroundings))
 

@@ -104,7 +104,7 @@ def _unnumbered(facts: Facts, values: t.Mapping[str, int]) -> t.Iterator[Finding
     that it came by has no address.
     """
     numbered = {row["device"] for row in facts["addresses"] if "." in row["address"]}
-    routes = [row for row in facts["routes"] if row["unicast"] and "." in row["destination"]]
+    routes = [row for row in facts["routes"] if not row["throw"] and "." in row["destination"]]
     leading = {device for row in routes for device in row["devices"]} | {facts["node"]["device"]}
     found = sorted(each for each in leading - numbered - {""} if _is_card(each) and effective(values, each))
     if not found:

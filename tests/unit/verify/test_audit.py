@@ -168,7 +168,8 @@ def test_networks_that_containerd_takes_too_and_plugins_that_are_missing(
         "config_dir": str(tmp_path),
         "bin_dir": str(tmp_path),
     }
-    plan = {"node": "node1", "cni": {"ranges": ["10.244.0.0/26"], "mtu": 1450}}
+    plan = {"node": "node1", "cni": {"ranges": ["10.244.0.0/26"], "excluded": [], "mtu": 1450}}
+    plan |= {"nat": {"pools": []}, "blocks": []}
     found = {(each.category, each.name): each for each in of_networks(plan, options)}
     assert found["foreign", str(tmp_path / "99-broken.conf")].actual.startswith("is not JSON")
     assert found["missing", "plugin host-local"].expected == str(tmp_path / "host-local")

@@ -46,6 +46,7 @@ def test_it_is_found_in_the_list_of_the_runtime(tmp_path: Path) -> None:
     (tmp_path / "10-podnet-calico.conflist").write_text(json.dumps(conflist.build(network)))
     options = {
         "config_dir": str(tmp_path),
+        "bin_dir": str(tmp_path),
         "name": "podnet-calico",
         "version": "1.0.0",
         "chain": "ptp",
