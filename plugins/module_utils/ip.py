@@ -18,6 +18,22 @@ if t.TYPE_CHECKING:  # pragma: no cover
     Interface = t.Union[ipaddress.IPv4Interface, ipaddress.IPv6Interface]
 
 
+def read_network(text: str) -> Network:
+    """Return the network of a text that a user gave; raises ValueError, also for a zone (fe80::1%eth0)."""
+    return ipaddress.ip_network(_without_zone(text))
+
+
+def read_address(text: str) -> Address:
+    """Return the address of a text that a user gave; raises ValueError, also for a zone."""
+    return ipaddress.ip_address(_without_zone(text))
+
+
+def _without_zone(text: str) -> str:
+    if "%" in text:
+        raise ValueError(f"{text!r} has a zone, which one host alone knows")
+    return text
+
+
 def contains(outer: Network, inner: Network) -> bool:
     """Tell whether the inner network lies in the outer one; networks of different families never do."""
     return outer.version == inner.version and inner.subnet_of(outer)  # type: ignore[arg-type]

@@ -88,7 +88,6 @@ stored:
   sample: {'IPPool "main"': 0c2ad10eefb1}
 """
 
-import ipaddress
 import time
 import typing as t
 
@@ -101,6 +100,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.basis impo
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot, snapshot, write
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.ip import read_network
 from ansible_collections.podnet.calico.plugins.module_utils.module import Module
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam
 from ansible_collections.podnet.calico.plugins.module_utils.planner.pool_migration import released
@@ -115,7 +115,7 @@ def changed(before: Snapshot, params: t.Mapping[str, t.Any]) -> Snapshot:
     if params["cidrs"] is None:
         return ipam.give_up(before, nodes, now=now)
     try:
-        return released(before, [ipaddress.ip_network(cidr) for cidr in params["cidrs"]])
+        return released(before, [read_network(cidr) for cidr in params["cidrs"]])
     except ValueError as error:
         raise InvalidInput(f"release blocks: {error}", remedy="Give ranges such as 10.244.0.0/16") from error
 

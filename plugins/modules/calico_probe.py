@@ -173,6 +173,7 @@ arrivals:
   sample: [{node: 192.0.2.12, kind: vxlan, wire: 2, let_in: 2, damaged: 0}]
 """
 
+import ipaddress
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -187,12 +188,23 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_questio
 NODE = {"name": {"type": "str", "required": True}, "address": {"type": "str", "required": True}}
 
 
+def _check_addresses(params: t.Mapping[str, t.Any]) -> None:
+    """Refuse what is no IPv4 address before anything is sent."""
+    named = [(f"nodes[{index}].address", node["address"]) for index, node in enumerate(params["nodes"] or ())]
+    for option, text in [*named, *([("pod_address", params["pod_address"])] if params["pod_address"] else [])]:
+        try:
+            ipaddress.IPv4Address(text)
+        except ValueError as error:
+            raise InvalidInput(f'{option} "{text}" is not an IPv4 address', remedy="Correct it") from error
+
+
 def work(module: AnsibleModule) -> Outcome:
     """Listen, ask, or end and tell what arrived."""
     params = module.params
     session, pod = params["session"], params["pod_address"]
     if len(session) != 16 or set(session) - set("0123456789abcdef"):
         raise InvalidInput(f"session: {session} is not 16 hexadecimal digits in lower case")
+    _check_addresses(params)
     place = own_place(params["address"], params["towards"])
     own = place.address.partition("/")[0]
     if params["state"] == "absent":

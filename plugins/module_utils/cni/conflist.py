@@ -18,7 +18,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni import calico_options, host_local, spec
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
-from ansible_collections.podnet.calico.plugins.module_utils.ip import IPV6_MTU, has_ipv6
+from ansible_collections.podnet.calico.plugins.module_utils.ip import IPV6_MTU, has_ipv6, read_network
 
 CHAINS = ("ptp", "calico")
 # Where host-local notes addresses that are in use: gone with a boot, like the containers that have them.
@@ -85,7 +85,7 @@ def build(network: Network) -> dict[str, t.Any]:
 def _check_networks(option: str, cidrs: t.Sequence[str]) -> None:
     for cidr in cidrs:
         try:
-            ipaddress.ip_network(cidr)
+            read_network(cidr)
         except ValueError as error:
             raise InvalidInput(f"{option}: {error}", remedy="Write networks like 10.244.0.0/26") from error
 

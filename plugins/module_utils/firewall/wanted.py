@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
+from ansible_collections.podnet.calico.plugins.module_utils.ip import read_network
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_sets import joined
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -105,7 +105,7 @@ def _opening(text: str, problems: list[InvalidInput]) -> t.Iterator[Opening]:
 def _networks(option: str, texts: t.Sequence[str], problems: list[InvalidInput]) -> t.Iterator[Network]:
     for text in dict.fromkeys(texts):
         try:
-            yield ipaddress.ip_network(text)
+            yield read_network(text)
         except ValueError as error:
             remedy = "Write an address, or a network without host bits, as 10.244.0.0/16"
             problems.append(InvalidInput(f'{option}: "{text}" cannot be used: {error}', remedy=remedy))

@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni.plugin_folder import PLUGINS, plugins_folder
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.ip import read_address
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import addresses, pod_gateway
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.advertisements import followers
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.library import NetlinkError, links
@@ -78,7 +79,7 @@ def _ipv6(rows: addresses.Rows, address: str | None) -> dict[str, str]:
 
 def _peer_address(text: str) -> t.Any:
     try:
-        return ipaddress.ip_address(text)
+        return read_address(text)
     except ValueError as error:
         raise InvalidInput(f'find the way to the other nodes: peer "{text}" is not an address') from error
 

@@ -10,6 +10,7 @@ import socket
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.ip import read_network
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import Link, links
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import (
     LOOPBACK,
@@ -36,7 +37,7 @@ class Pod(t.NamedTuple):
 def ranges(texts: t.Iterable[str], what: str) -> list[Network]:
     """Return networks; raises InvalidInput, which says what they are for."""
     try:
-        return [ipaddress.ip_network(text) for text in texts]
+        return [read_network(text) for text in texts]
     except ValueError as error:
         raise InvalidInput(f"{what}: {error}", remedy="Give ranges such as 10.244.0.0/26") from error
 

@@ -16,6 +16,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.ip import read_address
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.namespaces import namespace
 from ansible_collections.podnet.calico.plugins.module_utils.verify import icmp
 from ansible_collections.podnet.calico.plugins.module_utils.verify.host_pings import answered_by
@@ -194,6 +195,13 @@ def _kernel_time(ancillary: t.Sequence[tuple[int, int, bytes]]) -> float:
     return time.time()
 
 
+def _address(text: str) -> str:
+    try:
+        return str(read_address(text))
+    except ValueError as error:
+        raise InvalidInput(f'targets: address "{text}" is not an IP address', remedy="Correct it") from error
+
+
 def ping_all(
     addresses: t.Sequence[t.Mapping[str, t.Any]],
     *,
@@ -214,7 +222,9 @@ def ping_all(
         source = row.get("netns") or netns
         if not source:
             raise InvalidInput(f"ping {row['address']}: no namespace is given", remedy="Set netns")
-        target = Target(row["name"], row["address"], row.get("pool"), row.get("expected"), row.get("answer_to"))
+        target = Target(
+            row["name"], _address(row["address"]), row.get("pool"), row.get("expected"), row.get("answer_to")
+        )
         groups.setdefault(source, []).append(target)
     for source, targets in groups.items():
         pinger = Pinger(source, device)
