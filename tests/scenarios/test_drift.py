@@ -74,6 +74,8 @@ def forgetful(node: str, command: str) -> Drift:
     return Drift(command, changes, findings | without_neighbours(node))
 
 
+SPARED = ("spare IPIP", "spare VXLAN")  # from masquerading
+
 VXLAN: dict[str, t.Callable[[str], Drift]] = {
     "route deleted": lambda node: Drift(
         f"ip route del {BLOCKS[peer(node)]}/26", {f"create {route_of(peer(node))}"}, {f"missing {route_of(peer(node))}"}
@@ -115,8 +117,8 @@ VXLAN: dict[str, t.Callable[[str], Drift]] = {
         "nft flush chain inet podnet_calico postrouting;"
         "nft add rule inet podnet_calico postrouting ip saddr @masquerade4 ip daddr != @pools4"
         """ masquerade fully-random comment '"pods IPv4"'""",
-        {"create nat rule tunnel vxlan.calico"},
-        {"missing nat rule tunnel vxlan.calico"},
+        {f"create nat rule {name}" for name in (*SPARED, "tunnel vxlan.calico")},
+        {f"missing nat rule {name}" for name in (*SPARED, "tunnel vxlan.calico")},
     ),
     "element of a set deleted": lambda node: Drift(
         "nft delete element inet podnet_calico pools4 '{ 10.244.0.0/16 }'",
@@ -124,7 +126,22 @@ VXLAN: dict[str, t.Callable[[str], Drift]] = {
         {"missing nat pool 10.244.0.0/16"},
     ),
     "table deleted": lambda node: Drift(
-        "nft delete table inet podnet_calico", TABLE_MADE, {"missing nat table podnet_calico"}
+        "nft delete table inet podnet_calico", TABLE_MADE | guard_made(node), {"missing nat table podnet_calico"}
+    ),
+    "stranger trusted": lambda node: Drift(
+        "nft add element inet podnet_calico nodes4 '{ 192.0.2.99 }'",
+        {"delete guard node 192.0.2.99"},
+        {"stale guard node 192.0.2.99"},
+    ),
+    "guard's rule deleted": lambda node: Drift(
+        "nft flush chain inet podnet_calico output",
+        {"create guard rule VXLAN to nodes IPv4"},
+        {"missing guard rule VXLAN to nodes IPv4"},
+    ),
+    "guard's chain with a rule more": lambda node: Drift(
+        """nft add rule inet podnet_calico pods accept comment '"mine"'""",
+        {"delete guard rule mine"},
+        {"stale guard rule mine"},
     ),
     "network edited": lambda node: Drift(
         f"sed -i s/1450/1400/ {CONFLIST}",
@@ -147,10 +164,22 @@ TABLE_MADE = {
         "set pools4",
         "masquerade 10.244.0.0/16",
         "pool 10.244.0.0/16",
-        "rule pods IPv4",
-        "rule tunnel vxlan.calico",
+        *(f"rule {name}" for name in (*SPARED, "pods IPv4", "tunnel vxlan.calico")),
     )
 }
+GUARD_RULES = (
+    *("from pods", "from containers", "VXLAN of nodes IPv4", "VXLAN to nodes IPv4", "VXLAN of strangers"),
+    *("from pools IPv4", "to pools IPv4", "from nodes IPv4", "from this node", "routes of containers"),
+    *("forged source", "IPIP of pods", "VXLAN of pods", "routes of pods"),
+)
+
+
+def guard_made(node: str) -> set[str]:
+    """Return what is made of a node's guard with its table."""
+    parts = {f"chain {name}" for name in ("prerouting", "output", "containers", "pods")} | {"set nodes4"}
+    others = {f"node 192.0.2.{10 + number}" for number in (1, 2, 3) if node != f"node{number}"}
+    return {f"create guard {what}" for what in parts | others | {f"rule {name}" for name in GUARD_RULES}}
+
 
 BOOT: dict[str, t.Callable[[str], Drift]] = {
     "restore file edited": lambda node: Drift(
