@@ -84,6 +84,8 @@ def _networks(option: str, texts: t.Sequence[str], problems: list[InvalidInput])
         try:
             if "/" not in text and option != "exclude":
                 raise ValueError(f"{text!r} has no prefix length")
+            if "%" in text:
+                raise ValueError("a network with a zone is one of a single link")
             yield ipaddress.ip_network(text)
         except ValueError as error:
             remedy = "Write a network without host bits, as 10.244.0.0/16"

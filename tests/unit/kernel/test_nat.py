@@ -66,6 +66,7 @@ def test_pools_that_touch_cover_a_range_together() -> None:
         ({"pools": ["10.244.0.0/33"]}, 'pools: "10.244.0.0/33"'),
         ({"pools": ["10.244.0.0"]}, "has no prefix length"),
         ({"exclude": ["192.0.2.1/24"]}, 'exclude: "192.0.2.1/24"'),
+        ({"exclude": ["fe80::1%eth0"]}, 'exclude: "fe80::1%eth0"'),
         ({"tunnels": [""]}, 'tunnels: ""'),
         ({"tunnels": ["sixteen-letters."]}, 'tunnels: "sixteen-letters."'),
         ({"tunnels": ["@pools4"]}, 'tunnels: "@pools4"'),
