@@ -74,13 +74,14 @@ def preflight_cluster(hostvars: HostVars, hosts: t.Sequence[str], **resources: t
 def _as_planned(facts: t.Mapping[str, t.Any], ipv6: t.Any) -> dict[str, t.Any]:
     """Return what calico_host_info would have seen on a host."""
     node, features = facts["node"], facts["kernel"]["features"]
+    carrier = node["towards_device"] or node["device"]  # the address may be on lo
     own = [row["address"] for row in facts["addresses"]]
     second = next((each for each in own if ipv6 and each.partition("/")[0] == str(ipv6).partition("/")[0]), None)
     return {
         "address": node["address"],
         "ipv6_address": second,
-        "device": node["device"],
-        "mtu": next((link["mtu"] for link in facts["links"] if link["name"] == node["device"]), 0),
+        "device": carrier,
+        "mtu": next((link["mtu"] for link in facts["links"] if link["name"] == carrier), 0),
         "encapsulations": [kind for kind in ("ipip", "vxlan") if features.get(kind) not in ("missing", "blocked")],
         "checks_sources": False,
     }

@@ -105,6 +105,7 @@ def _gateway(cluster: Cluster) -> t.Iterator[InvalidInput]:
                 f'Node "{node.name}": spec.bgp.ipv4Address {node.ipv4_address} is the address by which pods know their '
                 "gateway on every node, so that no pod could reach this one",
                 remedy="Give the node another address, and set calico_node_address to it",
+                nodes=[node.name],
             )
 
 

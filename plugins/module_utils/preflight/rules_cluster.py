@@ -124,7 +124,7 @@ def mtus(hosts: Hosts, wanted: Wanted) -> Found:
     """Yield hosts whose underlay carries less than that of others, where pods take what fits."""
     found = {}
     for name, facts in hosts.items():
-        device = facts["node"]["device"]
+        device = facts["node"]["towards_device"] or facts["node"]["device"]
         found[name] = next((row["mtu"] for row in facts["links"] if row["name"] == device), 0)
     sizes = sorted(set(found.values()) - {0})
     if len(sizes) > 1 and not wanted.mtu:

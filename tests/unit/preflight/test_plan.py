@@ -73,6 +73,14 @@ def narrow(seen: dict[str, Facts]) -> None:
     seen["node2"]["links"][1]["mtu"] = 1400
 
 
+def on_lo(seen: dict[str, Facts]) -> None:
+    """Have the addresses where any uplink may carry them; the others are reached by eth0."""
+    for number, facts in enumerate(seen.values(), 1):
+        facts["addresses"].append(address(f"198.18.0.{number}/32", "lo"))
+        facts["node"].update(asked=f"198.18.0.{number}", address=f"198.18.0.{number}/32", device="lo")
+    seen["node2"]["links"][0]["mtu"] = 1400
+
+
 def without_ipip(seen: dict[str, Facts]) -> None:
     seen["node2"]["kernel"]["features"]["ipip"] = "missing"
 
@@ -97,6 +105,7 @@ CASES: dict[str, tuple[list[Variables], Change, dict[str, Variables], dict[str, 
         *("plan-refused", ["node1"], "pods would get 1210, but IPv6 needs an MTU of 1280"),
     ),
     "room for two IP versions": ([pool(), pool(cidr="fd00:10::/64")], both_versions(1500), SIX, {}, "", [], ""),
+    "addresses on lo": ([pool("VXLAN")], on_lo, {}, {}, "", [], ""),
     "one narrow device": (
         *([pool("IPIP")], narrow, {}, {}),
         *("mtu-differs", ["node2"], "carries 1400 bytes"),
