@@ -51,6 +51,9 @@ def run(folder: Path, boots: int) -> int:
             stdout=console,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # The checkout may be below a home that only its owner enters. From there the guest's user cannot go
+            # back after a look at the image, and User-mode Linux gives its disk up: "errno = 22", and no root.
+            cwd="/",
         )
     write(folder / "guest", record(guest.pid))
     write(folder / "boots", str(boots))
