@@ -198,7 +198,7 @@ def test_a_table_that_a_process_keeps_for_itself_is_left_alone(host: Namespace, 
         before = ruleset(host)
         failed = run_module("calico_nat", NAT)
         assert failed["failure"]["kind"] == "KernelError"
-        assert failed["msg"].startswith("read the nftables table inet podnet_calico: nft cannot show it")
+        assert failed["msg"].startswith("read the nftables table inet podnet_calico: it belongs to a process")
         assert ruleset(host) == before
     finally:
         owner.communicate()

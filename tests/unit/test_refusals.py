@@ -103,14 +103,6 @@ CASES: dict[str, tuple[list[Data], dict[str, Data], list[str]]] = {
             "Correct it, or leave it out",
         ],
     ),
-    "a loopback": (
-        [pool()],
-        {"node2": {"calico_node_address": "127.0.0.1"}},
-        [
-            'calico_node_address "127.0.0.1" is a loopback',
-            "Set calico_node_address to the address by which the other nodes reach it",
-        ],
-    ),
     "two hosts with one node name": (
         [pool()],
         {"node3": {"calico_node_name": "node2"}},

@@ -121,11 +121,6 @@ def find_interface(rows: addresses.Rows, wanted: str, variable: str = "calico_no
     except ValueError as error:
         message = f'{variable} "{wanted}" is not an address'
         raise InvalidInput(message, remedy="Write it as 192.0.2.11/24") from error
-    if asked.is_loopback:
-        raise InvalidInput(
-            f'{variable} "{wanted}" is a loopback: every host has it, and no other node reaches this one by it',
-            remedy=f"Set {variable} to the address by which the other nodes reach it",
-        )
     own = [(ipaddress.ip_interface(row["address"]), row) for row in rows]
     same = [(interface, row) for interface, row in own if interface.ip == asked.ip]
     fits = [

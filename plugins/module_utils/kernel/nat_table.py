@@ -34,6 +34,8 @@ Command = t.Dict[str, t.Any]
 _SEARCHED = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _OURS = {"family": "inet", "table": NFT_TABLE}
 _TABLE = {"table": {"family": "inet", "name": NFT_TABLE}}
+_TITLE = f"table {NFT_TABLE}"
+_LIST = ("list", "table", "inet", NFT_TABLE)
 _REMOVED = ("rule", "map", "set", "chain")  # what can be removed by itself, in this order: rules use all the others
 
 
@@ -47,6 +49,9 @@ class Table(t.NamedTuple):
     definitions: dict[str, t.Any]
     members: dict[str, list[Element]]
     handles: t.Mapping[str, int] = types.MappingProxyType({})
+
+
+_FLAGGED = Table({_TITLE: {"flags": "some"}}, {})  # a table with flags, which ours has none of, is made anew
 
 
 def observed(listing: t.Iterable[t.Mapping[str, t.Any]], sets: t.Container[str]) -> Table:
@@ -194,16 +199,20 @@ def read(sets: t.Container[str]) -> Table:
     if not shutil.which("nft", path=_SEARCHED):
         return Table({}, {})
     # Without the numbers that counters count (-s), and with those of protocols: their names differ by host (-p).
-    answer = _nft("read", "-s", "-p", "list", "table", "inet", NFT_TABLE)
+    answer = _nft("read", "-j", "-s", "-p", *_LIST)
     if not answer:
         return Table({}, {})
     try:
-        return observed(json.loads(answer)["nftables"], sets)
-    except ValueError as error:  # nft 1.0.6 ends in the middle of a table that a process has made its own
-        raise KernelError(
-            f"read the nftables table inet {NFT_TABLE}: nft cannot show it as JSON",
-            remedy="It is not from here: end the process that owns it, or delete it, and try again",
-        ) from error
+        found = observed(json.loads(answer)["nftables"], sets)
+    except ValueError as error:
+        if "owner" in _nft("read", "-t", *_LIST).partition("flags ")[2].partition("\n")[0]:
+            raise KernelError(
+                f"read the nftables table inet {NFT_TABLE}: it belongs to a process",
+                remedy="It is not from here: end that process, or delete the table, and try again",
+            ) from error
+        return _FLAGGED
+    # In the place of a table's flags nft 1.0.6 shows whatever is in its memory, or ends there.
+    return _FLAGGED if "flags" in found.definitions[_TITLE] else found
 
 
 def write(there: Table, needed: Table) -> None:
@@ -220,7 +229,7 @@ def write(there: Table, needed: Table) -> None:
 
 
 def _transact(steps: list[Command]) -> None:
-    _nft("replace", "-f", "-", text=json.dumps({"nftables": steps}))
+    _nft("replace", "-j", "-f", "-", text=json.dumps({"nftables": steps}))
 
 
 def _nft(verb: str, *arguments: str, text: str = "") -> str:
@@ -231,7 +240,7 @@ def _nft(verb: str, *arguments: str, text: str = "") -> str:
         raise KernelError(f"{attempt}: there is no nft", remedy="Install it (Debian: nftables)")
     environment = {"PATH": _SEARCHED, "LC_ALL": "C"}
     answer = subprocess.run(
-        [program, "-j", *arguments], input=text, capture_output=True, text=True, env=environment, check=False
+        [program, *arguments], input=text, capture_output=True, text=True, env=environment, check=False
     )
     if answer.returncode == 0:
         return answer.stdout
