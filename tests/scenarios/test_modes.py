@@ -76,6 +76,8 @@ def expected(stage: Stage, blocks: dict[str, str], node: str, encapsulation: str
         else:
             own, path = "proto bird metric 32", f"via 192.0.2.{index} dev eth0 proto bird metric 32"
         found.add(f"blackhole {block} {own}" if name == node else f"{block} {path}")
+    if encapsulation == "VXLAN":
+        found.add("unreachable 10.244.0.0/16 proto podnet metric 1000000")
     return found
 
 

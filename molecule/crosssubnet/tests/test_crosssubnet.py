@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import time
 
-from cluster import Node, check_tunnel, expected_tunnel_entries, others, tunnel_entries
+from cluster import REFUSED, Node, check_tunnel, expected_tunnel_entries, others, tunnel_entries
 from settings import CHECKOUT
 
 
@@ -18,7 +18,7 @@ def test_nodes_are_in_two_subnets(nodes: list[Node]) -> None:
 
 def test_routes_are_direct_within_the_subnet_and_tunnelled_beyond(nodes: list[Node]) -> None:
     for node in nodes:
-        wanted = [f"blackhole {node.block} proto podnet"]
+        wanted = [f"blackhole {node.block} proto podnet", REFUSED]
         for peer in others(node, nodes):
             near = peer.interface.network == node.interface.network
             path = f"via {peer.address} dev eth0" if near else f"via {peer.vtep} dev vxlan.calico"

@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-from cluster import Node, check_tunnel, expected_tunnel_entries, others, tunnel_entries
+from cluster import REFUSED, Node, check_tunnel, expected_tunnel_entries, others, tunnel_entries
 
 
 def test_routes_lead_through_the_tunnel_and_the_own_block_ends_here(nodes: list[Node]) -> None:
     for node in nodes:
         through = [f"{peer.block} via {peer.vtep} dev vxlan.calico proto podnet onlink" for peer in others(node, nodes)]
-        assert node.pod_routes() == sorted([f"blackhole {node.block} proto podnet", *through])
+        assert node.pod_routes() == sorted([f"blackhole {node.block} proto podnet", REFUSED, *through])
 
 
 def test_forwarding_entries_and_neighbours_are_permanent_and_complete(nodes: list[Node]) -> None:

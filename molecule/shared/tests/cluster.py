@@ -18,6 +18,7 @@ import testinfra_backend
 from settings import current_lab
 
 POOL: t.Final = "10.244.0.0/16"
+REFUSED: t.Final = f"unreachable {POOL} proto podnet metric 1000000"  # where pods are behind a tunnel
 
 
 @dataclasses.dataclass(frozen=True)
