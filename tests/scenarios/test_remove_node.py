@@ -141,7 +141,7 @@ def test_what_is_left_by_hand_is_found_and_named(cluster: Cluster) -> None:
     kinds = [found["kind"] for found in gone if found["kind"] != "nft"]
     assert sorted(kinds) == ["fdb", "file", "file", "file", "neighbour", "route", "route", "route"]
     assert not any("203.0.113.128" in found["text"] for found in gone)
-    assert {found["kind"] for found in lives} == {"file", "route", "session"}
+    assert {found["kind"] for found in lives} == {"file", "nft", "route", "session"}
     assert never == []
 
 
