@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: calico_persist
-short_description: Have tunnels, routes and outgoing NAT come back after a reboot
+short_description: Have tunnels, routes, outgoing NAT and guard come back after a reboot
 version_added: 1.0.0
 author:
   - podnet.calico contributors (!UNKNOWN)
@@ -23,7 +23,7 @@ description:
     boot. Run the module where everything is as the options say.
   - All files are replaced in one step, and are on the disk when the module ends.
 requirements:
-  - systemd, iproute2, awk, flock; C(nft) where something is masqueraded, C(python3) for O(checksum_offload)
+  - systemd, iproute2, awk, flock; C(nft) where something is masqueraded or there is a guard, C(python3) for O(checksum_offload)
 extends_documentation_fragment:
   - podnet.calico.attributes
 options:

@@ -115,15 +115,20 @@ Attack = t.Tuple[Namespace, bytes]  # who sends what
 
 
 class Mailbox:
-    """What arrives at the pod on node b (UDP), and at node b by IP protocol 4."""
+    """What arrives at a pod (UDP), and at its node by IP protocol 4, until packets that are well and sent after it.
 
-    def __init__(self, world: World, version: int) -> None:
-        self._world = world
-        self._version = version
+    at: the node; an honest packet comes from the pod of the other one.
+    """
+
+    def __init__(self, world: World, version: int, at: str = "b") -> None:
+        ends = {"a": (world.pod, POD[version]), "b": (world.remote, REMOTE[version])}
+        other = "b" if at == "a" else "a"
+        (receiver, self._address), (self._honest, self._source) = ends[at], ends[other]
+        self._near, self._far, self._other = NODES[other][4], NODES[at][4], world.nodes[other]
         family = socket.AF_INET if version == 4 else socket.AF_INET6
-        self._pod = socket_in(world.remote, family, socket.SOCK_DGRAM)
-        self._pod.bind((REMOTE[version], PORT))
-        self._node = socket_in(world.nodes["b"], socket.AF_INET, socket.SOCK_RAW, IPIP)
+        self._pod = socket_in(receiver, family, socket.SOCK_DGRAM)
+        self._pod.bind((self._address, PORT))
+        self._node = socket_in(world.nodes[at], socket.AF_INET, socket.SOCK_RAW, IPIP)
         for each in (self._pod, self._node):
             each.settimeout(60)
 
@@ -132,12 +137,11 @@ class Mailbox:
         self._node.close()
 
     def after(self, attack: Attack) -> list[bytes]:
-        """Return what arrives of a forged packet, up to packets that are well and sent after it."""
+        """Return what arrives of a forged packet."""
         sender, forged = attack
         send(sender, "eth0", forged)
-        send(self._world.pod, "eth0", udp(POD[self._version], REMOTE[self._version], PORT, b"honest"))
-        near, far = NODES["a"][4], NODES["b"][4]
-        send(self._world.nodes["a"], "eth0", ip(near, far, IPIP, ip(near, far, 253, b"honest")))
+        send(self._honest, "eth0", udp(self._source, self._address, PORT, b"honest"))
+        send(self._other, "eth0", ip(self._near, self._far, IPIP, ip(self._near, self._far, 253, b"honest")))
         return [*self._until(self._pod), *self._until(self._node)]
 
     def _until(self, box: socket.socket) -> t.Iterator[bytes]:
@@ -190,6 +194,82 @@ def test_nothing_forged_is_delivered(world: World, version: int) -> None:
         assert {name: box.after(attack) for name, attack in tried.items()} == {name: [] for name in tried}
     finally:
         box.close()
+    assert not any(result["changed"] for result in world.nat(guarded))
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_nothing_forged_gets_into_the_own_node(world: World, version: int) -> None:
+    """A container that sends to its own node's tunnel, from where nobody is; a stranger that sends to everybody."""
+    tried = {}
+    inner = udp(ELSEWHERE[version], POD[version], PORT, b"forged")
+    for words, source in (("the outside", OUTSIDE[version]), ("a stranger", STRANGER[version])):
+        packet = vxlan(source, NODES["a"][version], MACS["a"], inner)
+        tried[f"container, VXLAN from {words}"] = (world.container, packet)
+    everybody = ["192.0.2.255", "255.255.255.255"] if version == 4 else ["ff02::1"]
+    for target in everybody:
+        tried[f"stranger, VXLAN to {target}"] = (world.stranger, vxlan(STRANGER[version], target, MACS["a"], inner))
+    world.nat(lambda node: NAT)
+    world.remote.reach(POD[version])
+    for namespace in (world.stranger, world.container):
+        namespace.reach(NODES["a"][version])
+    world.nodes["a"].run("sysctl -w net.ipv4.conf.veth1a2b3c4d.rp_filter=0")
+    box = Mailbox(world, version, at="a")
+    try:
+        assert {name: box.after(attack) for name, attack in tried.items()} == {name: [b"forged"] for name in tried}
+        world.nat(guarded)
+        assert {name: box.after(attack) for name, attack in tried.items()} == {name: [] for name in tried}
+    finally:
+        box.close()
+
+
+def test_no_pod_gets_to_its_hosts_loopback(world: World) -> None:
+    """Devices of pods take packets to 127.0.0.0/8 (route_localnet), for ports that are published there."""
+    node = world.nodes["a"]
+    node.run("sysctl -w net.ipv4.conf.cali1.route_localnet=1 net.ipv4.conf.veth1a2b3c4d.route_localnet=1")
+    with socket_in(node, socket.AF_INET, socket.SOCK_DGRAM) as box:
+        box.bind(("", PORT))
+        box.settimeout(60)
+        for options, arrived in ((lambda name: NAT, [b"forged", b"forged"]), (guarded, [])):
+            world.nat(options)
+            for sender, source in ((world.pod, POD[4]), (world.container, CONTAINER[4])):
+                send(sender, "eth0", udp(source, "127.0.0.1", PORT, b"forged"))
+            send(world.pod, "eth0", udp(POD[4], NODES["a"][4], PORT, b"honest"))
+            assert [*iter(lambda: box.recv(64), b"honest")] == arrived
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_nothing_forged_gets_through_a_published_port(world: World, version: int) -> None:
+    """Before its destination is translated, a container's packet is one to its node."""
+    host, name = NODES["a"][version], {4: "ip", 6: "ip6"}[version]
+    target = POD[4] if version == 4 else f"[{POD[6]}]"
+    node = world.nodes["a"]
+    node.run(f"nft add table {name} published")
+    node.run(f"nft add chain {name} published pre {{ type nat hook prerouting priority dstnat ; }}")
+    node.run(f"nft add rule {name} published pre {name} daddr {host} udp dport 8080 dnat to {target}:{PORT}")
+    world.nat(lambda node: NAT)
+    world.remote.reach(POD[version])
+    world.container.reach(host)
+    box = Mailbox(world, version, at="a")
+    forged = (world.container, udp(OUTSIDE[version], host, 8080, b"forged"))
+    well = (world.container, udp(CONTAINER[version], host, 8080, b"nobody"))
+    try:
+        assert box.after(forged) == [b"forged"]
+        world.nat(guarded)
+        assert (box.after(forged), box.after(well)) == ([], [b"nobody"])
+    finally:
+        box.close()
+
+
+def test_rules_in_another_order_are_put_right(world: World) -> None:
+    world.nat(guarded)
+    node = world.nodes["a"]
+    listed = node.run("nft -a list chain inet podnet_calico prerouting").stdout
+    (line,) = [line for line in listed.splitlines() if "VXLAN of nodes IPv4" in line]
+    node.run(f"nft delete rule inet podnet_calico prerouting handle {line.rpartition(' ')[2]}")
+    node.run(f"nft add rule inet podnet_calico prerouting {line.strip().partition(' # ')[0]}")
+    done, __ = world.nat(guarded)
+    assert [(each["action"], each["name"]) for each in done["changes"]] == [("replace", "rule VXLAN of nodes IPv4")]
+    world.remote.reach(POD[4])
     assert not any(result["changed"] for result in world.nat(guarded))
 
 

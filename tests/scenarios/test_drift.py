@@ -170,13 +170,14 @@ TABLE_MADE = {
 GUARD_RULES = (
     *("from pods", "from containers", "VXLAN of nodes IPv4", "VXLAN to nodes IPv4", "VXLAN of strangers"),
     *("from pools IPv4", "to pools IPv4", "from nodes IPv4", "from this node", "routes of containers"),
-    *("forged source", "IPIP of pods", "VXLAN of pods", "routes of pods"),
+    *("forged source", "IPIP of pods", "VXLAN of pods", "routes of pods", "VXLAN of other networks"),
+    *("to loopback", "loopback of pods", "forged source to published ports IPv4"),
 )
 
 
 def guard_made(node: str) -> set[str]:
     """Return what is made of a node's guard with its table."""
-    parts = {f"chain {name}" for name in ("prerouting", "output", "containers", "pods")} | {"set nodes4"}
+    parts = {f"chain {name}" for name in ("prerouting", "translated", "output", "containers", "pods")} | {"set nodes4"}
     others = {f"node 192.0.2.{10 + number}" for number in (1, 2, 3) if node != f"node{number}"}
     return {f"create guard {what}" for what in parts | others | {f"rule {name}" for name in GUARD_RULES}}
 

@@ -84,6 +84,7 @@ def send(sender: socket.socket, device: str, packet: bytes) -> None:
     family = socket.AF_INET6 if version == 6 else socket.AF_INET
     target = socket.inet_ntop(family, packet[24:40] if version == 6 else packet[16:20])
     sender.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+    sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     sender.sendto(packet, (target, 0))
 
 

@@ -40,8 +40,9 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 ENCAPSULATIONS = ("ipip", "vxlan")
 PORT, VNI = 4789, 4096  # of Calico's VXLAN
-# Before connections are tracked, and after fragments are put together (nft(8): raw).
+# Before connections are tracked, and after fragments are put together, where conntrack is in use (nft(8): raw).
 _PREROUTING = {"type": "filter", "hook": "prerouting", "prio": -300, "policy": "accept"}
+_TRANSLATED = {"type": "filter", "hook": "prerouting", "prio": -90, "policy": "accept"}  # after dstnat
 _OUTPUT = {"type": "filter", "hook": "output", "prio": -300, "policy": "accept"}
 _VNI = {"payload": {"base": "th", "offset": 96, "len": 24}}  # after the headers of UDP and VXLAN's flags (RFC 7348)
 _FORGES_ROUTES = {"set": ["nd-router-advert", "nd-redirect"]}
@@ -93,7 +94,11 @@ def of_plan(plan: t.Mapping[str, t.Any]) -> dict[str, t.Any] | None:
     if not plan["guard"]:
         return None
     needs = plan["requirements"]
-    return {"nodes": needs["nodes"], "encapsulations": needs["kernel"], "uplinks": [plan["device"]]}
+    return {
+        "nodes": needs["nodes"],
+        "encapsulations": needs["kernel"],
+        "uplinks": sorted({plan["device"], *plan["underlay"]}),
+    }
 
 
 def wanted(guard: Guard, pools: t.Iterable[Network]) -> Table:
@@ -107,37 +112,49 @@ def wanted(guard: Guard, pools: t.Iterable[Network]) -> Table:
         members[f"pools{version}"] = [from_network(network) for network in ranges if network.version == version]
         sets[f"set nodes{version}"] = {"type": FAMILIES[version][1]}
         members[f"nodes{version}"] = [from_address(node) for node in guard.nodes if node.version == version]
-    chains: dict[str, t.Any] = {"chain prerouting": _PREROUTING, "chain output": _OUTPUT}
-    chains.update({"chain containers": {}, "chain pods": {}})
-    rules = {**_devices(guard), **_outer(guard, versions), **_containers(versions), **_pods()}
+    chains: dict[str, t.Any] = {"chain prerouting": _PREROUTING, "chain translated": _TRANSLATED}
+    chains.update({"chain output": _OUTPUT, "chain containers": {}, "chain pods": {}})
+    rules = {**_devices(guard, versions), **_outer(guard, versions), **_containers(versions), **_pods()}
     return Table({**sets, **chains, **rules}, members)
 
 
-def _devices(guard: Guard) -> dict[str, Json]:
-    """Return the rules that tell packets of pods by their devices."""
+def _devices(guard: Guard, versions: t.Iterable[int]) -> dict[str, Json]:
+    """Return the rules that tell packets of pods by their devices.
+
+    What containers send to a published port is a packet to a pod once its destination was translated.
+    """
     rules = {}
-    for prefix, chain in (("cali", "pods"), ("veth", "containers")):
+    for prefix, chain, verb in (("cali", "pods", "goto"), ("veth", "containers", "jump")):
         others = [match(meta("iifname"), name, "!=") for name in guard.uplinks if name.startswith(prefix)]
         of_pods = match(meta("iifname"), f"{prefix}*")
-        rules[f"rule from {chain}"] = rule("prerouting", of_pods, *others, verdict("goto", chain))
+        rules[f"rule from {chain}"] = rule("prerouting", of_pods, *others, verdict(verb, chain))
+        if prefix == "veth":
+            for version in versions:
+                to_pods = match(address(version, "daddr"), f"@pools{version}")
+                published = rule("translated", of_pods, *others, to_pods, _no_way_back(), *_dropped())
+                rules[f"rule forged source to published ports IPv{version}"] = published
     return rules
 
 
 def _outer(guard: Guard, versions: t.Iterable[int]) -> dict[str, Json]:
     """Return the rules for packets between nodes: those of the tunnels are not tracked, and strangers have none."""
     rules = {}
-    to_us = match(fib("type", "daddr"), "local")
+    to_us = match(fib("type", "daddr"), "unicast", "!=")  # broadcast, multicast and anycast are delivered, too
     for kind in guard.encapsulations:
         title = {"ipip": "IPIP", "vxlan": "VXLAN"}[kind]
         outer = ipip4() if kind == "ipip" else udp_to(PORT)
-        ours = [] if kind == "ipip" else [match(_VNI, VNI)]
-        for version in versions if kind == "vxlan" else [version for version in versions if version == 4]:
+        used = [version for version in versions if version == 4 or kind == "vxlan"]
+        for version in used:
             nodes = f"@nodes{version}"
             untracked = (verdict("notrack"), verdict("accept"))
             for chain, field, word in (("prerouting", "saddr", "of"), ("output", "daddr", "to")):
                 between = match(address(version, field), nodes)
                 rules[f"rule {title} {word} nodes IPv{version}"] = rule(chain, outer, between, *untracked)
-        rules[f"rule {title} of strangers"] = rule("prerouting", outer, *ours, to_us, *_dropped())
+        if not used:
+            continue
+        if kind == "vxlan":  # a first fragment may be too short for the id: it matches neither == nor !=
+            rules["rule VXLAN of other networks"] = rule("prerouting", outer, match(_VNI, VNI, "!="), verdict("accept"))
+        rules[f"rule {title} of strangers"] = rule("prerouting", outer, to_us, *_dropped())
     return rules
 
 
@@ -149,6 +166,8 @@ def _containers(versions: t.Iterable[int]) -> dict[str, Json]:
             title = f"{'from' if field == 'saddr' else 'to'} {group} IPv{version}"
             concerns = match(address(version, field), f"@{group}{version}")
             rules[f"rule {title}"] = rule("containers", concerns, verdict("goto", "pods"))
+    if 4 in versions:
+        rules["rule to loopback"] = rule("containers", _loopback(), verdict("goto", "pods"))
     rules["rule from this node"] = rule("containers", match(fib("type", "saddr"), "local"), verdict("goto", "pods"))
     rules["rule routes of containers"] = rule("containers", *_forged_routes())
     return rules
@@ -156,9 +175,9 @@ def _containers(versions: t.Iterable[int]) -> dict[str, Json]:
 
 def _pods() -> dict[str, Json]:
     """Return the rules that packets of pods meet."""
-    no_way_back = match(fib("oif", "saddr", "iif"), right=False)
     return {
-        "rule forged source": rule("pods", no_way_back, *_dropped()),
+        "rule forged source": rule("pods", _no_way_back(), *_dropped()),
+        "rule loopback of pods": rule("pods", _loopback(), *_dropped()),
         "rule IPIP of pods": rule("pods", ipip(), *_dropped()),
         "rule VXLAN of pods": rule("pods", udp_to(PORT), *_dropped()),
         "rule routes of pods": rule("pods", *_forged_routes()),
@@ -168,6 +187,15 @@ def _pods() -> dict[str, Json]:
 def _forged_routes() -> list[Json]:
     """Match what would give the host routes: router advertisements and redirects (RFC 4861)."""
     return [match({"payload": {"protocol": "icmpv6", "field": "type"}}, _FORGES_ROUTES), *_dropped()]
+
+
+def _no_way_back() -> Json:
+    return match(fib("oif", "saddr", "iif"), right=False)
+
+
+def _loopback() -> Json:
+    """Match what only a host itself may send to; route_localnet of pods' devices lets it in."""
+    return match(address(4, "daddr"), {"prefix": {"addr": "127.0.0.0", "len": 8}})
 
 
 def _dropped() -> tuple[Json, Json]:

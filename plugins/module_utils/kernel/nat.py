@@ -23,7 +23,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_sets impo
     from_network,
     networks_of,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_table import Table, read, write
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_table import Table, placed, read, write
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.nft_words import (
     DEVICE,
     FAMILIES,
@@ -47,7 +47,7 @@ _BASE_CHAIN = {"type": "nat", "hook": "postrouting", "prio": 100, "policy": "acc
 _WORDS = {"masquerade": "masquerade", "pools": "pool", "exclude": "exclude"}  # an option, and one of it in a change
 _ALL_WORDS = {**_WORDS, "nodes": "node"}
 SETS = {f"{option}{version}": word for option, word in _ALL_WORDS.items() for version in FAMILIES}
-_OF_GUARD = ("prerouting", "output", "containers", "pods", "nodes4", "nodes6")
+_OF_GUARD = ("prerouting", "output", "translated", "containers", "pods", "nodes4", "nodes6")
 
 
 class Nat(t.NamedTuple):
@@ -199,7 +199,8 @@ def ensure(nat: Nat, guarding: guard.Guard | None = None, *, check_mode: bool) -
     defined otherwise (see commands() in nat_table), it is made anew; a connection that begins at that very moment may
     keep the address of its pod.
     """
-    there, needed = read(SETS), wanted(nat, guarding)
+    needed = wanted(nat, guarding)
+    there = placed(read(SETS), needed)
     changes = plan(there, needed)
     if changes and not check_mode:
         write(there, needed)

@@ -83,7 +83,9 @@ def _normal(value: t.Any, key: str = "") -> t.Any:
     if key == "flags":
         return sorted([value] if isinstance(value, str) else value)
     if isinstance(value, dict):
-        return {inner: _normal(item, inner) for inner, item in value.items()}
+        found = {inner: _normal(item, inner) for inner, item in value.items()}
+        # nft 1.1.4 and later say "check" where the existence of a route is asked for (right: true or false).
+        return {**found, "result": "oif"} if found.get("result") == "check" else found
     return [_normal(item) for item in value] if isinstance(value, list) else value
 
 
@@ -94,6 +96,20 @@ def _unused(title: str, position: int, titles: t.Container[str]) -> str:
     while title in titles:
         title += "'"
     return title
+
+
+def placed(there: Table, needed: Table) -> Table:
+    """Return a table in which rules that come too late in their chain differ from what is needed."""
+    places = {title: place for place, title in enumerate(needed.definitions)}
+    last: dict[str, int] = {}
+    found = dict(there.definitions)
+    for title, data in there.definitions.items():
+        if _kind(title) == "rule" and title in places:
+            if places[title] < last.get(data["chain"], 0):
+                found[title] = {**data, "place": "too late"}
+            else:
+                last[data["chain"]] = places[title]
+    return there._replace(definitions=found)
 
 
 def commands(there: Table, needed: Table) -> list[Command]:

@@ -10,7 +10,7 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_table import Table, elements
 from ansible_collections.podnet.calico.plugins.module_utils.marks import NFT_TABLE
 
-_PRIORITIES = {-300: "raw", 100: "srcnat"}
+_PRIORITIES = {-300: "raw", -90: "dstnat + 10", 100: "srcnat"}
 _PLAIN = ("accept", "counter", "drop", "notrack")
 
 
@@ -55,8 +55,8 @@ def _statement(expression: t.Mapping[str, t.Any]) -> str:
         return str(word)
     if word == "masquerade":
         return f"masquerade {' '.join(value['flags'])}"
-    if word == "goto":
-        return f"goto {value['target']}"
+    if word in ("goto", "jump"):
+        return f"{word} {value['target']}"
     operator = "!= " if value["op"] == "!=" else ""
     return f"{_operand(value['left'])} {operator}{_value(value['left'], value['right'])}"
 
@@ -74,6 +74,8 @@ def _operand(left: t.Mapping[str, t.Any]) -> str:
 
 
 def _value(left: t.Mapping[str, t.Any], right: t.Any) -> str:
+    if isinstance(right, dict) and "prefix" in right:
+        return f"{right['prefix']['addr']}/{right['prefix']['len']}"
     if isinstance(right, dict):
         return f"{{ {', '.join(right['set'])} }}"
     if right is False:

@@ -81,8 +81,18 @@ settled() {
 nat() {
     wanted=$(cat)
     there=$(nft -s -p list table inet @TABLE@ 2>/dev/null)
-    [ "$(echo "$there" | tr -s '[:space:]' ' ')" = "$(echo "$wanted" | tr -s '[:space:]' ' ')" ] && return
+    [ "$(printf '%s\n' "$there" | blocks)" = "$(printf '%s\n' "$wanted" | blocks)" ] && return
     printf 'table inet @TABLE@\ndelete table inet @TABLE@\n%s\n' "$wanted" | attempt nft -f - || status=1
+}
+
+# blocks: show the sets and chains of a table, each as one line, in the order of their names; nft lists them as they
+# were made, and 1.1.4 says "check missing" for "oif missing".
+blocks() {
+    awk '!NF { next } {
+        $1 = $1
+        sub(/ check missing /, " oif missing ")
+        printf "%s%s", $0, (/^table / || $0 == "}" ? "\n" : " ")
+    }' | sort
 }
 
 # vxlan NAME MAC ID LOCAL PARENT PORT: make the device, or see that the one that is there is the same. PARENT may be

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import typing as t
 
 import pytest
@@ -18,6 +19,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_table imp
     anew,
     commands,
     observed,
+    placed,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.persist import nft_text
 from ansible_collections.podnet.calico.tests.unit.kernel.test_nat import listing
@@ -65,6 +67,7 @@ def test_options_that_cannot_be_used(given: dict[str, t.Any], text: str) -> None
 
 POD_RULES = [
     "fib saddr . iif oif missing drop",
+    "ip daddr 127.0.0.0/8 drop",
     "meta l4proto 4 drop",
     "udp dport 4789 drop",
     "icmpv6 type { nd-router-advert, nd-redirect } drop",
@@ -74,19 +77,20 @@ CASES: dict[str, tuple[dict[str, t.Any], list[str], list[str]]] = {
         {},
         [
             "udp dport 4789 ip saddr @nodes4 notrack accept",
-            "udp dport 4789 @th,96,24 0x1000 fib daddr type local drop",
+            "udp dport 4789 @th,96,24 != 0x1000 accept",
+            "udp dport 4789 fib daddr type != unicast drop",
         ],
         ["ip protocol 4 drop", "ip protocol 4 ip saddr @nodes4 notrack accept"],
     ),
     "IPIP": (
         {"encapsulations": ["ipip"]},
-        ["ip protocol 4 ip saddr @nodes4 notrack accept", "ip protocol 4 fib daddr type local drop"],
+        ["ip protocol 4 ip saddr @nodes4 notrack accept", "ip protocol 4 fib daddr type != unicast drop"],
         ["udp dport 4789 ip saddr @nodes4 notrack accept"],
     ),
     "no tunnel": ({"encapsulations": []}, [], ["notrack"]),
     "pods behind an uplink that is named like theirs": (
         {"uplinks": ["veth0", "cali0"]},
-        ['iifname "veth*" iifname != "veth0" goto containers', 'iifname "cali*" iifname != "cali0" goto pods'],
+        ['iifname "veth*" iifname != "veth0" jump containers', 'iifname "cali*" iifname != "cali0" goto pods'],
         [],
     ),
 }
@@ -106,9 +110,38 @@ def test_containers_are_judged_only_where_the_pod_network_is_concerned() -> None
         "ip saddr @pools4 goto pods",
         "ip daddr @pools4 goto pods",
         "ip saddr @nodes4 goto pods",
+        "ip daddr 127.0.0.0/8 goto pods",
         "fib saddr type local goto pods",
         POD_RULES[-1],
     ]
+
+
+@pytest.mark.parametrize(
+    ("pools", "kinds"), [(["fd00:1::/64"], ["ipip"]), ([], ["ipip", "vxlan"])], ids=["IPIP for IPv6", "no pools"]
+)
+def test_tunnels_that_no_pool_can_use_are_not_closed(pools: list[str], kinds: list[str]) -> None:
+    of = parse({"masquerade": [], "pools": pools, "exclude": [], "tunnels": []})
+    assert [line for line in lines(of, encapsulations=kinds) if "fib daddr type != unicast" in line] == []
+
+
+def test_what_a_newer_nft_says_is_the_same() -> None:
+    """Since 1.1.4 it asks whether there is a route by another word."""
+    listed = listing(wanted(POOLS, guarding()))
+    text = json.dumps(listed)
+    assert '"result": "oif"' in text
+    newer = json.loads(text.replace('"result": "oif"', '"result": "check"'))
+    assert plan(observed(newer, SETS), wanted(POOLS, guarding())) == []
+
+
+def test_a_rule_that_comes_too_late_is_put_where_it_belongs() -> None:
+    listed = listing(wanted(POOLS, guarding()))
+    first = next(entry for entry in listed if entry.get("rule", {}).get("comment") == "VXLAN of nodes IPv4")
+    there = observed([*(entry for entry in listed if entry is not first), first], SETS)
+    needed = wanted(POOLS, guarding())
+    assert plan(there, needed) == []
+    (change,) = plan(placed(there, needed), needed)
+    assert (change.action, change.name) == ("replace", "rule VXLAN of nodes IPv4")
+    assert plan(placed(observed(listed, SETS), needed), needed) == []
 
 
 def test_there_is_a_guard_where_nothing_is_masqueraded() -> None:
