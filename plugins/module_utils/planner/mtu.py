@@ -77,7 +77,7 @@ def _different(cluster: Cluster, hosts: t.Mapping[str, Host]) -> t.Iterator[Inva
         found.setdefault(pod_mtu(cluster, host), []).append(name)
     if len(found) > 1:
         smallest = min(largest_pod_mtu(cluster, host) for host in hosts.values())
-        most = max(found.values(), key=lambda names: len(names))
+        most = max(found.values(), key=len)
         sizes = "; ".join(f"{mtu} on {listed(names)}" for mtu, names in sorted(found.items()))
         yield InvalidInput(
             f"plan the pod network: pods would get different MTUs: {sizes}",

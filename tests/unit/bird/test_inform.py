@@ -31,7 +31,7 @@ def session(name: str, info: str) -> Protocol:
 )
 def test_why_routes_do_not_come(infos: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sessions = {f"s{number}": session(f"s{number}", info) for number, info in enumerate(infos)}
-    monkeypatch.setattr(inform, "Netlink", lambda: contextlib.nullcontext())
+    monkeypatch.setattr(inform, "Netlink", contextlib.nullcontext)
     monkeypatch.setattr(inform, "read", lambda netlink, protocol: [])
     monkeypatch.setattr(inform.daemon, "read", lambda: Status("2.0.12", t.cast("dict[str, Protocol]", sessions)))
     with pytest.raises(DaemonError) as caught:
