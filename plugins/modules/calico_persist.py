@@ -23,7 +23,7 @@ description:
     boot. Run the module where everything is as the options say.
   - All files are replaced in one step, and are on the disk when the module ends.
 requirements:
-  - systemd, iproute2, awk, flock; C(nft) where something is masqueraded or there is a guard, C(python3) for O(checksum_offload)
+  - systemd, iproute2, awk, flock; C(nft) for O(nat) and O(guard), C(python3) for O(checksum_offload)
 extends_documentation_fragment:
   - podnet.calico.attributes
 options:
