@@ -231,7 +231,7 @@ def ping_matrix(hostvars: HostVars, hosts: t.Sequence[str]) -> dict[str, t.Any]:
     return {**matrix, "failed": failed, "ok": ok, "unanswered": between["unanswered"]}
 
 
-def changed_hosts(hostvars: HostVars, hosts: t.Sequence[str], results: t.Sequence[str]) -> list[str]:
+def hosts_with_changes(hostvars: HostVars, hosts: t.Sequence[str], results: t.Sequence[str]) -> list[str]:
     """Return the hosts on which one of some registered results says that it changed something."""
     return [host for host in hosts if any((hostvars[host].get(name) or {}).get("changed") for name in results)]
 
@@ -243,7 +243,7 @@ class FilterModule:
         """Return the filters by name."""
         return {
             "bgp_with_peers": bgp_with_peers,
-            "changed_hosts": changed_hosts,
+            "hosts_with_changes": hosts_with_changes,
             "cluster": cluster,
             "cni_disagreements": cni_disagreements,
             "host_targets": host_targets,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -31,9 +32,15 @@ class Module(AnsibleModule):
     def _load_params(self) -> None:
         super()._load_params()
         wrong: list[str] = []
-        self.params = _without_wrong(self.argument_spec, self.params, "", wrong)
+        given = self.params
+        self.params = _without_wrong(self.argument_spec, given, "", wrong)
         if wrong:
-            self._wrong = f"the option {wrong[0]} is not a mapping, or a list of mappings. Write it as key: value lines"
+            # It begins with Ansible's own words, by which ansible-lint knows that a template was not filled in.
+            name = re.split(r"[.\[]", wrong[0])[0]
+            self._wrong = (
+                f"argument '{name}' is of type {type(given[name]).__name__}: the option {wrong[0]} is not a mapping, or "
+                "a list of mappings. Write it as key: value lines"
+            )
 
     def fail_json(self, msg: str, **details: t.Any) -> t.NoReturn:
         """Fail; an option of another shape is the reason before all that follows from it."""

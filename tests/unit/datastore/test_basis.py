@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.podnet.calico.plugins.filter.steps import changed_hosts
+from ansible_collections.podnet.calico.plugins.filter.steps import hosts_with_changes
 from ansible_collections.podnet.calico.tests.unit.datastore.test_modules import Runner
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import Document, node, pool, seen
 
@@ -114,4 +114,4 @@ def test_check_mode_expects_what_is_stored(run: Runner) -> None:
 def test_hosts_on_which_something_was_changed() -> None:
     unchanged, changed = {"changed": False}, {"changed": True}
     hostvars: t.Any = {"a": {"one": unchanged}, "b": {"one": unchanged, "two": changed}, "c": {}}
-    assert changed_hosts(hostvars, ["a", "b", "c"], ["one", "two"]) == ["b"]
+    assert hosts_with_changes(hostvars, ["a", "b", "c"], ["one", "two"]) == ["b"]
