@@ -38,8 +38,8 @@ class Module(AnsibleModule):
             # It begins with Ansible's own words, by which ansible-lint knows that a template was not filled in.
             name = re.split(r"[.\[]", wrong[0])[0]
             self._wrong = (
-                f"argument '{name}' is of type {type(given[name]).__name__}: the option {wrong[0]} is not a mapping, or "
-                "a list of mappings. Write it as key: value lines"
+                f"argument '{name}' is of type {type(given[name]).__name__}: the option {wrong[0]} is not a mapping, "
+                "or a list of mappings. Write it as key: value lines"
             )
 
     def fail_json(self, msg: str, **details: t.Any) -> t.NoReturn:
