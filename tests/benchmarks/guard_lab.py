@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import time
 import typing as t
 from pathlib import Path
 
@@ -23,8 +24,9 @@ NODES = ("192.0.2.1", "192.0.2.2")
 VTEPS = ("10.244.0.0", "10.244.1.0")
 MACS = ("66:00:00:00:00:01", "66:00:00:00:00:02")
 PODS = ("10.244.0.5", "10.244.1.5")
-TCP_PORT, UDP_PORT, FIRST_PORT = 5001, 5002, 1024
+TCP_PORT, UDP_PORT, FIRST_PORT = 5001, 5002, 10_000  # not 4789, to which no pod may send
 _CHUNK = 1 << 18
+PATIENCE = 60.0  # seconds that thousands of new links may take to come up
 
 
 class Lab:
@@ -160,9 +162,10 @@ class Lab:
 
     def _warm(self) -> None:
         ping = ["ip", "netns", "exec", self.pods[0], "ping", "-c", "2", "-i", "0.2", "-W", "5", PODS[1]]
-        done = subprocess.run(ping, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise MeasuringFailed(f"the pods do not reach each other: {done.stdout}")
+        until = time.monotonic() + PATIENCE
+        while (done := subprocess.run(ping, capture_output=True, text=True, check=False)).returncode:
+            if time.monotonic() > until:
+                raise MeasuringFailed(f"the pods do not reach each other: {done.stdout}")
 
 
 def _echo(netns: str, number: int, told: int) -> t.NoReturn:
