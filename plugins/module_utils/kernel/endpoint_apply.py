@@ -150,7 +150,8 @@ def _configure(netlink: Netlink, name: str, entry: Entry, settings: Settings, ro
         pod_index = socket.if_nametoindex(entry["interface"])
         pod_requests.prepare(entry)
         seen = None if routes is None else pod_side.observe(inner, pod_index, pod_side.versions(entry))
-        wanted = pod_requests.requests(entry, pod_index, seen)
+        # A new pair has got its MAC; to be given it once more is a change of address to the kernel.
+        wanted = pod_requests.requests({**entry, "mac": None} if seen is None else entry, pod_index, seen)
         if seen is not None:
             wanted = pod_requests.replacing(inner, pod_index, wanted)
         _send(inner, wanted, f"{what}, in its namespace {entry['netns']}")
