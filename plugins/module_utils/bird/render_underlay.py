@@ -13,8 +13,8 @@ import ipaddress
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render_text import BITS, block, prefix_set
+from ansible_collections.podnet.calico.plugins.module_utils.calico import IPIP_DEVICE
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import IPIP_DEVICE
 
 Data = t.Mapping[str, t.Any]
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import VXLAN_PORT
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, refuse_twice
 from ansible_collections.podnet.calico.plugins.module_utils.planner.needs import bird_routes
 
 MARK = "podnet.calico: "
-VXLAN_PORT = 4789
 
 
 class Step(t.NamedTuple):

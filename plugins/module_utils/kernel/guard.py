@@ -17,6 +17,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import VXLAN_PORT, VXLAN_VNI
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_sets import Element, from_address, from_network
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_table import Table
@@ -39,7 +40,6 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.ip import Network
 
 ENCAPSULATIONS = ("ipip", "vxlan")
-PORT, VNI = 4789, 4096  # of Calico's VXLAN
 # Before connections are tracked, and after fragments are put together, where conntrack is in use (nft(8): raw).
 _PREROUTING = {"type": "filter", "hook": "prerouting", "prio": -300, "policy": "accept"}
 _TRANSLATED = {"type": "filter", "hook": "prerouting", "prio": -90, "policy": "accept"}  # after dstnat
@@ -142,7 +142,7 @@ def _outer(guard: Guard, versions: t.Iterable[int]) -> dict[str, Json]:
     to_us = match(fib("type", "daddr"), "unicast", "!=")  # broadcast, multicast and anycast are delivered, too
     for kind in guard.encapsulations:
         title = {"ipip": "IPIP", "vxlan": "VXLAN"}[kind]
-        outer = ipip4() if kind == "ipip" else udp_to(PORT)
+        outer = ipip4() if kind == "ipip" else udp_to(VXLAN_PORT)
         used = [version for version in versions if version == 4 or kind == "vxlan"]
         for version in used:
             nodes = f"@nodes{version}"
@@ -153,7 +153,9 @@ def _outer(guard: Guard, versions: t.Iterable[int]) -> dict[str, Json]:
         if not used:
             continue
         if kind == "vxlan":  # a first fragment may be too short for the id: it matches neither == nor !=
-            rules["rule VXLAN of other networks"] = rule("prerouting", outer, match(_VNI, VNI, "!="), verdict("accept"))
+            rules["rule VXLAN of other networks"] = rule(
+                "prerouting", outer, match(_VNI, VXLAN_VNI, "!="), verdict("accept")
+            )
         rules[f"rule {title} of strangers"] = rule("prerouting", outer, to_us, *_dropped())
     return rules
 
@@ -179,7 +181,7 @@ def _pods() -> dict[str, Json]:
         "rule forged source": rule("pods", _no_way_back(), *_dropped()),
         "rule loopback of pods": rule("pods", _loopback(), *_dropped()),
         "rule IPIP of pods": rule("pods", ipip(), *_dropped()),
-        "rule VXLAN of pods": rule("pods", udp_to(PORT), *_dropped()),
+        "rule VXLAN of pods": rule("pods", udp_to(VXLAN_PORT), *_dropped()),
         "rule routes of pods": rule("pods", *_forged_routes()),
     }
 

@@ -14,6 +14,7 @@ import ipaddress
 import json
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import VXLAN_PORT
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import guard
@@ -118,7 +119,7 @@ def _nat(nat: Nat) -> Table | None:
     # Masqueraded, packets of the tunnels' protocols would give a pod a connection of the node's own.
     rules = {
         "rule spare IPIP": rule(_CHAIN, ipip(), verdict("accept")),
-        "rule spare VXLAN": rule(_CHAIN, udp_to(guard.PORT), verdict("accept")),
+        "rule spare VXLAN": rule(_CHAIN, udp_to(VXLAN_PORT), verdict("accept")),
     }
     for version in sorted({network.version for network in nat.masquerade}):
         given = {option: [n for n in getattr(nat, option) if n.version == version] for option in _WORDS}

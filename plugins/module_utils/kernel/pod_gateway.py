@@ -9,15 +9,15 @@ import ipaddress
 import socket
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import POD_GATEWAY
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import route_wire, wire
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.pod_side import GATEWAY4
 from ansible_collections.podnet.calico.plugins.module_utils.marks import ROUTE_PROTOCOL
 
 _DST, _RTM_F_FIB_MATCH = 1, 0x2000  # linux/rtnetlink.h, Linux 4.17
 _LEADS = (route_wire.TYPES["unicast"], 2)  # RTN_LOCAL: the host answers for its own addresses, too
 # Every route that covers the gateway, but one to it alone, covers its neighbour as well, which no route of ours does.
-_NEIGHBOUR = str(ipaddress.ip_address(GATEWAY4) - 1)
+_NEIGHBOUR = str(ipaddress.ip_address(POD_GATEWAY) - 1)
 
 
 def answered(*, ours: bool) -> bool:
@@ -26,7 +26,7 @@ def answered(*, ours: bool) -> bool:
     Raises KernelError if the kernel cannot be asked.
     """
     with Netlink() as netlink:
-        exact, around = _matches(netlink, (GATEWAY4, _NEIGHBOUR))
+        exact, around = _matches(netlink, (POD_GATEWAY, _NEIGHBOUR))
     if exact is not None and (ours or exact.protocol != ROUTE_PROTOCOL):
         return exact.way.kind in _LEADS
     return around is not None and around.length < 32 and around.way.kind in _LEADS

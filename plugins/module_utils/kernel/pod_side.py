@@ -9,6 +9,7 @@ import functools
 import socket
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import POD_GATEWAY
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.endpoint_entries import Entry
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import (
     EXT_MASK,
@@ -49,12 +50,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
 
 HOST_MAC = "ee:ee:ee:ee:ee:ee"
 HOST_LINK_LOCAL = "fe80::ecee:eeff:feee:eeee"  # what EUI-64 makes of HOST_MAC (RFC 4291, appendix A)
-GATEWAY4 = "169.254.1.1"
 PROTOCOL_BOOT = 3  # the pod's own routes, as Calico's CNI plugin leaves them: ip(8) shows no protocol for them
 
 
 _HOST_MAC = packed_mac(HOST_MAC)
-_GATEWAYS = {4: packed_address(GATEWAY4), 6: packed_address(HOST_LINK_LOCAL)}
+_GATEWAYS = {4: packed_address(POD_GATEWAY), 6: packed_address(HOST_LINK_LOCAL)}
 
 
 class PodSide(t.NamedTuple):
@@ -69,7 +69,7 @@ class PodSide(t.NamedTuple):
 
 def gateway(version: int) -> str:
     """Return the next hop of pods' default routes (Calico): 169.254.1.1, or the host's end's link-local address."""
-    return HOST_LINK_LOCAL if version == 6 else GATEWAY4
+    return HOST_LINK_LOCAL if version == 6 else POD_GATEWAY
 
 
 def versions(entry: t.Mapping[str, t.Any]) -> list[int]:

@@ -14,11 +14,12 @@ import ipaddress
 import socket
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import IPIP_DEVICE
 from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.library import NetlinkError, explained, open_netlink
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import alias, make_marked
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_entries import IPIP_DEVICE, Entry
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_entries import Entry
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_requests import creation
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import IFA_F_NODAD
 

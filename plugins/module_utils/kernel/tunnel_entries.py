@@ -14,7 +14,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import 
 
 Entry = t.Dict[str, t.Any]
 
-IPIP_DEVICE = "tunl0"
 # Numbers that the kernel takes: MTU of an IP link (RFC 791), VNI of 24 bits (RFC 7348), UDP port.
 _RANGES = {"mtu": (68, 65535), "vni": (0, (1 << 24) - 1), "port": (1, 65535)}
 

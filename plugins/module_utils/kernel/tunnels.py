@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import IPIP_DEVICE
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, refuse_twice
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import offload, vtep_tables
@@ -14,7 +15,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices impor
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import Link, link_named, links
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.lock import only_one
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_entries import IPIP_DEVICE, Entry, normalise
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.tunnel_entries import Entry, normalise
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import address_text, as_number
 
 # A change of these needs a new device (Linux: vxlan_changelink refuses them); all else is changed in place.

@@ -9,6 +9,12 @@ import dataclasses
 import ipaddress
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import (
+    IPIP_DEVICE,
+    POD_GATEWAY,
+    VXLAN_PORT,
+    VXLAN_VNI,
+)
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import sysctls
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_versions, sessions_of
@@ -24,13 +30,9 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam_ledger 
 from ansible_collections.podnet.calico.plugins.module_utils.planner.mtu import pod_mtu, tunnel_mtu
 from ansible_collections.podnet.calico.plugins.module_utils.planner.needs import bird_routes
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import (
-    IPIP_DEVICE,
-    POD_GATEWAY,
     REFUSAL_METRIC,
     STANDBY_METRIC,
     VXLAN_DEVICES,
-    VXLAN_PORT,
-    VXLAN_VNI,
     Bgp,
     Cni,
     Host,

@@ -8,13 +8,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-IPIP_DEVICE = "tunl0"
 VXLAN_DEVICES = {4: "vxlan.calico", 6: "vxlan-v6.calico"}
-VXLAN_VNI = 4096
-VXLAN_PORT = 4789
-
-# The address that every pod uses as its IPv4 gateway and that the host answers for by proxy ARP.
-POD_GATEWAY = "169.254.1.1"
 
 # Of routes that stand by while BGP sessions reset: greater than all that BIRD (32) and the kernel (1024) use.
 STANDBY_METRIC = 4096

@@ -9,9 +9,10 @@ import ipaddress
 import struct
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import VXLAN_PORT
+
 ECHO_REQUEST = {4: 8, 6: 128}
 ECHO_REPLY = {4: 0, 6: 129}
-VXLAN_PORT = 4789
 _HEADER = struct.Struct("!BBHHH")
 _ETHERTYPES = {0x0800: 4, 0x86DD: 6}
 

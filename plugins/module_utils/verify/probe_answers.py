@@ -14,13 +14,13 @@ import socket
 import time
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import VXLAN_PORT
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DaemonError, InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.verify import (
     probe_packets,
     probe_payload,
     probe_sockets,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.verify.icmp import VXLAN_PORT
 
 _FOLDER = "/run"
 _POLL = 0.02

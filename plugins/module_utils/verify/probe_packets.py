@@ -14,6 +14,7 @@ import struct
 import typing as t
 import zlib
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import VXLAN_PORT
 from ansible_collections.podnet.calico.plugins.module_utils.verify import icmp
 
 KINDS = ("plain", "pod", "ipip", "vxlan")
@@ -67,7 +68,7 @@ def build(probe: Probe, target: str, pod: str) -> bytes:
         return _ip(probe.node, target, socket.IPPROTO_IPIP, packet)
     if probe.kind == "vxlan":
         carried = _VXLAN.pack(0x08000000, VNI << 8) + _FRAME + packet
-        return _ip(probe.node, target, socket.IPPROTO_UDP, _udp("", "", (ports[0], icmp.VXLAN_PORT), carried))
+        return _ip(probe.node, target, socket.IPPROTO_UDP, _udp("", "", (ports[0], VXLAN_PORT), carried))
     return packet
 
 
@@ -82,7 +83,7 @@ def read(data: bytes) -> Probe | None:
     if outer.protocol != socket.IPPROTO_UDP or len(outer.payload) < _UDP.size:
         return None
     (port,) = struct.unpack_from("!H", outer.payload, 2)
-    if port == icmp.VXLAN_PORT:
+    if port == VXLAN_PORT:
         inner = icmp.parse_ip(outer.payload[_UDP.size + _VXLAN.size + len(_FRAME) :])
         return _read("vxlan", inner, len(data)) if inner else None
     return _read("plain", outer, len(data))

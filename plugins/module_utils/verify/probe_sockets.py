@@ -10,9 +10,9 @@ import socket
 import struct
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import VXLAN_PORT
 from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.verify import probe_packets
-from ansible_collections.podnet.calico.plugins.module_utils.verify.icmp import VXLAN_PORT
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_place import NextHop, next_hop
 
 _ETH_P_IP = 0x0800

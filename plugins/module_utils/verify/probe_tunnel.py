@@ -13,6 +13,7 @@ import os
 import socket
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import VXLAN_PORT
 from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import offload, sysctls, vtep_tables
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import MTU
@@ -43,7 +44,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.wire import (
     number,
     packed_address,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.verify.icmp import VXLAN_PORT
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_place import Place
 
 DEVICE = "vxlan0"
