@@ -44,6 +44,16 @@ def overlaps(one: Network, other: Network) -> bool:
     return one.version == other.version and one.overlaps(other)
 
 
+def joined(networks: t.Iterable[Network]) -> list[Network]:
+    """Return the same addresses in as few networks as possible, those of IPv4 first."""
+    found = list(networks)
+    return [
+        network
+        for version in (4, 6)
+        for network in ipaddress.collapse_addresses(n for n in found if n.version == version)  # type: ignore[type-var]
+    ]
+
+
 def overlapping(networks: t.Mapping[Key, Network]) -> t.Iterator[tuple[Key, Key]]:
     """Yield the pairs of keys whose networks share an address, the key of the wider network first.
 

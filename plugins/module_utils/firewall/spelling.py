@@ -10,7 +10,7 @@ import re
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.firewall.wanted import Rule, text_of
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_sets import joined
+from ansible_collections.podnet.calico.plugins.module_utils.ip import joined
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.ip import Network

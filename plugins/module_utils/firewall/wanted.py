@@ -9,8 +9,7 @@ import re
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
-from ansible_collections.podnet.calico.plugins.module_utils.ip import read_network
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.nat_sets import joined
+from ansible_collections.podnet.calico.plugins.module_utils.ip import joined, read_network
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.ip import Network

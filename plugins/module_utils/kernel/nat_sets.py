@@ -8,12 +8,10 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.ip import contains
+from ansible_collections.podnet.calico.plugins.module_utils.ip import contains, joined
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.ip import Network
-
-_VERSIONS = (4, 6)
 
 
 class Element(t.NamedTuple):
@@ -21,16 +19,6 @@ class Element(t.NamedTuple):
 
     spelling: t.Any
     networks: list[Network]
-
-
-def joined(networks: t.Iterable[Network]) -> list[Network]:
-    """Return the same addresses in as few networks as possible: nft refuses intervals that overlap."""
-    found = list(networks)
-    return [
-        network
-        for version in _VERSIONS
-        for network in ipaddress.collapse_addresses(n for n in found if n.version == version)  # type: ignore[type-var]
-    ]
 
 
 class Cover:

@@ -15,7 +15,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.calico import (
     VXLAN_PORT,
     VXLAN_VNI,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
+from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix, joined
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import sysctls
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_versions, sessions_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.check import refuse_unusable
@@ -48,7 +48,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner.peering import listen_port
 from ansible_collections.podnet.calico.plugins.module_utils.planner.pool_migration import orphan_problems
-from ansible_collections.podnet.calico.plugins.module_utils.planner.reservations import holder_of, merged, within
+from ansible_collections.podnet.calico.plugins.module_utils.planner.reservations import holder_of, within
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
@@ -165,7 +165,7 @@ def _cni(cluster: Cluster, own: t.Iterable[Block], node: Node, mtu: int) -> Cni:
         block for block in usable if "Workload" in block.pool.allowed_uses and pool_selects(block.pool, node.labels)
     ]
     held = [ipaddress.ip_network(address) for block in giving for address in block.held]
-    excluded = merged([*held, *(part for block in giving for part in within(block.cidr, cluster.reserved))])
+    excluded = joined([*held, *(part for block in giving for part in within(block.cidr, cluster.reserved))])
     return Cni(ranges=tuple(str(block.cidr) for block in giving), mtu=mtu, excluded=tuple(map(str, excluded)))
 
 

@@ -8,24 +8,16 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.ip import contains, overlaps
+from ansible_collections.podnet.calico.plugins.module_utils.ip import contains, joined, overlaps
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
     from ansible_collections.podnet.calico.plugins.module_utils.ip import Network
 
 
-def merged(networks: t.Iterable[Network]) -> list[Network]:
-    """Return the fewest networks that hold the same addresses; a network that several cover together lies in one."""
-    found: list[Network] = []
-    for version in (4, 6):
-        found += ipaddress.collapse_addresses(each for each in networks if each.version == version)  # type: ignore[type-var]
-    return found
-
-
 def reserved_networks(snapshot: Snapshot) -> list[Network]:
-    """Return what all IPReservations keep back, merged."""
-    return merged(
+    """Return what all IPReservations keep back, joined."""
+    return joined(
         [
             ipaddress.ip_network(text, strict=False)
             for (kind, __), document in snapshot.items()
@@ -36,7 +28,7 @@ def reserved_networks(snapshot: Snapshot) -> list[Network]:
 
 
 def holder_of(network: Network, reserved: t.Iterable[Network]) -> Network | None:
-    """Return the one of some merged networks in which a network lies wholly, None if there is none."""
+    """Return the one of some joined networks in which a network lies wholly, None if there is none."""
     return next((each for each in reserved if contains(each, network)), None)
 
 
