@@ -33,9 +33,11 @@ def followers(path_of_file: str = sysctls.FILE) -> dict[str, int]:
         names = {link.index: link.name for link in links(netlink)}
         learned = {*_of_routes(netlink), *_of_addresses(netlink)}
     ours = sysctls.set_by_us(path_of_file)
-    settings = {name: sysctls.of_device("ipv6", name, "accept_ra") for name in sorted(names.values())}
-    values = sysctls.read(settings.values())
     devices = {names.get(index) for index in learned}
+    # Not those of all devices: a host has one for each pod.
+    named = {name: sysctls.of_device("ipv6", name, "accept_ra") for name in sorted(names.values())}
+    settings = {name: setting for name, setting in named.items() if name in devices or setting in ours}
+    values = sysctls.read(settings.values())
     return {
         name: int(values[setting])
         for name, setting in settings.items()

@@ -142,9 +142,8 @@ def _configure(netlink: Netlink, name: str, entry: Entry, settings: Settings, ro
     wanted += host_requests.route_requests(index, entry["addresses"], there)
     near = host_side.neighbours_of(entry, entry["mac"])
     if routes is not None:
-        _send(
-            netlink, host_requests.forget_requests(index, near, host_side.read_neighbours(netlink).get(index, ())), what
-        )
+        known = host_side.read_neighbours(netlink, index).get(index, {})
+        _send(netlink, host_requests.forget_requests(index, near, known), what)
     _send(netlink, wanted + host_requests.neighbour_requests(index, near), what)
     with namespace(entry["netns"]), Netlink() as inner:
         pod_index = socket.if_nametoindex(entry["interface"])

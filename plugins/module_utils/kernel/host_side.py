@@ -114,10 +114,10 @@ def faults(link: Link, entry: t.Mapping[str, t.Any], settings: Settings) -> dict
     return found
 
 
-def read_neighbours(netlink: Netlink) -> dict[int, Neighbours]:
-    """Return the permanent neighbours of all devices by index."""
+def read_neighbours(netlink: Netlink, device: int = 0) -> dict[int, Neighbours]:
+    """Return permanent neighbours by index of the device: of all devices, or of one."""
     found: dict[int, Neighbours] = {}
-    for index, address, mac in permanent(netlink, 0):
+    for index, address, mac in permanent(netlink, 0, device):
         found.setdefault(index, {})[address] = mac
     return found
 
