@@ -22,18 +22,20 @@ STREAM = 4 << 30  # bytes
 FEW, MANY = 10, 1000
 
 
+def _with_and_without(bench: Bench, measure: t.Callable[[Lab], Cost]) -> dict[str, list[Cost]]:
+    """Measure in labs of their own with the guard and without it, in turn."""
+
+    def side(guarded: bool) -> Cost:
+        with Lab(guarded=guarded) as lab:
+            return measure(lab)
+
+    return bench.interleave({"guard": lambda: side(True), "before": lambda: side(False)})
+
+
 def flows(bench: Bench) -> dict[str, Sample]:
     """Send new UDP flows over VXLAN between two pods: flows per second, CPU, and connections that are tracked."""
     number = bench.size(FLOWS)
-
-    def side(guarded: bool) -> t.Callable[[], Cost]:
-        def run() -> Cost:
-            with Lab(guarded=guarded) as lab:
-                return lab.flows(number)
-
-        return run
-
-    costs = bench.interleave({"guard": side(True), "before": side(False)})
+    costs = _with_and_without(bench, lambda lab: lab.flows(number))
     rates = {name: [number / seconds for seconds in wall(found)] for name, found in costs.items()}
     return {
         "guard.flow_rate_vs_before": ratio(rates["guard"], rates["before"]),
@@ -52,15 +54,7 @@ def _tracked(bench: Bench, *, guarded: bool) -> list[float]:
 def stream(bench: Bench) -> dict[str, Sample]:
     """Send one TCP stream over VXLAN between two pods: bytes per second."""
     size = bench.size(STREAM)
-
-    def side(guarded: bool) -> t.Callable[[], Cost]:
-        def run() -> Cost:
-            with Lab(guarded=guarded) as lab:
-                return lab.stream(size)
-
-        return run
-
-    costs = bench.interleave({"guard": side(True), "before": side(False)})
+    costs = _with_and_without(bench, lambda lab: lab.stream(size))
     rates = {name: [size / seconds for seconds in wall(found)] for name, found in costs.items()}
     return {"guard.tcp_vs_before": ratio(rates["guard"], rates["before"])}
 

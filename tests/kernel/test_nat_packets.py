@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import ctypes
-import os
 import socket
 import threading
 import time
@@ -16,6 +14,7 @@ from concurrent import futures
 import pytest
 
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
+from ansible_collections.podnet.calico.tests.kernel.forging import socket_in
 from ansible_collections.podnet.calico.tests.kernel.nat_shown import NAT
 from ansible_collections.podnet.calico.tests.kernel.net import Namespace
 
@@ -25,7 +24,6 @@ POD = {4: "10.244.0.5", 6: "fd00:1::5"}
 PLAIN = {4: "10.245.0.6", 6: "fd00:2::6"}  # a pod of a pool that does not masquerade
 REMOTE = {4: "10.244.9.5", 6: "fd00:1::9:5"}  # a pod on another host, beyond the tunnel
 TUNNEL = {4: "10.244.0.64", 6: "fd00:1::64"}
-LIBC = ctypes.CDLL(None, use_errno=True)
 PORT = 7777
 
 
@@ -95,15 +93,7 @@ def world(host: Namespace, new_namespace: t.Callable[[str], Namespace]) -> World
 def udp(namespace: Namespace, address: str, port: int = 0) -> socket.socket:
     """Return a socket that lives in a namespace, bound to an address."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    there = os.open(namespace.path, os.O_RDONLY)
-    try:
-        assert LIBC.setns(there, 0) == 0
-        made = socket.socket(family, socket.SOCK_DGRAM)
-    finally:
-        assert LIBC.setns(home, 0) == 0
-        os.close(home)
-        os.close(there)
+    made = socket_in(namespace, family, socket.SOCK_DGRAM)
     made.bind((address, port))
     made.settimeout(60)
     return made

@@ -69,7 +69,7 @@ def write(values: t.Mapping[str, str]) -> None:
 def _in_order(values: t.Mapping[str, str]) -> list[tuple[str, str]]:
     """Return names and values in the order in which nothing is lost.
 
-    Devices are told to follow router advertisements always (accept_ra) before the host forwards, which would make the
+    Devices follow router advertisements always (accept_ra) before the host forwards, which would make the
     kernel forget what it has learned; and what was on is switched off first.
     """
     return sorted(values.items(), key=lambda item: _SWITCH[item[1] != "0"] if item[0] in _FORWARDING else 1)
