@@ -12,12 +12,11 @@ import subprocess
 import time
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils import owned_file
+from ansible_collections.podnet.calico.plugins.module_utils import owned_file, systemd
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.cni import runtime_containerd, runtime_files
 from ansible_collections.podnet.calico.plugins.module_utils.cni.plugin_folder import plugins_folder
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DaemonError, InvalidInput, PodnetError
-from ansible_collections.podnet.calico.plugins.module_utils.persist import services
 
 _SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SECONDS = 60
@@ -63,7 +62,7 @@ def ensure(
         text = known.text(config_dir, bin_dir)
         runtime_files.refuse_others(known.file, text)
         changes = _write(known, unit, text, check_mode=check_mode)
-    facts = {"program": program, "version": version[0], "service": unit, "running": services.active(unit)}
+    facts = {"program": program, "version": version[0], "service": unit, "running": systemd.active(unit)}
     return Outcome(changes, {"runtime": facts})
 
 
@@ -90,7 +89,7 @@ def remove(*, name: str = "", service: str = "", check_mode: bool = False) -> Ou
             continue
         changes.append(Change("file", known.file, before=present))
         unit = _unit((service if each == name else "") or known.unit)
-        restart = services.active(unit)
+        restart = systemd.active(unit)
         if restart:
             changes.append(Change("service", unit, "running", "restarted"))
         if not check_mode:
@@ -102,7 +101,7 @@ def remove(*, name: str = "", service: str = "", check_mode: bool = False) -> Ou
 
 def _find(name: str, program: str, unit: str) -> str:
     """Return the path of the program that the unit starts, or that is found. Raises InvalidInput."""
-    found = re.search(r"path=(/[^ ;]+)", services.output("systemctl", "show", "-p", "ExecStart", unit))
+    found = re.search(r"path=(/[^ ;]+)", systemd.output("systemctl", "show", "-p", "ExecStart", unit))
     if found and os.path.basename(found[1]) == program and os.path.exists(found[1]):
         return found[1]
     path = shutil.which(program, path=_SEARCHED)
@@ -135,7 +134,7 @@ def _settings_of_containerd(program: str, unit: str) -> tuple[str, str]:
 
 def _config_of(unit: str) -> str:
     """Return the file that the unit gives containerd, empty for none."""
-    said = services.output("systemctl", "show", "-p", "ExecStart", unit)
+    said = systemd.output("systemctl", "show", "-p", "ExecStart", unit)
     found = re.search(r"argv\[\]=[^;]*\s(?:--config|-c)[= ](\S+)", said)
     return found[1] if found else ""
 
@@ -143,7 +142,7 @@ def _config_of(unit: str) -> str:
 def _write(known: Runtime, unit: str, text: str, *, check_mode: bool) -> list[Change]:
     present = owned_file.read(known.file)
     changes = [Change("file", known.file, present or None, text)] if present != text else []
-    restart = known.restarts and services.active(unit) and (bool(changes) or _started_before(unit, known.file))
+    restart = known.restarts and systemd.active(unit) and (bool(changes) or _started_before(unit, known.file))
     if restart:
         changes.append(Change("service", unit, "running", "restarted"))
     if check_mode:
@@ -158,7 +157,7 @@ def _write(known: Runtime, unit: str, text: str, *, check_mode: bool) -> list[Ch
 def _restart(unit: str, path: str, before: str) -> None:
     """Restart a unit, or put the text of its file back, have it start with that, and raise DaemonError."""
     try:
-        services.act("restart", unit)
+        systemd.act("restart", unit)
     except DaemonError as error:
         _put_back(path, before)
         _try_restart(unit)
@@ -174,7 +173,7 @@ def _put_back(path: str, text: str) -> None:
 
 def _try_restart(unit: str) -> None:
     try:
-        services.act("restart", unit)
+        systemd.act("restart", unit)
     except PodnetError:
         return  # The error of the first time is the one to tell.
 
@@ -182,7 +181,7 @@ def _try_restart(unit: str) -> None:
 def _started_before(unit: str, path: str) -> bool:
     """Tell whether a unit's main process is older than a file: a run that was killed may not have told it."""
     try:
-        process = int(services.output("systemctl", "show", "-p", "MainPID", unit).partition("=")[2])
+        process = int(systemd.output("systemctl", "show", "-p", "MainPID", unit).partition("=")[2])
         with open(f"/proc/{process}/stat", encoding="ascii", errors="replace") as file:
             ticks = int(file.read().rpartition(")")[2].split()[19])  # proc(5): starttime
         age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")

@@ -15,14 +15,13 @@ import re
 import shlex
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils import owned_file
+from ansible_collections.podnet.calico.plugins.module_utils import owned_file, systemd
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.firewall.places import NFT, Host, Place
 from ansible_collections.podnet.calico.plugins.module_utils.firewall.programs import act, answer
 from ansible_collections.podnet.calico.plugins.module_utils.firewall.spelling import COMMENT
 from ansible_collections.podnet.calico.plugins.module_utils.firewall.wanted import Rule
-from ansible_collections.podnet.calico.plugins.module_utils.persist import services
 
 SCRIPT = "/etc/podnet-calico/firewall"
 SERVICE = "podnet-calico-firewall.service"
@@ -110,7 +109,7 @@ class Inserted:
         return [*lame, *chains, *compare("file", self._files_there, self._files), *unit]
 
     def _idle(self) -> bool:
-        return UNIT in self._files_there and not services.enabled(SERVICE)
+        return UNIT in self._files_there and not systemd.enabled(SERVICE)
 
     def apply(self) -> None:
         """Write the files and have the script run, or take chains and files away."""
@@ -124,22 +123,22 @@ class Inserted:
             if text != self._files_there.get(path):
                 owned_file.write(path, text, mode=0o755 if path == SCRIPT else 0o644)
         act(SCRIPT)
-        if services.manages() and self._files_there.get(UNIT) != _UNIT_TEXT:
-            services.act("daemon-reload")
-        if not services.enabled(SERVICE):
-            services.link("enable", SERVICE)
-        if services.manages() and not services.active(SERVICE):
-            services.act("start", SERVICE)
+        if systemd.manages() and self._files_there.get(UNIT) != _UNIT_TEXT:
+            systemd.act("daemon-reload")
+        if not systemd.enabled(SERVICE):
+            systemd.link("enable", SERVICE)
+        if systemd.manages() and not systemd.active(SERVICE):
+            systemd.act("start", SERVICE)
 
     def _forget(self) -> None:
-        if UNIT in self._files_there and services.enabled(SERVICE):
-            services.link("disable", SERVICE)
-        if UNIT in self._files_there and services.manages():
-            services.act("stop", SERVICE)
+        if UNIT in self._files_there and systemd.enabled(SERVICE):
+            systemd.link("disable", SERVICE)
+        if UNIT in self._files_there and systemd.manages():
+            systemd.act("stop", SERVICE)
         for path in self._files_there:
             owned_file.remove(path)
-        if UNIT in self._files_there and services.manages():
-            services.act("daemon-reload")
+        if UNIT in self._files_there and systemd.manages():
+            systemd.act("daemon-reload")
         with contextlib.suppress(OSError):  # something else is in there
             os.rmdir(os.path.dirname(SCRIPT))
 

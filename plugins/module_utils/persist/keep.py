@@ -11,11 +11,11 @@ import os
 import subprocess
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils import owned_file
+from ansible_collections.podnet.calico.plugins.module_utils import owned_file, systemd
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.lock import only_one
-from ansible_collections.podnet.calico.plugins.module_utils.persist import boot_files, networkd, services
+from ansible_collections.podnet.calico.plugins.module_utils.persist import boot_files, networkd
 from ansible_collections.podnet.calico.plugins.module_utils.persist.boot_files import (
     MODES,
     NETWORK_MANAGER,
@@ -27,12 +27,12 @@ from ansible_collections.podnet.calico.plugins.module_utils.persist.boot_files i
     SERVICE,
     UNIT,
 )
+from ansible_collections.podnet.calico.plugins.module_utils.systemd import Order
 
 _FILES = (NETWORKD_CONF, NETWORKD_LINKS, NETWORK_MANAGER, PENDING, RESTORE, UNIT)
 _NETWORK_MANAGER = "NetworkManager.service"
 
 Texts = t.Dict[str, str]
-Order = t.Tuple[str, ...]  # a verb of systemctl, and the services that it is about
 
 
 def ensure(restore: str, tunnels: t.Iterable[str], underlay: t.Iterable[str], *, check_mode: bool) -> Outcome:
@@ -41,8 +41,8 @@ def ensure(restore: str, tunnels: t.Iterable[str], underlay: t.Iterable[str], *,
     Raises Conflict for a file of somebody else, before anything is touched, and DaemonError if the text does not hold
     what it promises: the unit is started once with each new text, on a host that is as the text wants it.
     """
-    with_networkd = services.installed(networkd.NETWORKD)
-    wanted = boot_files.texts(tunnels, networkd=with_networkd, network_manager=services.installed(_NETWORK_MANAGER))
+    with_networkd = systemd.installed(networkd.NETWORKD)
+    wanted = boot_files.texts(tunnels, networkd=with_networkd, network_manager=systemd.installed(_NETWORK_MANAGER))
     keeping = networkd.texts(underlay) if with_networkd else {}
     return _converge({RESTORE: restore, **wanted, **keeping}, check_mode)
 
@@ -73,9 +73,9 @@ def _to_tell(before: Texts, wanted: Texts, changes: t.Sequence[Change]) -> set[s
 
 def _unit_changes(before: Texts, wanted: Texts) -> list[Change]:
     """Return how the unit's state differs; where no systemd runs it cannot be active."""
-    active = UNIT in before and services.active(SERVICE)
-    is_now = {"enabled": services.enabled(SERVICE), "active": active}
-    will_be = {"enabled": True, "active": active or services.manages()}
+    active = UNIT in before and systemd.active(SERVICE)
+    is_now = {"enabled": systemd.enabled(SERVICE), "active": active}
+    will_be = {"enabled": True, "active": active or systemd.manages()}
     return compare("unit", {SERVICE: is_now} if UNIT in before else {}, {SERVICE: will_be} if wanted else {})
 
 
@@ -102,17 +102,8 @@ def _check(path: str) -> None:
 
 
 def _start(changed: set[str], unit: t.Sequence[Change]) -> None:
-    enabled, manages = services.enabled(SERVICE), services.manages()
-    tell(orders(changed, bool(unit), manages=manages, enabled=enabled, active=services.active))
-
-
-def tell(told: t.Iterable[Order]) -> None:
-    """Have systemctl do what orders say."""
-    for verb, *names in told:
-        if verb in ("enable", "disable"):
-            services.link(verb, *names)
-        else:
-            services.act(verb, *names)
+    enabled, manages = systemd.enabled(SERVICE), systemd.manages()
+    systemd.tell(orders(changed, bool(unit), manages=manages, enabled=enabled, active=systemd.active))
 
 
 def orders(
@@ -144,13 +135,13 @@ def _leave(before: Texts) -> None:
     """Stop and forget the unit, which changes nothing of the network, and delete the files."""
     if before:
         owned_file.write(PENDING, PENDING_TEXT)
-    manages = bool(before) and services.manages()
-    tell(orders_before_removal(before, manages=manages, enabled=services.enabled(SERVICE)))
+    manages = bool(before) and systemd.manages()
+    systemd.tell(orders_before_removal(before, manages=manages, enabled=systemd.enabled(SERVICE)))
     with only_one():
         for path in before.keys() - {PENDING}:
             owned_file.remove(path)
         _sweep({os.path.dirname(path) for path in _FILES})
-    tell(orders_after_removal(before, manages=manages, active=services.active))
+    systemd.tell(orders_after_removal(before, manages=manages, active=systemd.active))
     owned_file.remove(PENDING)
     for folder in filter(_is_own_folder, map(os.path.dirname, [*before, PENDING])):
         with contextlib.suppress(OSError):  # something else is in there

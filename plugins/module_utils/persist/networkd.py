@@ -14,8 +14,8 @@ import json
 import os
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils import systemd
 from ansible_collections.podnet.calico.plugins.module_utils.owned_file import HEADER
-from ansible_collections.podnet.calico.plugins.module_utils.persist import services
 
 NETWORKD = "systemd-networkd.service"
 _ETC = "/etc/systemd/network"
@@ -52,10 +52,10 @@ def texts(devices: t.Iterable[str]) -> dict[str, str]:
 def _settings(device: str) -> dict[str, t.Any] | None:
     """Return what systemd-networkd says of a device; None if it does not run, nothing if it says nothing."""
     try:
-        settings = dict(json.loads(services.output("networkctl", "--json=short", "status", device)))
+        settings = dict(json.loads(systemd.output("networkctl", "--json=short", "status", device)))
     except ValueError:
         settings = {}
-    return settings if settings.get("NetworkFile") or services.active(NETWORKD) else None
+    return settings if settings.get("NetworkFile") or systemd.active(NETWORKD) else None
 
 
 def _is_set(file: str) -> bool:

@@ -10,8 +10,8 @@ import re
 import shutil
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils import systemd
 from ansible_collections.podnet.calico.plugins.module_utils.marks import NFT_TABLE
-from ansible_collections.podnet.calico.plugins.module_utils.persist import services
 from ansible_collections.podnet.calico.plugins.module_utils.preflight import files, ruleset
 
 _FOREIGN = re.compile(r"^(cali-|KUBE-ROUTER|FLANNEL|CILIUM_|WEAVE|ANTREA-)")
@@ -26,7 +26,7 @@ def read(features: t.Mapping[str, str]) -> dict[str, t.Any]:
     legacy = _iptables("iptables-legacy-save") if files.text("/", "/proc/net/ip_tables_names").strip() else ""
     asks_nft = features.get("nf_tables") not in ("loadable", "missing", "blocked")
     nft = _iptables("iptables-nft-save") if asks_nft else ""
-    rules = services.output("nft", "-s", "-t", "list", "ruleset") if asks_nft else ""
+    rules = systemd.output("nft", "-s", "-t", "list", "ruleset") if asks_nft else ""
     chains = {**_own_left_out(ruleset.of_nft(rules), bool(nft))}
     by_tool = {"nft": chains, "iptables-legacy": ruleset.of_iptables(legacy), "iptables-nft": ruleset.of_iptables(nft)}
     names = re.findall(r"^:(\S+)", f"{legacy}\n{nft}", re.MULTILINE)
@@ -39,7 +39,7 @@ def read(features: t.Mapping[str, str]) -> dict[str, t.Any]:
 
 
 def _iptables(program: str) -> str:
-    return services.output(program) if shutil.which(program, path=services.SEARCHED) else ""
+    return systemd.output(program) if shutil.which(program, path=systemd.SEARCHED) else ""
 
 
 def _count(text: str) -> int:
@@ -48,7 +48,7 @@ def _count(text: str) -> int:
 
 def _backend(tool: str) -> str:
     """Return "legacy" or "nf_tables", by the program that a tool's name leads to; empty where there is none."""
-    path = shutil.which(tool, path=services.SEARCHED)
+    path = shutil.which(tool, path=systemd.SEARCHED)
     if path is None:
         return ""
     return "nf_tables" if "nft" in os.path.basename(os.path.realpath(path)) else "legacy"

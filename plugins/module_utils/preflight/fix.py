@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils import owned_file
+from ansible_collections.podnet.calico.plugins.module_utils import owned_file, systemd
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome, compare
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import sysctls
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.lock import only_one
 from ansible_collections.podnet.calico.plugins.module_utils.owned_file import HEADER
-from ansible_collections.podnet.calico.plugins.module_utils.persist import boot_files, keep, networkd, services
+from ansible_collections.podnet.calico.plugins.module_utils.persist import boot_files, keep, networkd
 
 SYSCTLS = "/etc/sysctl.d/99-zz-podnet-calico.conf"  # the last to be read, whatever others set
 UDEV_LINK = "/etc/systemd/network/10-podnet-calico.link"
@@ -88,5 +88,5 @@ def _put(changes: t.Sequence[Change]) -> None:
             owned_file.write(change.name, change.after)
     if not told:
         return
-    keep.tell(keep.orders(told, False, manages=services.manages(), enabled=True, active=services.active))
+    systemd.tell(keep.orders(told, False, manages=systemd.manages(), enabled=True, active=systemd.active))
     owned_file.remove(boot_files.PENDING)

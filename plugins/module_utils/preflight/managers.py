@@ -9,7 +9,7 @@ import fnmatch
 import re
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.persist import services
+from ansible_collections.podnet.calico.plugins.module_utils import systemd
 from ansible_collections.podnet.calico.plugins.module_utils.preflight import files
 
 UNITS = (
@@ -36,9 +36,9 @@ _VETH = {
 
 def units() -> dict[str, dict[str, bool]]:
     """Return which units of others are installed, whether each runs, and whether it does at boot."""
-    found = [unit for unit in UNITS if services.installed(unit)]
-    active = services.output("systemctl", "is-active", *found).splitlines() if found else []
-    enabled = services.output("systemctl", "is-enabled", *found).splitlines() if found else []
+    found = [unit for unit in UNITS if systemd.installed(unit)]
+    active = systemd.output("systemctl", "is-active", *found).splitlines() if found else []
+    enabled = systemd.output("systemctl", "is-enabled", *found).splitlines() if found else []
     return {
         unit: {
             "active": active[place : place + 1] == ["active"],

@@ -19,11 +19,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.persist.boot_files i
     UNIT,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.persist.keep import (
-    Order,
     orders,
     orders_after_removal,
     orders_before_removal,
 )
+from ansible_collections.podnet.calico.plugins.module_utils.systemd import Order
 
 NM, NETWORKD = "NetworkManager.service", "systemd-networkd.service"
 DROP_IN = "/etc/systemd/network/10-eth0.network.d/podnet-calico.conf"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils import owned_file
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DaemonError
@@ -15,6 +16,9 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Daemon
 SEARCHED = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _WANTS = "/etc/systemd/system/multi-user.target.wants"
+
+Order = t.Tuple[str, ...]
+"""A verb of systemctl, and the services that it is about."""
 
 
 def manages() -> bool:
@@ -54,6 +58,15 @@ def act(verb: str, *services: str) -> None:
         f"systemctl {' '.join([verb, *services])}: " + "\n".join(filter(None, map(str.strip, said))),
         remedy="Run the command by hand; `journalctl -u` has all that the unit said",
     )
+
+
+def tell(orders: t.Iterable[Order]) -> None:
+    """Have systemctl do what orders say, one after the other; raises DaemonError as act does."""
+    for verb, *names in orders:
+        if verb in ("enable", "disable"):
+            link(verb, *names)
+        else:
+            act(verb, *names)
 
 
 def output(name: str, *arguments: str) -> str:
