@@ -17,8 +17,48 @@ SEARCHED = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _WANTS = "/etc/systemd/system/multi-user.target.wants"
 
+# What `systemctl is-enabled` is content with.
+_AT_BOOT = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
+_RUNS = ("active", "activating", "reloading")
+
 Order = t.Tuple[str, ...]
 """A verb of systemctl, and the services that it is about."""
+
+
+class State(t.NamedTuple):
+    """A unit as systemd has it.
+
+    load: what systemd says of its file, such as "loaded", "not-found" or "masked"; empty where no systemd runs.
+    active: whether it runs or is about to. enabled: whether it is started at boot. outdated: whether systemd has not
+    read a file or a drop-in of it that is there now.
+    """
+
+    load: str
+    active: bool
+    enabled: bool
+    outdated: bool
+
+    @property
+    def managed(self) -> bool:
+        """Tell whether systemd runs here."""
+        return bool(self.load)
+
+
+def state(service: str) -> State:
+    """Return how a unit is; where no systemd runs, systemctl still knows whether it is enabled."""
+    shown = output("systemctl", "show", "-p", "LoadState,ActiveState,UnitFileState,NeedDaemonReload", service)
+    return parse(shown) if shown.strip() else parse(f"UnitFileState={output('systemctl', 'is-enabled', service)}")
+
+
+def parse(shown: str) -> State:
+    """Return the state of a unit from what `systemctl show` prints of it."""
+    said = {key: value.strip() for key, __, value in (line.partition("=") for line in shown.splitlines())}
+    return State(
+        load=said.get("LoadState", ""),
+        active=said.get("ActiveState") in _RUNS,
+        enabled=said.get("UnitFileState") in _AT_BOOT,
+        outdated=said.get("NeedDaemonReload") == "yes",
+    )
 
 
 def manages() -> bool:

@@ -13,14 +13,17 @@ author:
   - podnet.calico contributors (!UNKNOWN)
 description:
   - Writes BIRD's configuration from a plan, checks it with C(bird -p) before it is put in place, and has a running BIRD
-    take it over. BIRD is never started, stopped or restarted; sessions that do not change stay up.
+    take it over. It is not restarted, and sessions that do not change stay up.
   - A running BIRD takes a change over for a limited time and goes back to the old configuration by itself, unless this
     module has seen that all sessions that should stay are still up and have their routes. So a change that cuts the
     host off undoes itself.
   - The diff and the result tell which sessions are reset and which prefixes are withdrawn, in check mode as well.
   - The configuration is a file of its own, C(/etc/bird/podnet-calico.conf); C(/etc/bird/bird.conf) is not touched.
     Passwords are in C(/etc/bird/podnet-calico-secrets.conf), which only BIRD's user can read.
-  - A running BIRD that serves somebody else is refused.
+  - BIRD's systemd unit gets a drop-in, C(/etc/systemd/system/bird.service.d/podnet-calico.conf), by which it runs this
+    configuration and keeps its routes in the kernel over a restart. Then the unit is enabled, and started if it does
+    not run. Where systemd does not run, as in a chroot, it is enabled only.
+  - A running BIRD that serves somebody else is refused, and so is a drop-in of somebody else in that place.
 requirements:
   - BIRD 2.0.12 or newer (Debian package bird2)
 extends_documentation_fragment:
@@ -64,8 +67,14 @@ options:
     description: Seconds after which BIRD undoes a change by itself if this module has not confirmed it. At least 5.
     type: int
     default: 20
+  service:
+    description: Name of BIRD's systemd unit, without C(.service).
+    type: str
+    default: bird
   state:
-    description: V(absent) has BIRD take its routes out of the kernel and end our sessions, and removes the files.
+    description:
+      - V(absent) has BIRD take its routes out of the kernel and end our sessions, stops and disables its unit, and
+        removes the files. A BIRD that serves somebody else goes on running.
     type: str
     choices: [present, absent]
     default: present
@@ -95,11 +104,11 @@ changes:
   elements: dict
   sample: [{action: create, kind: file, name: /etc/bird/podnet-calico.conf}]
 running:
-  description: Whether BIRD runs.
+  description: Whether BIRD was running before.
   returned: success
   type: bool
 ours:
-  description: Whether BIRD runs with a configuration of this collection.
+  description: Whether BIRD was running with a configuration of this collection.
   returned: with O(state=absent)
   type: bool
 sessions_added:
@@ -145,13 +154,14 @@ def work(module: AnsibleModule) -> Outcome:
     """Bring BIRD's configuration in line with the options."""
     given = module.params
     if given["state"] == "absent":
-        return remove(check_mode=module.check_mode)
+        return remove(given["service"], check_mode=module.check_mode)
     limits = Limits(
         given["max_sessions_reset"], given["max_prefixes_withdrawn"], given["max_routes_lost"], given["timeout"]
     )
     bgp = complete(Bgp, given["bgp"], "bgp")
     passwords = checked_passwords(given["passwords"])
-    return ensure(bgp, passwords, limits, bfd=given["bfd"], check_mode=module.check_mode)
+    options = {"bfd": given["bfd"], "service": given["service"], "check_mode": module.check_mode}
+    return ensure(bgp, passwords, limits, **options)
 
 
 def main() -> None:
@@ -164,6 +174,7 @@ def main() -> None:
         "max_prefixes_withdrawn": {"type": "int"},
         "max_routes_lost": {"type": "int", "default": 0},
         "timeout": {"type": "int", "default": 20},
+        "service": {"type": "str", "default": "bird"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
     required = [("state", "present", ["bgp"])]

@@ -14,6 +14,7 @@ author:
 description:
   - Returns the state of each BGP session of the running BIRD, how many routes it has, and how many of BIRD's routes are
     in the kernel. Changes nothing.
+  - Warns of sessions that are not established, and of sessions that refuse routes since a limit of routes was reached.
 extends_documentation_fragment:
   - podnet.calico.attributes.info
 options:

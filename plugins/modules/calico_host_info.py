@@ -58,6 +58,12 @@ remembered:
   description: Whether M(podnet.calico.calico_baseline) has written down what the host was.
   returned: when nothing is missing
   type: bool
+bird_deployed:
+  description:
+    - Whether a file of M(podnet.calico.calico_bird) is there, which are BIRD's configuration, the passwords of its
+      sessions, and a drop-in of its unit.
+  returned: when nothing is missing
+  type: bool
 host:
   description: What was seen; not there while a package is missing.
   returned: success
@@ -123,6 +129,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.podnet.calico.plugins.module_utils.bird.paths import deployed
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.host import missing_packages, observe
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.library import open_netlink
@@ -137,7 +144,8 @@ def work(module: AnsibleModule) -> Outcome:
         return Outcome([], {"missing": missing})
     with open_netlink() as ipr:
         host = observe(ipr, **{key: module.params[key] for key in ("address", "peers", "ipv6_address", "preferred")})
-    return Outcome([], {"host": host, "missing": [], "remembered": os.path.exists(BASELINE)})
+    facts = {"missing": [], "remembered": os.path.exists(BASELINE), "bird_deployed": deployed()}
+    return Outcome([], {"host": host, **facts})
 
 
 def main() -> None:

@@ -15,12 +15,13 @@ import time
 import typing as t
 from pathlib import Path
 
+from ansible_collections.podnet.calico.plugins.module_utils.bird.unit import TEXT
 from ansible_collections.podnet.calico.tests.benchmarks import engine
 from ansible_collections.podnet.calico.tests.benchmarks.bgp_farm import inside
 from ansible_collections.podnet.calico.tests.benchmarks.measure import MeasuringFailed
 from ansible_collections.podnet.calico.tests.benchmarks.scene import NETNS
 
-UNIT = engine.ROOT / "roles" / "bird" / "files" / "podnet-calico.conf"
+OFFLINE = engine.ROOT / "tests" / "lab" / "offline"  # its systemctl
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 PATIENCE = 60.0  # seconds
 # The console, because a BIRD without syslog writes there, slowly.
@@ -31,7 +32,9 @@ _BOUND = """
     for program in bird birdc; do
         mount --bind "$3/$program" "/usr/sbin/$program"
     done
-    shift 3
+    mount --bind "$4" /etc/systemd/system
+    mount --bind "$5" /usr/local/sbin
+    shift 5
     exec "$@"
 """
 _ENVIRONMENT = {
@@ -51,6 +54,7 @@ class Host:
         self._files = directory / name
         self._bird: subprocess.Popen[bytes] | None = None
         (self._files / "etc").mkdir(parents=True)
+        (self._files / "units").mkdir()
         (self._files / "run" / "bird").mkdir(parents=True)
         shutil.chown(self._files / "run" / "bird", "bird", "bird")
         with inside(str(NETNS / name)):
@@ -66,9 +70,9 @@ class Host:
 
     def _started(self, command: t.Sequence[str], **options: t.Any) -> subprocess.Popen[bytes]:
         """Start a program on the host, which sees its own files."""
-        own = [str(self._files / "etc"), str(self._files / "run"), str(self._programs)]
-        entered = ["nsenter", f"--net={NETNS / self.name}", "unshare", "-m", "sh", "-ec", _BOUND, "sh", *own, *command]
-        return subprocess.Popen(entered, env=_ENVIRONMENT, **options)
+        own = [self._files / "etc", self._files / "run", self._programs, self._files / "units", OFFLINE]
+        entered = ["nsenter", f"--net={NETNS / self.name}", "unshare", "-m", "sh", "-ec", _BOUND, "sh", *map(str, own)]
+        return subprocess.Popen([*entered, *command], env=_ENVIRONMENT, **options)
 
     def run(self, command: t.Sequence[str]) -> str:
         """Run a program to its end and return its output; raises MeasuringFailed."""
@@ -132,8 +136,8 @@ class Host:
 
 
 def unit(setting: str) -> list[str]:
-    """Return a command of the drop-in that our role gives to BIRD's unit."""
-    lines = (line.partition("=") for line in UNIT.read_text(encoding="utf-8").splitlines())
+    """Return a command of the drop-in that calico_bird gives to BIRD's unit."""
+    lines = (line.partition("=") for line in TEXT.splitlines())
     return shlex.split([value for name, __, value in lines if name == setting][-1])
 
 

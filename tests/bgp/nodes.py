@@ -12,6 +12,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.build import
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 from ansible_collections.podnet.calico.tests.bgp.site import Site
 from ansible_collections.podnet.calico.tests.kernel.net import Result
+from ansible_collections.podnet.calico.tests.kernel.services import offline
 from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     NOW,
@@ -80,9 +81,10 @@ class Node:
         self.files = site.files / name
         self.etc, self.run = self.files / "etc", self.files / "run"
         self._socket = self.run / "bird" / "bird.ctl"
-        for directory in (self.etc, self._socket.parent):
+        units = self.files / "units"
+        for directory in (self.etc, self._socket.parent, units):
             directory.mkdir(parents=True)
-        self._binds = {"/etc/bird": self.etc, "/run": self.run}
+        self._binds = {"/etc/bird": self.etc, "/run": self.run, **offline(units)}
 
     def configure(self, bgp: Result, passwords: Passwords | None = None) -> Result:
         """Run calico_bird."""

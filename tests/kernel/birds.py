@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.tests.kernel.net import COLLECTIONS, Modules, Namespace, Result
+from ansible_collections.podnet.calico.tests.kernel.services import offline
 from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, plans, pool
 
@@ -28,13 +29,14 @@ SESSION2, SESSION3 = "bgp_192_0_2_12", "bgp_192_0_2_13"
 CONFIG, SECRETS = "podnet-calico.conf", "podnet-calico-secrets.conf"
 JITTER = 0.2  # seconds; BIRD works times out from two clocks
 DAY = 24 * 60 * 60  # seconds
-_BIND = 'mount --bind "$1" /etc/bird && mount --bind "$2" /run/bird && exec nsenter --net="$3" '
+_BIND = """mount --bind "$1" /etc/bird && mount --bind "$2" /run/bird && mount --bind "$3" /etc/systemd/system &&
+mount --bind "$4" /usr/local/sbin && exec nsenter --net="$5" """
 _START = _BIND + "bird -f -u bird -g bird -c /etc/bird/podnet-calico.conf -s /run/bird/bird.ctl"
-_MODULE = _BIND + '"$4" -m ansible_collections.podnet.calico.plugins.modules.calico_bird'
+_MODULE = _BIND + '"$6" -m ansible_collections.podnet.calico.plugins.modules.calico_bird'
 
 
 class Bird:
-    """A host with its own BIRD, which runs as BIRD's user."""
+    """A host with its own BIRD, which runs as BIRD's user; systemd does not run."""
 
     def __init__(self, host: Namespace, files: Path, modules: Modules) -> None:
         self.host, self.modules = host, modules
@@ -43,10 +45,13 @@ class Bird:
         for directory in (self.etc, self.run):
             directory.mkdir(parents=True)
             shutil.chown(directory, "bird", "bird")
+        self.units = files / "units"
+        self.units.mkdir()
+        self._binds = {"/etc/bird": self.etc, "/run/bird": self.run, **offline(self.units)}
         self._process: subprocess.Popen[str] | None = None
 
     def module(self, name: str, params: Result, *, check: bool = False) -> Result:
-        binds = {"/etc/bird": str(self.etc), "/run/bird": str(self.run)}
+        binds = {seen: str(real) for seen, real in self._binds.items()}
         return self.modules.run(self.host.path, name, params, check=check, binds=binds)
 
     def apply(self, params: Result) -> Result:
@@ -68,7 +73,7 @@ class Bird:
         return process
 
     def _inside(self, script: str, *more: str) -> list[str]:
-        return ["unshare", "-m", "sh", "-c", script, "sh", str(self.etc), str(self.run), self.host.path, *more]
+        return ["unshare", "-m", "sh", "-c", script, "sh", *map(str, self._binds.values()), self.host.path, *more]
 
     def start(self) -> None:
         self._process = subprocess.Popen(self._inside(_START), text=True)

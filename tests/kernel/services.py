@@ -8,9 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 
 LAB = Path(__file__).parents[1] / "lab" / "systemctl" / "systemctl.py"
+OFFLINE = Path(__file__).parents[1] / "lab" / "offline"
 # It writes down what it is told, and kills who tells it to do what is written in `deadly`.
 SYSTEMCTL = f"""#!/bin/sh
-case $1 in is-*) ;; *) echo "$1" >>/etc/told ;; esac
+case $1 in is-* | show) ;; *) echo "$1" >>/etc/told ;; esac
 [ "$1" = "$(cat /etc/deadly 2>/dev/null)" ] && kill -9 $PPID && exit
 exec /usr/bin/python3 {LAB} "$@"
 """
@@ -22,6 +23,11 @@ RemainAfterExit=yes
 ExecStart=/bin/true
 ExecReload=/bin/sh -c "ls /etc/NetworkManager/conf.d >/etc/network-manager-has-read"
 """
+
+
+def offline(units: Path) -> dict[str, Path]:
+    """Return what to bind on a host where no systemd runs; units: the folder of its own units and links."""
+    return {"/etc/systemd/system": units, "/usr/local/sbin": OFFLINE}
 
 
 class Services:

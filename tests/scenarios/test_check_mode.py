@@ -11,8 +11,8 @@ from snapshot import differences, take
 from stage import Stage
 
 # Modules that run on each node when nothing has to be done: look at the host, two for the name of the protocol (copy),
-# sysctls, tunnels, routes, NAT, what a boot restores, BIRD's configuration and drop-in, and the runtime's network.
-CALLS_PER_NODE = 11
+# sysctls, tunnels, routes, NAT, what a boot restores, and the runtime's network. BIRD never was there: none for it.
+CALLS_PER_NODE = 9
 # On the node with the datastore, besides: plan, resources, blocks.
 CALLS_FOR_THE_DATASTORE = 3
 OF_OTHERS = "/etc/cni/net.d/05-other.conflist"

@@ -199,9 +199,7 @@ BIRDS: dict[str, t.Callable[[str], Drift]] = {
     "configuration edited": lambda node: Drift(
         f"echo '# by hand' >>{BIRD}", {f"replace file {BIRD}"}, {f"wrong file {BIRD}"}
     ),
-    "drop-in removed": lambda node: Drift(
-        f"rm {DROP_IN}", {"Start and stop BIRD without losing routes"}, {f"missing file {DROP_IN}"}
-    ),
+    "drop-in removed": lambda node: Drift(f"rm {DROP_IN}", {f"create file {DROP_IN}"}, {f"missing file {DROP_IN}"}),
     "rule deleted": lambda node: Drift(
         "nft delete rule inet podnet_calico postrouting handle"
         " $(nft -a list table inet podnet_calico | sed -n 's/.*pods IPv4.*handle //p')",

@@ -18,7 +18,8 @@ import tempfile
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils import owned_file
-from ansible_collections.podnet.calico.plugins.module_utils.bird.daemon import CONFIG_PATH, check_config
+from ansible_collections.podnet.calico.plugins.module_utils.bird.daemon import check_config
+from ansible_collections.podnet.calico.plugins.module_utils.bird.paths import CONFIG_PATH
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render_secrets import INCLUDE, SECRETS, SECRETS_FILE
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
 

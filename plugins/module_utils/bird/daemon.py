@@ -10,12 +10,12 @@ import re
 import subprocess
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.bird.paths import CONFIG_PATH
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render import DIGEST
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render_secrets import SECRETS
 from ansible_collections.podnet.calico.plugins.module_utils.bird.status import Status, notifications, parse
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, DaemonError
 
-CONFIG_PATH = "/etc/bird/podnet-calico.conf"
 OLDEST = (2, 0)
 """The version that configurations are made for where no BIRD is installed yet."""
 

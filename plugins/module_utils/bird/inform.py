@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import time
 import typing as t
 
@@ -37,8 +38,22 @@ def inform(sessions: t.Iterable[str], routes: t.Iterable[str], wait: float) -> O
         "version": status.version,
         "sessions": {name: session.as_session() for name, session in sorted(status.sessions.items())},
         "routes": {"ipv4": lengths.count(4), "ipv6": lengths.count(16)},
+        "warnings": warnings(status, os.uname().nodename),
     }
     return Outcome([], facts)
+
+
+def warnings(status: Status, host: str) -> list[str]:
+    """Return a sentence on sessions that are not established, and one on those that refuse routes, if there are any.
+
+    host: who says so; Ansible shows what several hosts say in the same words only once.
+    """
+    sessions = sorted(status.sessions.items())
+    down = [f"{name} ({_state(session)})" for name, session in sessions if not session.established]
+    full = [f"{name} ({', '.join(session.limits_hit)})" for name, session in sessions if session.limits_hit]
+    said = [f"{len(down)} of {len(sessions)} BGP sessions are not established: {listed(down)}"] if down else []
+    said += [f"BGP sessions have reached a limit and refuse routes: {listed(full)}"] if full else []
+    return [f"{host}: {sentence}" for sentence in said]
 
 
 def _key(prefix: str) -> _Key:

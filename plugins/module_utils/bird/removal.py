@@ -1,7 +1,7 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Take a BIRD of ours out of service: its routes out of the kernel, its sessions ended, our files removed."""
+"""Take a BIRD of ours out of service: routes out of the kernel, sessions ended, its unit stopped, our files removed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import time
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils import owned_file
-from ansible_collections.podnet.calico.plugins.module_utils.bird import config_files, daemon
+from ansible_collections.podnet.calico.plugins.module_utils.bird import config_files, daemon, unit
 from ansible_collections.podnet.calico.plugins.module_utils.bird.config_change import ConfigChange
 from ansible_collections.podnet.calico.plugins.module_utils.bird.config_text import Text
+from ansible_collections.podnet.calico.plugins.module_utils.bird.paths import CONFIG_PATH
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render import render_empty
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DaemonError
@@ -24,8 +25,12 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.kernel.routes import Plan
 
 
-def remove(*, check_mode: bool) -> Outcome:
-    """Have BIRD take its routes out of the kernel and end our sessions, and delete our configuration."""
+def remove(service: str, *, check_mode: bool) -> Outcome:
+    """Have BIRD take its routes out of the kernel and end our sessions, stop it, and delete our files.
+
+    service: BIRD's unit, as "bird". The configuration goes last, so that a run after one that was killed finds it.
+    """
+    bird_unit = unit.look(service)
     with only_one(check_mode):
         before, running = config_files.read(), daemon.running()
         change = ConfigChange(before.main, "", active=running is not None and bool(running.digest))
@@ -39,16 +44,28 @@ def remove(*, check_mode: bool) -> Outcome:
                 _empty(before.main, empty)
         if before.main and running is None:
             changes += _delete_left_behind(before.main, check_mode)
+        stops = is_done(running, changes=bool(changes), drop_in=bool(bird_unit.drop_in))
+        changes += unit.removal(bird_unit, stops=stops)
+        if changes and not check_mode:
+            unit.leave(bird_unit, stops=stops)
         if not check_mode:
             config_files.remove()
     ours = running is not None and bool(running.digest)
     return Outcome(changes, {"running": running is not None, "ours": ours, **change.facts()})
 
 
+def is_done(running: daemon.Running | None, *, changes: bool, drop_in: bool) -> bool:
+    """Tell whether BIRD has nothing left to do. drop_in: whether its unit has ours. changes: whether more of ours goes.
+
+    One that serves somebody else stays. One that does not run was ours if its unit had our drop-in.
+    """
+    return drop_in if running is None else bool(running.digest) and (changes or drop_in)
+
+
 def _empty(config: str, empty: str) -> None:
     """Have BIRD run nothing: first the file, so that a BIRD that is started meanwhile runs nothing either."""
-    owned_file.write(daemon.CONFIG_PATH, empty, mode=0o640, group="bird", check=daemon.check_config)
-    daemon.configure(daemon.CONFIG_PATH)
+    owned_file.write(CONFIG_PATH, empty, mode=0o640, group="bird", check=daemon.check_config)
+    daemon.configure(CONFIG_PATH)
     _wait_withdrawn(config)
 
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Put a configuration in place so that BIRD goes back to the old one by itself, unless the new one is seen to be good.
 
-Candidates beside the files; `bird -p`; limits; `configure … timeout`; a watch; `configure confirm`; the files.
+Candidates beside the files; `bird -p`; limits; `configure … timeout`; a watch; `configure confirm`; files; the unit.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import contextlib
 import signal
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.bird import config_files, daemon
+from ansible_collections.podnet.calico.plugins.module_utils.bird import config_files, daemon, unit
 from ansible_collections.podnet.calico.plugins.module_utils.bird.config_change import NAMED, ConfigChange
 from ansible_collections.podnet.calico.plugins.module_utils.bird.config_files import CANDIDATE, Files
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render import render
@@ -35,15 +35,22 @@ class Limits(t.NamedTuple):
 
 
 def ensure(
-    bgp: t.Mapping[str, t.Any], passwords: t.Mapping[str, t.Any], limits: Limits, *, bfd: bool, check_mode: bool
+    bgp: t.Mapping[str, t.Any],
+    passwords: t.Mapping[str, t.Any],
+    limits: Limits,
+    *,
+    bfd: bool,
+    service: str,
+    check_mode: bool,
 ) -> Outcome:
-    """Put a node's configuration in place and have a running BIRD follow it; a BIRD that does not run is not started.
+    """Put a node's configuration in place, have a running BIRD follow it, and start one that does not run.
 
-    bgp: the part "bgp" of a NodePlan as data. passwords: {secret: {key: value}}.
+    bgp: the part "bgp" of a NodePlan as data. passwords: {secret: {key: value}}. service: BIRD's unit, as "bird".
     """
     if limits.timeout < SHORTEST_TIMEOUT:
         raise InvalidInput(f"timeout: {limits.timeout} is too short", remedy=f"Use {SHORTEST_TIMEOUT} seconds or more")
-    version = daemon.installed_version()
+    version, bird_unit = daemon.installed_version(), unit.look(service)
+    unit.refuse_unusable(bird_unit, installed=version is not None)
     main = render(bgp, bfd=bfd, version=version or daemon.OLDEST, passwords=passwords)
 
     def make_secrets(nonce: str) -> str:
@@ -53,7 +60,11 @@ def ensure(
         there = config_files.read()
         running = _without_dead_runs(there, check_mode)
         step = _Step(there, config_files.wanted(main, make_secrets, there), running, limits)
-        return step.take(check_mode, version is not None)
+        outcome = step.take(check_mode, version is not None)
+    if not check_mode:
+        with _deaf_to_hangups():
+            unit.start(bird_unit)
+    return Outcome([*outcome.changes, *unit.changes(bird_unit)], outcome.facts)
 
 
 def _without_dead_runs(there: Files, check_mode: bool) -> daemon.Running | None:

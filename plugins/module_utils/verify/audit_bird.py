@@ -1,11 +1,10 @@
 # Copyright (c) 2026, podnet.calico contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""BIRD in an audit: its files, what it runs, its sessions, its unit. Reads only."""
+"""BIRD in an audit: its files, what it runs, its unit, its sessions. Reads only."""
 
 from __future__ import annotations
 
-import subprocess
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.bird import daemon, removal, safe_apply
@@ -20,6 +19,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import 
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.bird.status import Protocol
+    from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
 
 _OF_SESSIONS = (
     "Is BIRD running on the peer, is TCP port {} open between the two, and is the peer deployed? See docs/bird.md"
@@ -30,7 +30,6 @@ _OF_LIMITS = (
     "Have the peer announce less. Then BIRD 2 needs `birdc configure`, and `birdc reload in SESSION` for what it"
     " refused; BIRD 3 needs `birdc reload filters in SESSION`"
 )
-_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 
 
 def of_bird(
@@ -38,16 +37,19 @@ def of_bird(
 ) -> t.Iterator[Finding]:
     """Yield what differs between BIRD and the part "bgp" of a plan; None for a node on which BIRD has nothing to do."""
     if bgp is None:
-        yield from map(of_change, removal.remove(check_mode=True).changes)
+        yield from map(_of_change, removal.remove(service, check_mode=True).changes)
         return
-    outcome = safe_apply.ensure(bgp, passwords, safe_apply.Limits(), bfd=bfd, check_mode=True)
+    outcome = safe_apply.ensure(bgp, passwords, safe_apply.Limits(), bfd=bfd, service=service, check_mode=True)
     for change in outcome.changes:
         if change.kind != "session":  # sessions are looked at as BIRD runs them
-            yield of_change(change)
+            yield _of_change(change)
     status = daemon.with_notifications(daemon.read())
     if status.version:
         yield from of_sessions(bgp["sessions"], status.sessions)
-    yield from of_service(service, running=bool(status.version))
+
+
+def _of_change(change: Change) -> Finding:
+    return of_change(change, "service" if change.kind == "unit" else "")
 
 
 def of_sessions(planned: t.Iterable[t.Mapping[str, t.Any]], running: t.Mapping[str, Protocol]) -> t.Iterator[Finding]:
@@ -71,23 +73,3 @@ def of_sessions(planned: t.Iterable[t.Mapping[str, t.Any]], running: t.Mapping[s
     for name, found in sorted(running.items()):
         if name not in wanted:
             yield finding(STALE, "session", name, "", found.info or found.state)
-
-
-def of_service(name: str, *, running: bool) -> t.Iterator[Finding]:
-    """Yield what is not as it has to be for BIRD to run now and after the next start of the host."""
-    if not running:
-        yield finding(MISSING, "service", name, "running", "")
-    enabled = _systemctl("is-enabled", name)
-    if enabled not in ("enabled", "enabled-runtime", "static", "alias", ""):
-        yield finding(WRONG, "service", f"{name} at boot", "enabled", enabled)
-
-
-def _systemctl(*words: str) -> str:
-    """Return the first word of what systemctl answers; empty where there is none."""
-    try:
-        answer = subprocess.run(
-            ["systemctl", *words], capture_output=True, text=True, env=_ENVIRONMENT, check=False, timeout=30
-        )
-    except (FileNotFoundError, subprocess.TimeoutExpired):
-        return ""
-    return next(iter(answer.stdout.split()), "")

@@ -38,3 +38,38 @@ def test_why_routes_do_not_come(infos: list[str], said: str, monkeypatch: pytest
         inform.inform([], ["10.244.0.0/26"], wait=0.01)
     assert "1 of 1 are not in the kernel: 10.244.0.0/26" in str(caught.value)
     assert said in str(caught.value)
+
+
+def full(name: str) -> Protocol:
+    found = session(name, UP)
+    found.limits_hit = ["import limit 10000", "receive limit 1000000"]
+    return found
+
+
+WARNED: dict[str, tuple[list[Protocol], list[str]]] = {
+    "no session": ([], []),
+    "all is well": ([session("a", UP)], []),
+    "one that is down": (
+        [session("b", DOWN), session("a", UP)],
+        ["host1: 1 of 2 BGP sessions are not established: b (Active)"],
+    ),
+    "one that refuses routes": (
+        [full("a")],
+        ["host1: BGP sessions have reached a limit and refuse routes: a (import limit 10000, receive limit 1000000)"],
+    ),
+    "both, and many": (
+        [*(session(f"s{number}", DOWN) for number in range(10, 32)), full("a")],
+        [
+            "host1: 22 of 23 BGP sessions are not established: "
+            + ", ".join(f"s{number} (Active)" for number in range(10, 30))
+            + " and 2 more",
+            "host1: BGP sessions have reached a limit and refuse routes: a (import limit 10000, receive limit 1000000)",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WARNED.values(), ids=WARNED)
+def test_sessions_that_are_not_as_they_should_be_are_warned_of(case: tuple[list[Protocol], list[str]]) -> None:
+    sessions, expected = case
+    assert inform.warnings(Status("2.0.12", {one.name: one for one in sessions}), "host1") == expected

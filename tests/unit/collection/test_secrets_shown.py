@@ -32,7 +32,7 @@ PROGRAMS = {"bird": True, "cni": True, "nft": True}
 PLANNED = {
     "plan_of_node": {},
     "plan_cluster": {"hosts": {}, "resources": []},
-    "plan_host": {"host": {"programs": PROGRAMS}},
+    "plan_host": {"host": {"programs": PROGRAMS}, "bird_deployed": True},
 }
 AT_NIGHT = [pytest.param(name, marks=pytest.mark.nightly) for name in ("audit", "change_bgp", "firewall", "verify")]
 PLAYBOOKS = ["deploy", "switch_encapsulation", *AT_NIGHT]
