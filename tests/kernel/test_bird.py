@@ -175,8 +175,10 @@ def test_sessions_and_routes_as_data(birds: Birds) -> None:
     assert "1 of 2 are not in the kernel: 10.1.2.0/26." in failed["msg"]
     birds[1].stop()
     wait_for(lambda: not first.established(SESSION2))
-    gone = first.module("calico_bird_info", {})["sessions"][SESSION2]
+    found = first.module("calico_bird_info", {})
+    gone = found["sessions"][SESSION2]
     assert gone["info"] != "Established"
+    assert f": 1 of 1 BGP sessions are not established: {SESSION2} (" in str(found["warnings"])
     assert gone["last_error"] == "Received: Administrative shutdown"
 
 
@@ -188,7 +190,11 @@ def test_a_limit_of_routes_that_was_reached_is_told(birds: Birds) -> None:
     first.go_back(first.config.read_text().replace("receive limit 1000000", "receive limit 1"))
     birds[1].apply(more)
     wait_for(lambda: "[HIT]" in first.ask(f"show protocols all {SESSION2}"))
-    assert first.module("calico_bird_info", {})["sessions"][SESSION2]["limits_hit"] == ["receive limit 1"]
+    found = first.module("calico_bird_info", {})
+    assert found["sessions"][SESSION2]["limits_hit"] == ["receive limit 1"]
+    assert f": BGP sessions have reached a limit and refuse routes: {SESSION2} (receive limit 1)" in str(
+        found["warnings"]
+    )
 
 
 def test_an_audit_names_a_route_of_others_that_keeps_one_of_bird_out(birds: Birds) -> None:

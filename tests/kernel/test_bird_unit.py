@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.bird.unit import TEXT
-from ansible_collections.podnet.calico.tests.kernel.birds import CONFIG, changed, planned
+from ansible_collections.podnet.calico.tests.kernel.birds import CONFIG, NODES, changed, planned
 from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result
 from ansible_collections.podnet.calico.tests.kernel.services import Services
 from ansible_collections.podnet.calico.tests.kernel.waiting import wait_for
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, plans, pool
 
 PRESENT, ABSENT = planned()["node1"], {"state": "absent"}
 CHANGED = changed(PRESENT, lambda bgp: bgp["families"][0]["blocks"].append("10.244.255.0/26"))
@@ -164,3 +165,24 @@ def test_a_unit_that_cannot_be_started_is_refused(node: Node) -> None:
     (node.etc / "systemd" / "system" / "bird.service").symlink_to("/dev/null")
     assert "start bird.service: systemd says that it is masked" in node.refuses(PRESENT)
     assert node.files() == []
+
+
+def audited(node: Node, bgp: str) -> set[tuple[str, str, str]]:
+    """Return what an audit finds of BIRD's unit and our drop-in."""
+    plan = plans(cluster(pool(encapsulation="None" if bgp == "enabled" else "VXLAN"), nodes=NODES), NODES, bgp=bgp)[
+        "node1"
+    ]
+    found = node.module({"plan": plan}, "calico_audit")["findings"]
+    return {(each["category"], each["kind"], each["name"]) for each in found if "bird.service" in each["name"]}
+
+
+def test_an_audit_finds_what_differs_in_the_unit(node: Node) -> None:
+    drop_in = "/etc/systemd/system/bird.service.d/podnet-calico.conf"
+    assert audited(node, "disabled") == set()
+    node.apply(PRESENT)
+    wait_for(node.version)
+    assert audited(node, "enabled") == set()
+    assert audited(node, "disabled") == {("stale", "file", drop_in), ("wrong", "service", "bird.service")}
+    node.drop_in.unlink()
+    node.kill()
+    assert audited(node, "enabled") == {("missing", "file", drop_in), ("wrong", "service", "bird.service")}

@@ -88,7 +88,7 @@ def _wait(netlink: Netlink, names: t.Sequence[str], wanted: t.Mapping[_Key, str]
 
 def _state(session: Protocol) -> str:
     said = session.details.get("last_notification")
-    return (session.info or session.state) + (f"; before, the peer said: {said}" if said else "")
+    return " ".join((session.info or session.state).split()) + (f"; before, the peer said: {said}" if said else "")
 
 
 def _why(status: Status) -> str:
