@@ -217,8 +217,7 @@ def work(module: AnsibleModule) -> Outcome:
     offloaded = offload.default() if params["checksum_offload"] is None else params["checksum_offload"]
     nat = {option: params["nat"].get(option) for option in NAT}
     wanted = restore.wanted(params["tunnels"], params["routes"], nat, offloaded, params["guard"])
-    underlay = sorted({*params["underlay"], *wanted.underlay()})
-    return keep.ensure(restore.render(wanted), list(wanted.tunnels), underlay, check_mode=module.check_mode)
+    return keep.ensure(*restore.boot(wanted, params["underlay"]), check_mode=module.check_mode)
 
 
 def main() -> None:

@@ -80,6 +80,11 @@ def parse(options: t.Mapping[str, t.Sequence[str] | None]) -> Nat:
     return nat
 
 
+def of_plan(plan: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return the options of a node's plan."""
+    return {**plan["nat"], "exclude": [], "tunnels": [tunnel["name"] for tunnel in plan["tunnels"]]}
+
+
 def _networks(option: str, texts: t.Sequence[str], problems: list[InvalidInput]) -> t.Iterator[Network]:
     for text in dict.fromkeys(texts):
         try:

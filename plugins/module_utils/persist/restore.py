@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils import owned_file
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, refuse_twice
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import guard, nat, route_wire
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import guard, nat, offload, route_wire
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import canonical_mac
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse
@@ -53,6 +53,14 @@ class Wanted(t.NamedTuple):
         return sorted({*parents, *used} - {*self.tunnels, "lo"})
 
 
+class Boot(t.NamedTuple):
+    """The restore file's text, and the names of the tunnels and of the devices that lead to other nodes."""
+
+    text: str
+    tunnels: list[str]
+    underlay: list[str]
+
+
 def wanted(
     tunnels: Given,
     routes: t.Any,
@@ -82,6 +90,18 @@ def wanted(
     )
     _refuse_odd_names(found)
     return found
+
+
+def boot(found: Wanted, underlay: t.Iterable[str]) -> Boot:
+    """Return what a boot needs. underlay: devices to other nodes that neither tunnels nor routes name."""
+    return Boot(render(found), list(found.tunnels), sorted({*underlay, *found.underlay()}))
+
+
+def of_plan(plan: t.Mapping[str, t.Any], checksum_offload: bool | None) -> Boot:
+    """Return what a boot of a node needs by its plan. checksum_offload: as calico_persist takes it."""
+    offloaded = offload.default() if checksum_offload is None else checksum_offload
+    found = wanted(plan["tunnels"], plan["routes"], nat.of_plan(plan), offloaded, guard.of_plan(plan))
+    return boot(found, plan["underlay"])
 
 
 def _underlay(entry: t.Mapping[str, t.Any]) -> Entry:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import guard, nat, offload, sysctls, tunnels
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import guard, nat, sysctls, tunnels
 from ansible_collections.podnet.calico.plugins.module_utils.persist import keep, restore
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import (
     FOREIGN,
@@ -93,19 +93,12 @@ def _entries(kind: str, device: str, expected: t.Mapping[str, str], actual: t.Ma
 def of_nat(plan: Plan) -> list[Finding]:
     """Return what differs in our nftables table; where the table itself is missing or surplus, that alone."""
     guarding = guard.parse(guard.of_plan(plan))
-    changes = list(nat.ensure(nat.parse(_nat(plan)), guarding, check_mode=True).changes)
+    changes = list(nat.ensure(nat.parse(nat.of_plan(plan)), guarding, check_mode=True).changes)
     whole = [change for change in changes if change.name.startswith("table ")]
     return [of_change(change) for change in whole or changes]
 
 
-def _nat(plan: Plan) -> dict[str, t.Any]:
-    return {**plan["nat"], "exclude": [], "tunnels": [tunnel["name"] for tunnel in plan["tunnels"]]}
-
-
 def of_persisted(plan: Plan, checksum_offload: bool | None) -> list[Finding]:
     """Return what differs in the files and the unit by which all of it comes back after a reboot."""
-    offloaded = offload.default() if checksum_offload is None else checksum_offload
-    wanted = restore.wanted(plan["tunnels"], plan["routes"], _nat(plan), offloaded, guard.of_plan(plan))
-    underlay = sorted({*plan["underlay"], *wanted.underlay()})
-    outcome = keep.ensure(restore.render(wanted), list(wanted.tunnels), underlay, check_mode=True)
-    return [of_change(change) for change in outcome.changes]
+    boot = restore.of_plan(plan, checksum_offload)
+    return [of_change(change) for change in keep.ensure(*boot, check_mode=True).changes]
