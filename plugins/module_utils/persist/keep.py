@@ -59,7 +59,7 @@ def _converge(wanted: Texts, check_mode: bool) -> Outcome:
     unit = _unit_changes(before, wanted)
     if not check_mode and not wanted:
         _leave(before)
-    if not check_mode and wanted:
+    if not check_mode and wanted and (changes or unit):
         _put(changes, wanted)
         _start(_to_tell(before, wanted, changes), unit)
         owned_file.remove(PENDING)
