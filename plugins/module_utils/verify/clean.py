@@ -66,7 +66,7 @@ def prove(service: str, kept: t.Sequence[str], *, check_mode: bool) -> Outcome:
     before = _read()
     if before is None:
         return Outcome([], {"compared": False, "others": []})
-    changes = [*_folders(before), *_unit(before, service)]
+    changes = [*_folders(before, kept), *_unit(before, service)]
     others: list[str] = []
     if not check_mode:
         for change in changes:
@@ -93,15 +93,25 @@ def _read() -> Baseline | None:
     return t.cast("Baseline", found)
 
 
-def _folders(before: Baseline) -> list[Change]:
-    """Return the removal of empty folders that were not there; a folder that another one is all there is in, too."""
+def _folders(before: Baseline, kept: t.Sequence[str]) -> list[Change]:
+    """Return the removal of empty folders that were not there; a folder that another one is all there is in, too.
+
+    A folder above something kept may have been made for that before the baseline was taken.
+    """
+    above = {folder for path in kept for folder in _above(path)}
     going: list[str] = []
     for path in (*_drop_ins(), *_MADE):
-        if path in before["file"] or not os.path.isdir(path):
+        if (path in before["file"] and path not in above) or not os.path.isdir(path):
             continue
         if all(os.path.join(path, name) in going for name in os.listdir(path)):
             going.append(path)
     return [Change("folder", path, "empty", None) for path in going]
+
+
+def _above(path: str) -> t.Iterator[str]:
+    while path != os.path.dirname(path):
+        path = os.path.dirname(path)
+        yield path
 
 
 def _drop_ins() -> t.Iterator[str]:
