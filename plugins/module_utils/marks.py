@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 ROUTE_PROTOCOL = 98  # rtm_protocol of our routes; not 80, which Calico's Felix claims as its own
+PROTOCOL_FILE = "/etc/iproute2/rt_protos.d/podnet-calico.conf"  # names that protocol, for `ip route`
+PROTOCOL_NAME = "podnet"
 BIRD_PROTOCOL = 12  # rtm_protocol of BIRD's routes, RTPROT_BIRD (linux/rtnetlink.h)
 BIRD_METRIC = 32  # of BIRD's routes in the kernel, BIRD's own default
 ALIAS_PREFIX = "podnet.calico"  # what the alias of our links starts with

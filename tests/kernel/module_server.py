@@ -24,7 +24,7 @@ import typing as t
 PACKAGE = "ansible_collections.podnet.calico.plugins"
 PRELOADED = (
     "ansible.module_utils.basic",
-    *(f"{PACKAGE}.module_utils.kernel.{name}" for name in ("endpoints", "routes", "sysctls", "tunnels")),
+    *(f"{PACKAGE}.module_utils.kernel.{name}" for name in ("endpoints", "nat", "routes", "sysctls", "tunnels")),
     f"{PACKAGE}.module_utils.bird.daemon",
     f"{PACKAGE}.module_utils.verify.ping",
 )

@@ -147,8 +147,19 @@ def plan_absent(actual: t.Sequence[bytes], wanted: t.Iterable[bytes], devices: D
     return result
 
 
-def ensure(entries: t.Any, *, state: str, exclusive: bool, check_mode: bool, take_over: bool = False) -> Outcome:
-    """Bring the routes of ours in line with a list; all input is checked before anything is touched."""
+def ensure(
+    entries: t.Any,
+    *,
+    state: str,
+    exclusive: bool,
+    check_mode: bool,
+    take_over: bool = False,
+    made_anew: t.Collection[str] = (),
+) -> Outcome:
+    """Bring the routes of ours in line with a list; all input is checked before anything is touched.
+
+    made_anew: names of devices that check mode only predicts to be made anew, so that the kernel has their routes yet.
+    """
     devices = Devices(unborn=check_mode or state == "absent")
     with only_one(check_mode), Netlink() as netlink:
         bodies, tables = parse(entries, devices)
@@ -159,6 +170,7 @@ def ensure(entries: t.Any, *, state: str, exclusive: bool, check_mode: bool, tak
             beside: list[bytes] = []
             with_ipv6 = any(family == socket.AF_INET6 for family, __ in tables)
             actual = without_pods(netlink, read(netlink, beside=beside if with_ipv6 else None), bodies)
+            actual = without_devices(actual, made_anew) if check_mode else actual
             found = plan(actual, bodies, devices, exclusive=exclusive)
             strangers = shared(bodies, beside)
             if len(found) or strangers:
@@ -193,3 +205,13 @@ def without_pods(netlink: Netlink, actual: list[bytes], wanted: t.Mapping[bytes,
 
     pods = endpoint_indexes(netlink)
     return [b for b in actual if b not in unlisted or not any(hop.device in pods for hop in decode(b).way.hops)]
+
+
+def without_devices(actual: list[bytes], names: t.Collection[str]) -> list[bytes]:
+    """Leave out the routes by devices that are there."""
+    if not names:
+        return actual
+    from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import index_of
+
+    gone = {index for index in map(index_of, names) if index}
+    return [body for body in actual if not any(hop.device in gone for hop in decode(body).way.hops)]

@@ -45,14 +45,19 @@ def plan(actual: t.Mapping[str, str], wanted: t.Mapping[str, str]) -> list[Chang
 
     Raises InvalidInput for a value of several lines, and KernelError for a sysctl that does not exist.
     """
-    several = [name for name, value in sorted(wanted.items()) if len(value.splitlines()) > 1]
-    raise_all([InvalidInput(f"set {name}: the value has several lines", remedy="Give one line") for name in several])
+    refuse_several_lines(wanted)
     missing = sorted(set(wanted) - set(actual))
     if missing:
         raise KernelError(
             f"set {', '.join(missing)}: the kernel does not have it", remedy="Load the module that provides it"
         )
     return compare("sysctl", {name: actual[name] for name in wanted}, dict(wanted))
+
+
+def refuse_several_lines(wanted: t.Mapping[str, str]) -> None:
+    """Raise InvalidInput for values of several lines."""
+    several = [name for name, value in sorted(wanted.items()) if len(value.splitlines()) > 1]
+    raise_all([InvalidInput(f"set {name}: the value has several lines", remedy="Give one line") for name in several])
 
 
 def write(values: t.Mapping[str, str]) -> None:

@@ -194,3 +194,21 @@ def ensure(
     rest = plan(actual, wanted, exclusive=True) if present and not exclusive else []
     surplus = [each.name for each in rest if each.action == "delete" or now[each.name] != wanted[each.name]]
     return Outcome(changes, {"surplus": surplus})
+
+
+def prune(
+    tunnels: t.Sequence[t.Mapping[str, t.Any]], *, check_mode: bool, checksum_offload: bool | None = None
+) -> Outcome:
+    """Remove what ensure without exclusive leaves beside the listed tunnels; check mode takes it as done before."""
+    wanted = wanted_of(tunnels, checksum_offload)
+    with only_one(check_mode), Netlink() as netlink:
+        actual = read(netlink, wanted)
+        changes = plan({**actual, **_with_moved(actual, wanted)}, wanted, exclusive=True)
+        if changes and not check_mode:
+            apply(netlink, changes, wanted)
+    return Outcome(changes)
+
+
+def made_anew(changes: t.Iterable[Change]) -> list[str]:
+    """Return the names of devices that changes delete and make anew: the kernel drops their routes."""
+    return [change.name for change in changes if change.action == "replace" and "device" in change.before]

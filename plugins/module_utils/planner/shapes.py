@@ -42,14 +42,14 @@ _CHOICES: dict[str, tuple[t.Any, ...]] = {
 }
 
 
-def complete(shape: t.Any, value: t.Any, path: str) -> dict[str, t.Any]:
+def complete(shape: t.Any, value: t.Any, path: str, only: t.Container[str] | None = None) -> dict[str, t.Any]:
     """Return plain data as it is, with the defaults of what a dataclass has beside it.
 
-    shape: the dataclass. path: of the option, for messages. Keys that the dataclass does not have are kept. Raises
-    InvalidInput with everything that has another shape.
+    shape: the dataclass. path: of the option, for messages. only: the fields to look at, None for all. Keys that the
+    dataclass does not have are kept. Raises InvalidInput with everything that has another shape.
     """
     problems: list[InvalidInput] = []
-    result = _of_class(shape, value, path, problems)
+    result = _of_class(shape, value, path, problems, only)
     raise_all(problems)
     return t.cast("dict[str, t.Any]", result)
 
@@ -68,12 +68,14 @@ def checked_passwords(passwords: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Mapp
     return passwords
 
 
-def _of_class(shape: t.Any, value: t.Any, path: str, problems: list[InvalidInput]) -> t.Any:
+def _of_class(
+    shape: t.Any, value: t.Any, path: str, problems: list[InvalidInput], only: t.Container[str] | None = None
+) -> t.Any:
     if not isinstance(value, t.Mapping):
         _add(problems, path, value, "is not a mapping")
         return value
     result = dict(value)
-    for field in dataclasses.fields(shape):
+    for field in (each for each in dataclasses.fields(shape) if only is None or each.name in only):
         place = f"{path}.{field.name}"
         if field.name in value:
             names = vars(sys.modules[shape.__module__])

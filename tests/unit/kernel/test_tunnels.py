@@ -120,3 +120,17 @@ def test_what_can_be_changed_keeps_the_device(field: str, value: t.Any) -> None:
     assert not tunnels.needs_new_device(before, VXLAN)
     (change,) = tunnels.plan({"v": before}, {"v": VXLAN})
     assert "device" not in change.before
+
+
+# By name: what there is, and whether the device is deleted and made anew for VXLAN.
+ANEW: dict[str, tuple[dict[str, Entry], list[str]]] = {
+    "none": ({}, []),
+    "another MTU": ({"v": other(mtu=1400)}, []),
+    "another VNI": ({"v": other(vni=7)}, ["v"]),
+    "another parent": ({"v": other(parent="eth1")}, ["v"]),
+}
+
+
+@pytest.mark.parametrize(("actual", "anew"), ANEW.values(), ids=ANEW)
+def test_devices_that_are_made_anew_are_known_by_the_changes(actual: dict[str, Entry], anew: list[str]) -> None:
+    assert tunnels.made_anew(tunnels.plan(actual, {"v": VXLAN})) == anew

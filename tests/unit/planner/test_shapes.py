@@ -104,3 +104,10 @@ def test_passwords_of_another_shape_are_refused_and_not_shown(given: Data, text:
     with pytest.raises(InvalidInput, match=text) as refused:
         checked_passwords(given)
     assert "b4d" not in str(refused.value)
+
+
+def test_only_the_fields_that_are_asked_for_are_looked_at() -> None:
+    value = {"device": "eth0", "mtu": "many"}
+    assert complete(Host, value, "x", ("device", "advertised")) == {**value, "advertised": []}
+    with pytest.raises(InvalidInput, match="x.address is missing"):
+        complete(Host, value, "x", ("address",))
