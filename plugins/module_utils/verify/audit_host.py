@@ -8,6 +8,8 @@ from __future__ import annotations
 import functools
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils import marks
+from ansible_collections.podnet.calico.plugins.module_utils.dataplane import protocol
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.plugins.module_utils.verify import (
     audit_bird,
@@ -30,7 +32,7 @@ def of_host(plan: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> t.It
             ("nat", bind(audit_kernel.of_nat, plan)),
             ("file", bind(audit_kernel.of_persisted, plan, options["checksum_offload"])),
             ("bird", bird),
-            ("file", bind(audit_files.of_files, options["files"])),
+            ("file", bind(audit_files.of_files, {marks.PROTOCOL_FILE: protocol.TEXT, **options["files"]})),
             ("network", bind(audit_files.of_networks, plan, options["cni"])),
         ]
         for kind, look in looks:
