@@ -10,9 +10,8 @@ import json
 from snapshot import differences, take
 from stage import Stage
 
-# Modules that run on each node when nothing has to be done: look at the host, two for the name of the protocol (copy),
-# sysctls, tunnels, routes, NAT, what a boot restores, and the runtime's network. BIRD never was there: none for it.
-CALLS_PER_NODE = 9
+# Modules that run on each node when nothing has to be done: look at the host, data path, the runtime's network.
+CALLS_PER_NODE = 3
 # On the node with the datastore, besides: plan, resources, blocks.
 CALLS_FOR_THE_DATASTORE = 3
 OF_OTHERS = "/etc/cni/net.d/05-other.conflist"
@@ -64,7 +63,7 @@ def test_broken_pairs_are_named_and_their_repair_is_foretold(stage: Stage) -> No
     lost = {(pair["source"], pair["target"]): pair["loss"] for pair in found["pairs"]}
     assert len(lost) == 6
     assert {pair for pair, loss in lost.items() if loss} == {("node1", "node2"), ("node2", "node1")}
-    repair = ["node1: podnet.calico.dataplane : Configure tunnels"]
+    repair = ["node1: podnet.calico.dataplane : Configure the data path, and keep it through a reboot"]
     assert stage.succeed("deploy", "--check").changed == repair
     assert stage.succeed("deploy").changed == repair
     assert "All 6 pairs answer" in stage.succeed("verify").output

@@ -152,7 +152,7 @@ VXLAN: dict[str, t.Callable[[str], Drift]] = {
         f"rm {CONFLIST}", {f"create network {CONFLIST}"}, {f"missing network {CONFLIST}"}
     ),
     "name of the protocol": lambda node: Drift(
-        f"echo 98 other >{PROTOS}", {"Name our routes' protocol for people who look at them"}, {f"wrong file {PROTOS}"}
+        f"sed -i s/podnet$/other/ {PROTOS}", {f"replace file {PROTOS}"}, {f"wrong file {PROTOS}"}
     ),
 }
 TABLE_MADE = {
