@@ -109,5 +109,5 @@ def test_passwords_of_another_shape_are_refused_and_not_shown(given: Data, text:
 def test_only_the_fields_that_are_asked_for_are_looked_at() -> None:
     value = {"device": "eth0", "mtu": "many"}
     assert complete(Host, value, "x", ("device", "advertised")) == {**value, "advertised": []}
-    with pytest.raises(InvalidInput, match="x.address is missing"):
+    with pytest.raises(InvalidInput, match=r"x\.address is missing"):
         complete(Host, value, "x", ("address",))
