@@ -14,9 +14,10 @@ author:
 description:
   - Reads all resources once and returns for each host asked for the whole plan of its part of the pod network, with
     tunnels, routes, BGP sessions, MTU, address ranges of pods, and what it requires of its surroundings.
-  - Refuses what cannot work, naming every problem and its remedy. Changes nothing.
+  - Refuses what cannot work, naming every problem and its remedy, before anything is written.
+  - Changes nothing unless O(store) says so.
 extends_documentation_fragment:
-  - podnet.calico.attributes.info
+  - podnet.calico.attributes
   - podnet.calico.datastore
 options:
   hosts:
@@ -34,9 +35,17 @@ options:
     elements: dict
     default: []
   prune_marked:
-    description: As O(podnet.calico.calico_resources#module:prune_marked), without anything being deleted.
+    description: As O(podnet.calico.calico_resources#module:prune_marked); deletes nothing unless O(store) is set.
     type: str
     default: ""
+  store:
+    description:
+      - Stores the O(resources) and claims blocks and addresses for the O(hosts), as
+        M(podnet.calico.calico_resources) and M(podnet.calico.calico_ipam) do, in the same step in which the plans are
+        made. Of runs at the same time each plans with what the others have claimed, so that no block gets two nodes.
+      - Nothing is written if anything is refused.
+    type: bool
+    default: false
   bgp:
     description:
       - Whether BIRD routes. V(auto) says yes if a pool does without VXLAN, or if there is a BGPPeer.
@@ -56,7 +65,7 @@ options:
       - Adds to each plan as C(transition) how the node gets there from the modes of the pools in the datastore without
         losing packets, with the tunnels of both modes in the plan. The playbook C(switch_encapsulation) makes use of
         it.
-      - All nodes in the datastore have to be among the O(hosts), and the other way round.
+      - All nodes in the datastore have to be among the O(hosts), and the other way round. Not together with O(store).
     type: bool
     default: false
   guard:
@@ -85,6 +94,21 @@ EXAMPLES = r"""
     hosts:
       node1: {address: 192.0.2.11/24, device: eth0, mtu: 1500, encapsulations: [vxlan]}
   register: result
+
+- name: Store a pool and a node, claim a block for it, and plan it
+  podnet.calico.calico_plan:
+    store: true
+    hosts:
+      node1: {address: 192.0.2.11/24, device: eth0, mtu: 1500, encapsulations: [vxlan]}
+    resources:
+      - apiVersion: projectcalico.org/v3
+        kind: IPPool
+        metadata: {name: main}
+        spec: {cidr: 10.244.0.0/16, vxlanMode: Always}
+      - apiVersion: projectcalico.org/v3
+        kind: Node
+        metadata: {name: node1}
+        spec: {bgp: {ipv4Address: 192.0.2.11/24}}
 """
 
 RETURN = r"""
@@ -93,46 +117,64 @@ plans:
   returned: success
   type: dict
   sample: {node1: {node: node1, address: 192.0.2.11/24, tunnels: [], routes: []}}
+changes:
+  description: Objects that were stored, and blocks and addresses that were claimed, or would be in check mode.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{action: create, kind: IPPool, name: main}, {action: create, kind: block, name: 10.244.0.0/26}]
 stored:
   description:
-    - A digest of each object that was stored, by kind and name. O(podnet.calico.calico_resources#module:expected) and
+    - A digest of each stored object, by kind and name. O(podnet.calico.calico_resources#module:expected) and
       O(podnet.calico.calico_ipam#module:expected) refuse to write by a plan that another run has made void.
+    - With O(store) that of what is stored now, which in check mode is what was stored before.
   returned: success
   type: dict
   sample: {'IPPool "main"': 0c2ad10eefb1}
 """
 
 import time
+import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils import argspec
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
-from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.basis import basis
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
-from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import snapshot
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot, settle
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.module import Module
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
-from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
+from ansible_collections.podnet.calico.plugins.module_utils.planner.agreement import OPTIONS, Wish, agree, differences
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Host
 from ansible_collections.podnet.calico.plugins.module_utils.planner.shapes import complete
-from ansible_collections.podnet.calico.plugins.module_utils.planner.transition import transitions
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
 
+def wish_of(params: t.Mapping[str, t.Any]) -> Wish:
+    """Return the options as what is wanted of the cluster."""
+    if params["store"] and params["transition"]:
+        remedy = "Plan the transition first, and store when the nodes have made it"
+        raise InvalidInput("store contradicts transition", remedy=remedy)
+    hosts = {name: complete(Host, host, f"hosts.{name}") for name, host in params["hosts"].items()}
+    options = {key: params[key] for key in OPTIONS}
+    return Wish(hosts, params["resources"], params["prune_marked"], options, params["transition"])
+
+
 def work(module: AnsibleModule) -> Outcome:
-    """Plan for all hosts."""
-    hosts = {name: complete(Host, host, f"hosts.{name}") for name, host in module.params["hosts"].items()}
-    stored = snapshot(connect(module.params))
-    wanted = put(stored, module.params["resources"], pruned=module.params["prune_marked"])
-    claimed = claim(wanted, hosts, now=time.time_ns(), keep=module.params["transition"])
-    options = {key: module.params[key] for key in ("bgp", "standby", "secrets", "guard", "allow_cut_off")}
-    plans = plan_all(claimed, hosts, **options)
-    if module.params["transition"]:
-        for node, transition in transitions(stored, claimed, hosts, options["bgp"]).items():
-            plans[node]["transition"] = transition.as_dict()
-    return Outcome([], {"plans": plans, "stored": basis(stored)})
+    """Plan for all hosts, and store what the plans are made from if that is asked for."""
+    wish, plans = wish_of(module.params), dict[str, t.Any]()
+    storing = module.params["store"]
+
+    def change(before: Snapshot) -> Snapshot:
+        agreed = agree(before, wish, now=time.time_ns())
+        plans.update(agreed.plans)
+        return agreed.stored
+
+    checking = module.check_mode or not storing
+    before, after = settle(connect(module.params), change, check_mode=checking)
+    facts = {"plans": plans, "stored": basis(before if checking else after)}
+    return Outcome(differences(before, after) if storing else [], facts)
 
 
 def main() -> None:
@@ -141,6 +183,7 @@ def main() -> None:
         "hosts": {"type": "dict", "required": True},
         "resources": {"type": "list", "elements": "dict", "default": []},
         "prune_marked": {"type": "str", "default": ""},
+        "store": {"type": "bool", "default": False},
         "bgp": {"type": "str", "choices": ["auto", "enabled", "disabled"], "default": "auto"},
         "standby": {"type": "bool", "default": False},
         "transition": {"type": "bool", "default": False},

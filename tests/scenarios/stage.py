@@ -33,6 +33,9 @@ State = t.Tuple[t.Dict[str, snapshot.Snapshot], t.Dict[str, t.List[str]]]
 HERE: t.Final = Path(__file__).resolve().parent
 PROGRAMS: t.Final = Path(sys.executable).parent
 
+# The task that stores resources, claims blocks and plans.
+AGREEMENT: t.Final = "Agree on resources, blocks and plans"
+
 # What Ansible does on the controller or does not do at all; everything else reaches a node.
 ON_THE_CONTROLLER: t.Final = {
     "ansible.builtin.assert",

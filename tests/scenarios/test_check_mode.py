@@ -12,8 +12,8 @@ from stage import Stage
 
 # Modules that run on each node when nothing has to be done: look at the host, data path, the runtime's network.
 CALLS_PER_NODE = 3
-# On the node with the datastore, besides: plan, resources, blocks.
-CALLS_FOR_THE_DATASTORE = 3
+# On the node with the datastore, besides: resources, blocks and plans.
+CALLS_FOR_THE_DATASTORE = 1
 OF_OTHERS = "/etc/cni/net.d/05-other.conflist"
 # The default waits longer for a network that is only just coming up, which costs time where a pair never answers.
 QUICKLY = ("-e", "verify_wait=5")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from stage import Stage
+from stage import AGREEMENT, Stage
 
 POOLS = [
     {"name": "ipv4", "cidr": "10.244.0.0/16", "encapsulation": "None"},
@@ -58,7 +58,7 @@ def test_an_added_peer_is_foretold_and_is_all_that_changes(stage: Stage, routes:
         group["vars"]["calico_bgp_peers"] = [peer]
 
     inventory = stage.changed_inventory(peered)
-    changes = [f"node1: podnet.calico.{task}" for task in ("datastore : Store the resources", "bird : Configure BIRD")]
+    changes = [f"node1: podnet.calico.plan : {AGREEMENT}", "node1: podnet.calico.bird : Configure BIRD"]
     predicted = stage.succeed("deploy", "--check", "--diff", inventory=inventory)
     assert predicted.changed == changes
     assert predicted.output.count("+session bgp_192_0_2_254") == 1

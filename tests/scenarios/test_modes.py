@@ -16,7 +16,7 @@ from audits import CLEAN, audit
 from cni_runtime import Container
 from forgery import End, delivered
 from snapshot import differences, take
-from stage import Played, Stage
+from stage import AGREEMENT, Played, Stage
 
 from ansible_collections.podnet.calico.tests.tools.seeds import seed
 
@@ -121,7 +121,7 @@ def test_another_encapsulation_is_foretold_and_leaves_containers_alone_and_nothi
 
 @pytest.mark.parametrize(
     ("encapsulation", "tasks"),
-    [("VXLAN", ["Configure tunnels"]), ("None", ["Claim blocks and tunnel addresses", "Configure BIRD"])],
+    [("VXLAN", ["Configure tunnels"]), ("None", [AGREEMENT, "Configure BIRD"])],
 )
 def test_killed_deployments_are_repaired_by_the_next_one(
     stage: Stage, blocks: dict[str, str], routed: Played, encapsulation: str, tasks: list[str]

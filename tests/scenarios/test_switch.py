@@ -71,7 +71,7 @@ def test_a_batch_that_fails_goes_back(stage: Stage, pods: Pods) -> None:
     message = played.failures[-1]
     assert "node1 -> node2 (pool ipv4, 100% lost)" in message
     assert "node1 went back to the old mode; node2 did not move" in message
-    assert "Store the resources" not in played.output
+    assert "Store the new modes" not in played.output
     assert set(devices(stage, "node1", pods).values()) == {"vxlan.calico", "vxlan-v6.calico"}
     assert talk(stage, pods)
     unblock(stage, "node2")

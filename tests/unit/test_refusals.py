@@ -59,11 +59,12 @@ def plan(pools: list[Data], variables: dict[str, Data], datastore: Path) -> t.An
         "secrets": [],
         "allow_cut_off": [],
         "standby": False,
+        "store": False,
         "transition": False,
         "guard": True,
         "datastore": {"path": str(datastore)},
     }
-    return calico_plan.work(types.SimpleNamespace(params=params))
+    return calico_plan.work(types.SimpleNamespace(params=params, check_mode=False))
 
 
 def pool(**options: t.Any) -> Data:

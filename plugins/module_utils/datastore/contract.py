@@ -13,13 +13,15 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.revisions import as_successor
-from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
+from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import KINDS, normalise
 from ansible_collections.podnet.calico.plugins.module_utils.resources.problems import problems_of
 
 Document = t.Dict[str, t.Any]
 Key = t.Tuple[str, str]
 Snapshot = t.Dict[Key, Document]
+
+ATTEMPTS = 5  # to change what somebody else has changed in between
 
 BOOK_KEEPING = ("resourceVersion", "uid", "creationTimestamp")
 """Fields of metadata that the datastore sets; they do not make two documents differ."""
@@ -125,3 +127,26 @@ def write(store: Datastore, before: Snapshot, after: Snapshot) -> Snapshot:
             else:
                 stored[key] = store.update(as_successor(before[key], after[key]))
     return stored
+
+
+def settle(
+    store: Datastore, change: t.Callable[[Snapshot], Snapshot], *, check_mode: bool
+) -> tuple[Snapshot, Snapshot]:
+    """Bring a datastore from what it holds to what a pure function makes of that; return both.
+
+    Where somebody else has changed an object in between, all of it is worked out anew from what is stored then; the
+    last of ATTEMPTS raises Conflict. Check mode returns what would be stored.
+    """
+    for left in reversed(range(ATTEMPTS)):
+        with store.batch():
+            before = snapshot(store)
+            after = change(before)
+            if check_mode:
+                break
+            try:
+                after = write(store, before, after)
+                break
+            except Conflict:
+                if not left:
+                    raise
+    return before, after

@@ -16,8 +16,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract i
     Key,
     Snapshot,
     differences,
+    settle,
     snapshot,
-    write,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.resources.lists import documents_of
@@ -33,14 +33,8 @@ def converge(module: AnsibleModule, change: t.Callable[[Snapshot], Snapshot]) ->
 
     Returns the changes and the snapshot after them; in check mode, the ones that would be.
     """
-    store = connect(module.params)
-    with store.batch():
-        before = snapshot(store)
-        after = change(before)
-        changes = differences(before, after)
-        if changes and not module.check_mode:
-            after = write(store, before, after)
-    return changes, after
+    before, after = settle(connect(module.params), change, check_mode=module.check_mode)
+    return differences(before, after), after
 
 
 def converge_one(module: AnsibleModule, document: Document) -> Outcome:

@@ -22,7 +22,8 @@ if t.TYPE_CHECKING:  # pragma: no cover
 
 Document = t.Dict[str, t.Any]
 
-_RECORDS = ("IPAMBlock", "BlockAffinity", "IPAMHandle")
+RECORDS = ("IPAMBlock", "BlockAffinity", "IPAMHandle")
+"""Kinds of documents in which claims are noted."""
 
 
 def claim(snapshot: Snapshot, nodes: t.Iterable[str], *, now: int, keep: bool = False) -> Snapshot:
@@ -52,8 +53,8 @@ def give_up(snapshot: Snapshot, nodes: t.Iterable[str], *, now: int) -> Snapshot
 
 def only_claims(stored: Snapshot, claimed: Snapshot) -> Snapshot:
     """Return what is stored with the blocks and addresses of another snapshot, and nothing else of that."""
-    result = {key: document for key, document in stored.items() if key[0] not in _RECORDS}
-    result.update((key, document) for key, document in claimed.items() if key[0] in _RECORDS)
+    result = {key: document for key, document in stored.items() if key[0] not in RECORDS}
+    result.update((key, document) for key, document in claimed.items() if key[0] in RECORDS)
     for key, document in stored.items():
         if key[0] == "Node" and key in claimed:
             for use in TUNNELS:

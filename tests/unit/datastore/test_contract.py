@@ -19,7 +19,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract i
     write,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.file import FileStore
-from ansible_collections.podnet.calico.plugins.module_utils.datastore.memory import MemoryStore
+from ansible_collections.podnet.calico.tests.unit.datastore.memory import MemoryStore
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput
 
 Document = dict[str, t.Any]

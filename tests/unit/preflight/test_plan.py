@@ -38,13 +38,14 @@ def look(
         "allow_cut_off": [],
         "guard": True,
         "standby": False,
+        "store": False,
         "transition": False,
         "datastore": {"path": str(datastore)},
     }
     planned: dict[str, t.Any] = {}
     if cluster["hosts"]:
         try:
-            planned = calico_plan.work(types.SimpleNamespace(params=params)).facts
+            planned = calico_plan.work(types.SimpleNamespace(params=params, check_mode=False)).facts
         except InvalidInput as error:
             planned = {"failed": True, "msg": str(error), "failure": error.as_dict()}
     given = {"bgp": bgp, "mtu": hostvars["node1"].get("calico_mtu", 0)}
