@@ -74,10 +74,10 @@ def pool(encapsulation: str) -> tuple[str, str]:
 
 def deploy_each_by_itself(stage: Stage) -> dict[str, tuple[int, str]]:
     """Run a deployment for each node alone, all at the same time; return status and output by node."""
+    command = [PROGRAMS / "ansible-playbook", "-i", stage.inventory, "podnet.calico.deploy", *pool("VXLAN")]
     runs = {
         name: subprocess.Popen(
-            [PROGRAMS / "ansible-playbook", "-i", stage.inventory, "podnet.calico.deploy", "--limit", name]
-            + list(pool("VXLAN")),
+            [*command, "--limit", name],
             env=stage.environment() | {"TASK_RESULTS": str(stage.lab.files / f"{name}.jsonl")},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

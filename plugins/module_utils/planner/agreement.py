@@ -28,8 +28,8 @@ OPTIONS = ("bgp", "standby", "secrets", "guard", "allow_cut_off")
 class Wish(t.NamedTuple):
     """What a run wants of a cluster.
 
-    hosts: node name to what was seen there, as node_plan.Host describes it. resources: documents. pruned: see apply.put.
-    options: OPTIONS. transition: whether plans say how to get there from the modes that are stored.
+    hosts: node name to what was seen there, as node_plan.Host describes it. resources: documents. pruned: see
+    apply.put. options: OPTIONS. transition: whether plans say how to get there from the modes that are stored.
     """
 
     hosts: t.Mapping[str, t.Mapping[str, t.Any]]

@@ -19,8 +19,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract i
     write,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.file import FileStore
-from ansible_collections.podnet.calico.tests.unit.datastore.memory import MemoryStore
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput
+from ansible_collections.podnet.calico.tests.unit.datastore.memory import MemoryStore
 
 Document = dict[str, t.Any]
 
