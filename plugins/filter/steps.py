@@ -207,8 +207,11 @@ def probe_endpoints(probes: t.Sequence[t.Mapping[str, t.Any]], mtu: int) -> list
     return [{"name": probe["name"], "addresses": probe["addresses"], "mtu": mtu} for probe in probes]
 
 
-def host_targets(plan: t.Mapping[str, t.Any], cluster_of: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
-    """Return targets for calico_ping between the probe pods of a plan and hosts; cluster_of: what cluster returned."""
+def ping_targets(plan: t.Mapping[str, t.Any], cluster_of: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
+    """Return targets for calico_ping: the probe pods of other nodes than a plan's, and what is between pods and hosts.
+
+    cluster_of: what cluster returned; its hosts take part.
+    """
     found = {}
     for document in cluster_of["resources"]:
         name = document.get("metadata", {}).get("name")
@@ -216,14 +219,16 @@ def host_targets(plan: t.Mapping[str, t.Any], cluster_of: t.Mapping[str, t.Any])
             bgp = document.get("spec", {}).get("bgp") or {}
             known = (bgp.get("ipv4Address"), bgp.get("ipv6Address"))
             found[name] = [text.partition("/")[0] for text in known if text]
-    return host_pings.targets(plan, found)
+    pods = (target for probe in plan["probes"] for target in probe["targets"])
+    return [*(pod for pod in pods if pod["name"] in cluster_of["hosts"]), *host_pings.targets(plan, found)]
 
 
 def ping_matrix(hostvars: HostVars, hosts: t.Sequence[str]) -> dict[str, t.Any]:
     """Return the matrix of what calico_ping found on each host, and what came of the pings between pods and hosts."""
+    rows = {hostvars[host]["plan_of_node"]["node"]: hostvars[host]["verify_pings"]["results"] for host in hosts}
     of_pods, of_hosts = (
-        {hostvars[host]["plan_of_node"]["node"]: hostvars[host][name]["results"] for host in hosts}
-        for name in ("verify_pings", "verify_host_pings")
+        {node: [row for row in found if (row["expected"] is None) == with_host] for node, found in rows.items()}
+        for with_host in (False, True)
     )
     matrix, between = join(of_pods), host_pings.judge(of_hosts)
     failed = [*matrix["failed"], *between["misrouted"]]
@@ -246,7 +251,7 @@ class FilterModule:
             "hosts_with_changes": hosts_with_changes,
             "cluster": cluster,
             "cni_disagreements": cni_disagreements,
-            "host_targets": host_targets,
+            "ping_targets": ping_targets,
             "inventory_resources": inventory_resources,
             "leaving": leaving,
             "node_addresses": node_addresses,

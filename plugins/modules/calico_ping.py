@@ -52,6 +52,12 @@ options:
           - For an address of the host itself, the address of the pod from which it is pinged. The result then has
             C(answered_by), the device by which the host sends from the one to the other, empty for none.
         type: str
+      count:
+        description: Echo requests for this target, if not O(count).
+        type: int
+      wait:
+        description: Seconds to wait for this target's first answer, if not O(wait).
+        type: float
   netns:
     description: Name or path of the network namespace to ping from. Needed unless every target has its own.
     type: str
@@ -115,6 +121,8 @@ TARGET = {
     "expected": {"type": "str"},
     "netns": {"type": "str"},
     "answer_to": {"type": "str"},
+    "count": {"type": "int"},
+    "wait": {"type": "float"},
 }
 
 

@@ -266,13 +266,19 @@ def test_a_pod_and_its_host(
     targets = [
         {"name": "own host", "address": own, "pool": "main", "netns": pods[0], "answer_to": "10.244.1.5"},
         {"name": "other host", "address": "198.51.100.2", "pool": "main", "netns": pods[0]},
-        {"name": "back", "address": "10.244.1.5", "pool": "main", "netns": HOST},
+        {"name": "back", "address": "10.244.1.5", "pool": "main", "netns": HOST, "count": 1, "wait": 0.5},
         {"name": "back from afar", "address": "10.244.2.5", "pool": "main", "netns": HOST},
     ]
     params = {"targets": targets, "device": "wire", "count": 2, "interval": 0.01, "timeout": 0.5, "wait": 5}
     rows = modules.run(host.path, "calico_ping", {**params, "wait": 0.5 if diverted else 5})["results"]
     assert rows[0]["answered_by"] == ("wire" if diverted else host.routes()["10.244.1.5"]["dev"])
     assert [row["loss"] for row in rows] == [1.0 if diverted else 0.0, 0.0, 0.0, 0.0]
+    assert {row["target"]: row["sent"] for row in rows} == {
+        "own host": 2,
+        "other host": 2,
+        "back": 1,
+        "back from afar": 2,
+    }
     words = judge({"node1": rows})
     assert [len(words["misrouted"]), len(words["unanswered"])] == [int(diverted), 0]
 

@@ -13,6 +13,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel import wire
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 
 HOST = "/proc/self/ns/net"  # the namespace of the host itself
+COUNT = 3  # of requests: whether an answer comes at all is the question
+WAIT = 2  # seconds for the first answer, which a firewall may keep back on purpose
 _DST, _SRC, _OIF = 1, 2, 4  # RTA_… (linux/rtnetlink.h)
 
 Row = t.Dict[str, t.Any]
@@ -27,7 +29,7 @@ def targets(plan: t.Mapping[str, t.Any], nodes: t.Mapping[str, t.Sequence[str]])
     node, found = plan["node"], []
     for probe in plan["probes"]:
         own, netns = probe["addresses"][0], probe["name"]
-        common = {"pool": netns.partition(".")[2]}
+        common = {"pool": netns.partition(".")[2], "count": COUNT, "wait": WAIT}
         masqueraded = _within(own, plan["nat"]["masquerade"])
         for address in _of_version(nodes.get(node, ()), own):
             row = {"name": f"pod of {node} -> host {node}", "address": address, "netns": netns, "answer_to": own}

@@ -214,10 +214,10 @@ def ping_all(
 ) -> list[dict[str, t.Any]]:
     """Ping addresses, those of one namespace at the same time, and return one result each.
 
-    addresses: name, address, and optionally pool, expected, answer_to and netns; netns is that of those without one.
-    wait: seconds that the network may take to carry the first packet.
+    addresses: name, address, and optionally pool, expected, answer_to, and netns, count and wait in place of those of
+    all. wait: seconds that the network may take to carry the first packet.
     """
-    groups: dict[str, list[Target]] = {}
+    groups: dict[tuple[str, int, float], list[Target]] = {}
     for row in addresses:
         source = row.get("netns") or netns
         if not source:
@@ -225,12 +225,14 @@ def ping_all(
         target = Target(
             row["name"], _address(row["address"]), row.get("pool"), row.get("expected"), row.get("answer_to")
         )
-        groups.setdefault(source, []).append(target)
-    for source, targets in groups.items():
+        own = (row.get("count"), row.get("wait"))
+        group = (source, *(given if each is None else each for each, given in zip(own, (count, wait))))
+        groups.setdefault(group, []).append(target)
+    for (source, requests, patience), targets in groups.items():
         pinger = Pinger(source, device)
         try:
-            pinger.settle(targets, wait)
-            pinger.measure(targets, count=count, interval=interval, timeout=timeout)
+            pinger.settle(targets, patience)
+            pinger.measure(targets, count=requests, interval=interval, timeout=timeout)
         finally:
             pinger.close()
     return [target.result() for targets in groups.values() for target in targets]

@@ -47,7 +47,8 @@ def test_hosts_that_pods_reach(mode: tuple[str, bool], hosts: list[str]) -> None
 def test_nodes_and_their_addresses_are_those_of_the_cluster() -> None:
     nodes = [documents(nodes=[{"host": name, "name": name, "address": text}])[0] for name, text in THREE_NODES.items()]
     made = plans(cluster(pool(natOutgoing=True)))["node1"]
-    found = steps.host_targets(made, {"resources": nodes, "hosts": {"node1": {}, "node3": {}}})
+    found = steps.ping_targets(made, {"resources": nodes, "hosts": {"node1": {}, "node3": {}}})
+    assert [row["name"] for row in found if row.get("expected")] == ["node3"]
     assert [row["name"] for row in found if row["name"].startswith("pod")] == [
         "pod of node1 -> host node1",
         "pod of node1 -> host node3",
