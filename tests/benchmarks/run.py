@@ -22,6 +22,7 @@ from ansible_collections.podnet.calico.tests.benchmarks import (
     bgp,
     bgp_farm,
     cni,
+    control,
     datastore,
     engine,
     figures,
@@ -44,6 +45,7 @@ GROUPS: dict[str, tuple[Case, ...]] = {
     "cni": cni.CASES,
     "datastore": datastore.CASES,
     "guard": guard.CASES,
+    "control": control.CASES,
 }
 QUICK = 20  # by how much a quick run divides the number of objects
 
