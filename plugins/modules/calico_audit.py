@@ -16,7 +16,7 @@ description:
     does to packets and what to do about it. Changes nothing, and never fails because of what it finds.
   - It looks at sysctls, tunnel devices with their addresses, neighbours and forwarding entries (FDB), routes of the
     collection and those that BIRD should have put into the kernel, outgoing NAT, BIRD's files, sessions and unit, the
-    container runtime's networks, and files that roles write as they are.
+    container runtime's networks, and the file that names the protocol of our routes.
   - With O(nodes) it looks at the datastore.
   - The category C(missing) means that something is not there; C(wrong), that it is there with other values; C(stale),
     that it is ours but not planned, or belongs to a node that is gone; C(foreign), that something of somebody else is
@@ -30,10 +30,6 @@ options:
       - The node's plan, as M(podnet.calico.calico_plan) returns it. Routes of BIRD are compared if it was made with
         O(podnet.calico.calico_plan#module:standby=true).
     type: dict
-  files:
-    description: Texts of files by path, for files that have to be exactly so; an empty text stands for no file.
-    type: dict
-    default: {}
   passwords:
     description: Passwords of BGP sessions, as O(podnet.calico.calico_bird#module:passwords).
     type: dict
@@ -201,7 +197,6 @@ def main() -> None:
     """Run the module."""
     spec = {
         "plan": {"type": "dict"},
-        "files": {"type": "dict", "default": {}},
         "passwords": {"type": "dict", "default": {}, "no_log": True},
         "bfd": {"type": "bool", "default": False},
         "bird_service": {"type": "str", "default": "bird"},

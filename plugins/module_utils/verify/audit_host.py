@@ -32,7 +32,7 @@ def of_host(plan: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> t.It
             ("nat", bind(audit_kernel.of_nat, plan)),
             ("file", bind(audit_kernel.of_persisted, plan, options["checksum_offload"])),
             ("bird", bird),
-            ("file", bind(audit_files.of_files, {marks.PROTOCOL_FILE: protocol.TEXT, **options["files"]})),
+            ("file", bind(audit_files.of_files, {marks.PROTOCOL_FILE: protocol.TEXT})),
             ("network", bind(audit_files.of_networks, plan, options["cni"])),
         ]
         for kind, look in looks:

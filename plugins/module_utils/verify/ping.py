@@ -225,9 +225,7 @@ def ping_all(
         target = Target(
             row["name"], _address(row["address"]), row.get("pool"), row.get("expected"), row.get("answer_to")
         )
-        own = (row.get("count"), row.get("wait"))
-        group = (source, *(given if each is None else each for each, given in zip(own, (count, wait))))
-        groups.setdefault(group, []).append(target)
+        groups.setdefault((source, _or(row.get("count"), count), _or(row.get("wait"), wait)), []).append(target)
     for (source, requests, patience), targets in groups.items():
         pinger = Pinger(source, device)
         try:
@@ -236,3 +234,7 @@ def ping_all(
         finally:
             pinger.close()
     return [target.result() for targets in groups.values() for target in targets]
+
+
+def _or(own: t.Any, of_all: float) -> t.Any:
+    return of_all if own is None else own
