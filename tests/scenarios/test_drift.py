@@ -283,11 +283,11 @@ def test_every_object_of_a_node_with_bird(routed: Stage, made: list[list[t.Calla
 def test_a_bird_that_was_stopped(routed: Stage) -> None:
     routed.ask("node2", "systemctl stop bird")
     predicted = routed.succeed("deploy", "--check")
-    assert changes_by_node(predicted) == {"node2": {"Run BIRD"}}
+    assert changes_by_node(predicted) == {"node2": {"replace unit bird.service"}}
     found = findings_by_place(routed)
-    assert found.pop("node2") == {"missing service bird"}
+    assert found.pop("node2") == {"wrong service bird.service"}
     session, route = "wrong session bgp_192_0_2_12", f"missing {route_of('node2')}"
     # Its peers keep its routes for the time of a graceful restart only, which a slow machine may need until here.
     assert {node: named - {route} for node, named in found.items()} == {"node1": {session}, "node3": {session}}
-    assert changes_by_node(routed.succeed("deploy")) == {"node2": {"Run BIRD"}}
+    assert changes_by_node(routed.succeed("deploy")) == {"node2": {"replace unit bird.service"}}
     assert findings_by_place(routed) == {}
