@@ -276,7 +276,7 @@ def test_a_mutant_can_be_read_by_python(each: Mutant) -> None:
 def test_every_room_has_mutants() -> None:
     rooms = {each.name.partition(".")[0] for each in LISTED}
     assert rooms >= {
-        *("resources", "datastore", "planner", "kernel", "bird", "cni", "persist", "firewall", "cloud"),
+        *("resources", "datastore", "planner", "kernel", "bird", "cni", "dataplane", "persist", "firewall", "cloud"),
         *("preflight", "verify", "filters"),
     }
     assert all(re.fullmatch(r"[a-z]+\.[a-z0-9-]+", each.name) for each in LISTED)
