@@ -63,7 +63,7 @@ def test_broken_pairs_are_named_and_their_repair_is_foretold(stage: Stage) -> No
     lost = {(pair["source"], pair["target"]): pair["loss"] for pair in found["pairs"]}
     assert len(lost) == 6
     assert {pair for pair, loss in lost.items() if loss} == {("node1", "node2"), ("node2", "node1")}
-    repair = ["node1: podnet.calico.dataplane : Configure the data path, and keep it through a reboot"]
+    repair = ["node1: podnet.calico.dataplane : Configure the data path"]
     assert stage.succeed("deploy", "--check").changed == repair
     assert stage.succeed("deploy").changed == repair
     assert "All 6 pairs answer" in stage.succeed("verify").output

@@ -121,7 +121,7 @@ def test_another_encapsulation_is_foretold_and_leaves_containers_alone_and_nothi
 
 @pytest.mark.parametrize(
     ("encapsulation", "tasks"),
-    [("VXLAN", ["Configure tunnels"]), ("None", [AGREEMENT, "Configure BIRD"])],
+    [("VXLAN", ["Configure the data path"]), ("None", [AGREEMENT, "Configure BIRD"])],
 )
 def test_killed_deployments_are_repaired_by_the_next_one(
     stage: Stage, blocks: dict[str, str], routed: Played, encapsulation: str, tasks: list[str]

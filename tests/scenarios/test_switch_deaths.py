@@ -18,7 +18,7 @@ pytestmark = pytest.mark.nightly
 # One run after the other is killed in a later phase: when a batch has moved, and when the new modes are stored.
 DEATHS = ("Take the new path to all nodes", "Describe the network to the container runtime")
 ANYWHERE = (
-    *("Claim the addresses of new tunnels, and release none", "Make probe pods", "Configure tunnels", "Program routes"),
+    *("Claim the addresses of new tunnels, and release none", "Make probe pods", "Configure the data path"),
     *("Ping all nodes by the new path, which only probe pods take", "Take the new path to all nodes", "Ping all nodes"),
     "Describe the network to the container runtime",
 )

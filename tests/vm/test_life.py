@@ -182,7 +182,7 @@ def test_a_node_that_reboots_comes_back_by_itself(machines: Machines) -> None:
 def test_a_power_cut_within_a_deployment_is_repaired_by_the_next_one(machines: Machines) -> None:
     unfinished = "dd if=/dev/zero of=/root/unfinished bs=64k count=64 2>/dev/null"
     machines.stage.ask("node3", f"echo synced >/root/synced; sync; {unfinished}")
-    machines.cut_within_deploy("node3", "VXLAN", "Program routes")
+    machines.cut_within_deploy("node3", "VXLAN", "Configure the data path")
     assert "; dead: node3" in lab("status", status=1)
     assert "node3 does not run" in lab("exec", "node3", "true", status=1)
     assert lab("start", "node3", "node1") == "Started node3.\n"

@@ -139,7 +139,7 @@ def test_a_firewall_lets_pods_through_after_reloads_and_a_boot(
 def test_the_power_is_cut_within_a_change_of_mode(machines: Machines, pods: dict[str, str]) -> None:
     before = {name: machines.shown(name) for name in machines.names}
     machines.stage.up(2, "VXLAN", options=("--kind", "vm"))
-    machines.stage.play_until("deploy", "Program routes")
+    machines.stage.play_until("deploy", "Claim blocks and tunnel addresses")
     machines.stage.do("power-cut", *machines.names)
     machines.stage.do("start", *machines.names)
     answered(machines, pods)

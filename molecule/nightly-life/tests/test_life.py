@@ -40,7 +40,7 @@ def test_a_node_that_reboots_comes_back_by_itself(machines: Machines) -> None:
 
 
 def test_a_power_cut_within_a_deployment_is_repaired_by_the_next_one(machines: Machines) -> None:
-    machines.cut_within_deploy("node2", "VXLAN", "Program routes")
+    machines.cut_within_deploy("node2", "VXLAN", "Configure the data path")
     machines.stage.do("start", "node2")
     played = machines.stage.succeed("deploy")
     assert any(changed.startswith("node2: ") for changed in played.changed)
