@@ -78,6 +78,12 @@ class Node:
         assert (again["changed"], again["changes"], again["diff"]) == (False, [], [])
         return done
 
+    def audit(self, plan: Result) -> set[str]:
+        """Return what an audit finds, but for the container runtime's network."""
+        found = self._modules.run(self.host.path, "calico_audit", {"plan": plan}, binds=self._binds)["findings"]
+        rows = [f"{each['category']} {each['kind']} {each['name']}" for each in found]
+        return {row for row in rows if " network " not in row}
+
     def files(self) -> dict[str, str]:
         """Return the files of ours, by path below /etc."""
         paths = [path for path in self.etc.rglob("*") if "podnet" in str(path.relative_to(self.etc)) and path.is_file()]
@@ -126,6 +132,14 @@ def test_life_of_a_data_path(node: Node, plan: Result) -> None:
     ]
     assert node.shown() == bare
     assert (node.lib / "podnet-calico" / "before.json").exists()
+
+
+@with_pyroute2
+def test_an_audit_finds_nothing_then_and_the_file_of_the_protocol_if_it_is_another(node: Node) -> None:
+    node.converge(PLANS["VXLAN"])
+    assert node.audit(PLANS["VXLAN"]) == set()
+    _edited(node, PROTOCOL)
+    assert node.audit(PLANS["VXLAN"]) == {f"wrong file /etc/{PROTOCOL}"}
 
 
 def _edited(node: Node, path: str) -> None:
