@@ -6,7 +6,11 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import shutil
+import time
 import typing as t
+from pathlib import Path
 
 import pytest
 
@@ -41,6 +45,27 @@ def plan(host: Namespace, run_module: RunModule) -> Result:
     ):
         assert not run_module(module, options).get("failed")
     return made
+
+
+@with_pyroute2
+def test_addresses_noted_for_containers_that_are_gone_are_stale(
+    host: Namespace, plan: Result, run_module: RunModule
+) -> None:
+    used, gone, new = (str(ipaddress.ip_network(plan["blocks"][0])[number]) for number in (5, 6, 7))
+    host.ip("link add cali1 type veth peer name pod1")
+    host.ip("link set cali1 up")
+    host.ip(f"route add {used} dev cali1")
+    folder = Path("/run/podnet-calico/cni/podnet-calico")
+    folder.mkdir(parents=True)
+    for name in (used, gone, new, "192.0.2.99", "lock", "last_reserved_ip.0"):
+        (folder / name).write_text("0123456789abcdef\r\neth0")
+        os.utime(folder / name, (0, 0 if name != new else time.time()))
+    result = run_module("calico_audit", {"plan": plan})
+    shutil.rmtree(folder.parents[1])
+    leases = [
+        (each["category"], each["name"], each["actual"]) for each in result["findings"] if each["kind"] == "lease"
+    ]
+    assert leases == [("stale", str(folder / gone), "container 0123456789ab")]
 
 
 @with_pyroute2

@@ -9,6 +9,7 @@ import glob
 import ipaddress
 import json
 import os
+import time
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.ip import overlaps
@@ -50,16 +51,18 @@ def _subnets(value: t.Any) -> t.Iterator[str]:
             yield from _subnets(item)
 
 
-def leases(folder: str, network: str = "") -> dict[str, str]:
+def leases(folder: str, network: str = "", *, age: float = 0) -> dict[str, str]:
     """Return what host-local has noted, by address: "container" and the first twelve letters of its ID.
 
-    network: its name; empty for all.
+    network: its name; empty for all. age: how old, in seconds, a note has to be at least.
     """
     found = {}
     for path in glob.glob(os.path.join(glob.escape(folder), glob.escape(network) or "*", "*")):
         name = os.path.basename(path)
         if name[0].isdigit() or ":" in name:  # beside leases there are a lock and the last address of each range
             try:
+                if age and time.time() - os.stat(path).st_mtime < age:
+                    continue
                 with open(path, encoding="utf-8", errors="replace") as file:
                     found[name] = f"container {file.readline().strip()[:12]}"
             except OSError:  # it was released in this moment

@@ -15,6 +15,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify import (
     audit_bird,
     audit_files,
     audit_kernel,
+    audit_leases,
     audit_routes,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import Finding, guarded
@@ -34,6 +35,7 @@ def of_host(plan: t.Mapping[str, t.Any], options: t.Mapping[str, t.Any]) -> t.It
             ("bird", bird),
             ("file", bind(audit_files.of_files, {marks.PROTOCOL_FILE: protocol.TEXT})),
             ("network", bind(audit_files.of_networks, plan, options["cni"])),
+            ("network", bind(audit_leases.of_leases, netlink, plan, options["cni"])),
         ]
         for kind, look in looks:
             yield from guarded(kind, look)
