@@ -28,6 +28,19 @@ def read_address(text: str) -> Address:
     return ipaddress.ip_address(_without_zone(text))
 
 
+def read_interface(text: str) -> Interface:
+    """Return an address, with the length of its network if one is given, as Go reads it; raises ValueError."""
+    found = ipaddress.ip_interface(_without_zone(text))
+    address, length = as_go_reads(found.ip), found.network.prefixlen - 96  # of the bits before the IPv4 address
+    return ipaddress.ip_interface(f"{address}/{length}") if address != found.ip and length >= 0 else found
+
+
+def as_go_reads(address: Address) -> Address:
+    """Return the IPv4 address for one written as IPv6 (::ffff:10.0.0.1), as Go, and so Calico, takes it."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
+
+
 def _without_zone(text: str) -> str:
     if "%" in text:
         raise ValueError(f"{text!r} has a zone, which one host alone knows")

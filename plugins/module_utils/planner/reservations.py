@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.ip import contains, joined, overlaps
+from ansible_collections.podnet.calico.plugins.module_utils.ip import contains, joined, overlaps, read_interface
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
@@ -19,7 +18,7 @@ def reserved_networks(snapshot: Snapshot) -> list[Network]:
     """Return what all IPReservations keep back, joined."""
     return joined(
         [
-            ipaddress.ip_network(text, strict=False)
+            read_interface(text).network
             for (kind, __), document in snapshot.items()
             if kind == "IPReservation"
             for text in document["spec"].get("reservedCIDRs") or []

@@ -12,6 +12,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.resources.fields import Fields
 
 LARGEST = 2**32 - 1
+_ZEROS = (0, "0", "0.0")
 _HALVES = re.compile(r"(\d{1,5})\.(\d{1,5})")
 
 
@@ -36,7 +37,7 @@ def parse_as_number(value: t.Any) -> int | None:
 def read_as_number(fields: Fields, key: str) -> int | None:
     """Return the AS number of a field, None if it is absent or wrong."""
     value = fields.values.get(key)
-    if value in (None, "") or (value == 0 and not isinstance(value, bool)):  # Go's zero value is "not given"
+    if value in (None, *_ZEROS) and not isinstance(value, bool):  # Go's zero value is "not given"
         return None
     number = parse_as_number(value)
     if number is None:

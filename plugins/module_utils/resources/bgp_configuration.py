@@ -169,6 +169,8 @@ def _text(value: object | None) -> str | None:
 def _log_level(spec: Fields, defaults: t.Mapping[str, t.Any]) -> str | None:
     """Return the level, whose upper and lower case Calico does not mind."""
     given = spec.values.get("logSeverityScreen")
+    if given in (None, ""):
+        return t.cast("str | None", defaults.get("logSeverityScreen"))
     if isinstance(given, str) and given.capitalize() in LOG_LEVELS:
         return given.capitalize()
     return _choice(spec, "logSeverityScreen", LOG_LEVELS, defaults)
@@ -186,7 +188,7 @@ def _networks(spec: Fields, key: str) -> tuple[Network, ...]:
     found = []
     for item in spec.children(key):
         item.only(("cidr",))
-        found.append(item.network("cidr"))
+        found.append(item.network("cidr", alone=True))
     return tuple(network for network in found if network is not None)
 
 
@@ -203,7 +205,7 @@ def _check_name(reading: Reading) -> None:
         reading.problems.append(InvalidInput(message, remedy="Use default for all nodes, or node. and a node's name"))
         return
     for key in DEFAULT_ONLY:
-        if reading.spec.values.get(key) is not None:
+        if reading.spec.values.get(key) not in (None, []):
             remedy = "Set it in the configuration named default"
             reading.spec.refuse(key, "is possible in the configuration named default alone", remedy)
 

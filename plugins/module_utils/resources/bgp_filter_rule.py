@@ -95,7 +95,7 @@ def read_rule(fields: Fields, version: int) -> FilterRule:
         cidr=_cidr(fields, version),
         match_operator=fields.choice("matchOperator", MATCH_OPERATORS, empty_is_absent=True),
         prefix_length=_prefix_length(fields, version),
-        source=fields.choice("source", ("RemotePeers",)),
+        source=fields.choice("source", ("RemotePeers",), empty_is_absent=True),
         interface=_interface(fields),
         peer_type=fields.choice("peerType", ("eBGP", "iBGP")),
         community=_matched_community(fields),
@@ -112,7 +112,7 @@ def _given(fields: Fields, key: str) -> bool:
 
 
 def _cidr(fields: Fields, version: int) -> Network | None:
-    network = fields.network("cidr")
+    network = fields.network("cidr", alone=True)
     if network is not None and network.version != version:
         remedy = f"Give an IPv{version} network, or move the rule to a list for IPv{network.version}"
         fields.refuse("cidr", f"is not IPv{version}", remedy)

@@ -13,6 +13,7 @@ import re
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.podnet.calico.plugins.module_utils.ip import as_go_reads
 from ansible_collections.podnet.calico.plugins.module_utils.resources.as_number import read_as_number
 from ansible_collections.podnet.calico.plugins.module_utils.resources.duration import format_duration, read_duration
 from ansible_collections.podnet.calico.plugins.module_utils.resources.reading import open_document
@@ -31,6 +32,7 @@ KNOWN = (
     *("numAllowedLocalASNumbers", "ttlSecurity", "reachableBy", "filters", "reversePeering"),
 )
 REMOTE_ENDS = ("peerIP", "peerSelector", "localWorkloadSelector")
+SOURCES = ("UseNodeIP", "None")
 MAX_SELECTOR = 4096
 _WITH_PORT = re.compile(r"(?:\[([^\]]+)\]|([0-9.]+)):([0-9]{1,5})")
 
@@ -93,7 +95,7 @@ class BGPPeer:
             keep_original_next_hop=spec.flag("keepOriginalNextHop", False),
             next_hop_mode=spec.choice("nextHopMode", ("Auto", "Self", "Keep")),
             password=read_secret(spec, "password"),
-            source_address=spec.choice("sourceAddress", ("UseNodeIP", "None"), "UseNodeIP"),
+            source_address=spec.choice("sourceAddress", SOURCES, "UseNodeIP", empty_is_absent=True),
             max_restart_time=read_duration(spec, "maxRestartTime"),
             keepalive_time=read_duration(spec, "keepaliveTime"),
             num_allowed_local_as_numbers=spec.number("numAllowedLocalASNumbers", 0, 2**31 - 1),
@@ -141,12 +143,12 @@ def split_peer_ip(text: str) -> tuple[Address, int | None]:
     """
     match = _WITH_PORT.fullmatch(text)
     if match is None:
-        return ipaddress.ip_address(text), None
+        return as_go_reads(ipaddress.ip_address(text)), None
     bracketed, plain, port = match.groups()
     if not 1 <= int(port) <= 65535:
         raise ValueError(port)
     address: Address = ipaddress.ip_address(bracketed) if bracketed else ipaddress.IPv4Address(plain)
-    return address, int(port)
+    return as_go_reads(address), int(port)
 
 
 def _read_peer_ip(spec: Fields) -> str | None:

@@ -9,6 +9,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.podnet.calico.plugins.module_utils.resources.record import is_name
+
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.ip import Network
     from ansible_collections.podnet.calico.plugins.module_utils.resources.fields import Fields
@@ -57,6 +59,8 @@ def read_communities(spec: Fields) -> tuple[Community, ...]:
         item.require("name", "Give the community a name")
         item.require("value", QUOTED)
         name, value = item.text("name"), _value(item)
+        if name is not None and not is_name(name):
+            item.refuse("name", "is not a DNS-1123 subdomain", "Use lower-case letters, digits, - and .")
         if name and value:
             found.append(Community(name, value))
     return tuple(found)
@@ -78,8 +82,8 @@ def read_advertisements(spec: Fields) -> tuple[PrefixAdvertisement, ...]:
     for item in spec.children("prefixAdvertisements"):
         item.only(("cidr", "communities"))
         item.require("cidr", "Give the prefix, for example 10.244.0.0/16")
-        cidr, communities = item.network("cidr"), item.texts("communities")
-        if not communities:
+        cidr, communities = item.network("cidr", alone=True), item.texts("communities")
+        if item.values.get("communities") is None:
             item.refuse("communities", "are missing", "Give at least one community, by name or value", value=[])
         if cidr is not None:
             found.append(PrefixAdvertisement(cidr, communities))

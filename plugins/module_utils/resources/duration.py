@@ -13,15 +13,20 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.resources.fields import Fields
 
 _UNITS = {"h": "3600", "m": "60", "s": "1", "ms": "0.001", "us": "0.000001", "µs": "0.000001", "ns": "0.000000001"}
+_LONGEST = Decimal(2**63 - 1) / 10**9  # which Go counts in nanoseconds
 _PART = re.compile(r"(\d+\.?\d*|\.\d+)(ms|us|µs|ns|h|m|s)")
 
 
 def parse_duration(text: str) -> Decimal | None:
-    """Return the seconds of a duration such as 120s, 2m, 1h0m30s or 1.5s (Go's time.ParseDuration); None if none."""
-    parts = _PART.findall(text)
-    if "".join(number + unit for number, unit in parts) != text or not text:
-        return Decimal(0) if text == "0" else None
-    return sum((Decimal(number) * Decimal(_UNITS[unit]) for number, unit in parts), Decimal(0))
+    """Return the seconds of a duration such as 120s, 2m, 1h0m30s or 1.5s (Go's time.ParseDuration); None if none.
+
+    A negative one, which Go takes, is none."""
+    unsigned = text[1:] if text[:1] in ("+", "-") else text
+    parts = _PART.findall(unsigned)
+    if "".join(number + unit for number, unit in parts) != unsigned or not unsigned:
+        return Decimal(0) if unsigned == "0" else None
+    seconds = sum((Decimal(number) * Decimal(_UNITS[unit]) for number, unit in parts), Decimal(0))
+    return seconds if seconds <= _LONGEST and not (seconds and text.startswith("-")) else None
 
 
 def format_duration(seconds: Decimal | None) -> str | None:
@@ -50,13 +55,10 @@ def whole_seconds(seconds: Decimal | None) -> int | None:
 
 def read_duration(fields: Fields, key: str) -> Decimal | None:
     """Return the seconds of a field, None if it is absent or wrong."""
-    if fields.values.get(key) == "":
-        fields.refuse(key, "is not a duration", "Write it like 120s or 2m30s, or leave it out")
+    given = fields.values.get(key)
+    if given is None:
         return None
-    text = fields.text(key)
-    if text is None:
-        return None
-    seconds = parse_duration(text)
+    seconds = parse_duration(given) if isinstance(given, str) else None
     if seconds is None:
-        fields.refuse(key, "is not a duration", "Write it like 120s, 2m30s or 1.5s")
+        fields.refuse(key, "is not a duration", "Write it like 120s, 2m30s or 1.5s, or leave it out")
     return seconds

@@ -12,13 +12,16 @@ import re
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.ip import as_go_reads, read_address, read_interface
 from ansible_collections.podnet.calico.plugins.module_utils.resources import selector
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.ip import Address, Interface, Network
 
-_CIDR = re.compile(r"[0-9A-Fa-f.:]+/[0-9]{1,3}")
-_MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_CIDR = re.compile(r"[0-9A-Fa-f.:]+/[0-9]{1,9}")
+_MAC = re.compile(
+    r"([0-9a-f]{2}:){5}[0-9a-f]{2}|([0-9a-f]{2}-){5}[0-9a-f]{2}|([0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}"
+)
 
 
 class Fields:
@@ -27,12 +30,17 @@ class Fields:
     where names the document, for example ``IPPool "main"``; path is the mapping's place in it, for example
     ``spec.bgp``. The reading methods return None (or the default) for an absent or null field, and for a wrong one,
     which they also add to problems.
+
+    as_written: the mapping is kept as it is, so 1 is no text and 1.0 no integer, of which calicoctl makes "1" and 1.
     """
 
-    def __init__(self, where: str, path: str, values: t.Any, problems: list[InvalidInput]) -> None:
+    def __init__(
+        self, where: str, path: str, values: t.Any, problems: list[InvalidInput], *, as_written: bool = False
+    ) -> None:
         self.where = where
         self.path = path
         self.problems = problems
+        self.as_written = as_written
         self.values: t.Mapping[str, t.Any] = values if isinstance(values, t.Mapping) else {}
         if values is not None and not isinstance(values, t.Mapping):
             self._add(path, values, "is not a mapping", "Give it as field: value lines")
@@ -59,7 +67,7 @@ class Fields:
 
     def child(self, key: str) -> Fields:
         """Return the fields of a nested mapping, which has none if it is absent."""
-        return Fields(self.where, f"{self.path}.{key}", self.values.get(key), self.problems)
+        return self._below(key, self.values.get(key))
 
     def mapping(self, key: str) -> t.Mapping[str, t.Any]:
         """Return a nested mapping as it is, empty if absent."""
@@ -67,10 +75,10 @@ class Fields:
 
     def children(self, key: str) -> list[Fields]:
         """Return the fields of each mapping of a list."""
-        return [
-            Fields(self.where, f"{self.path}.{key}[{index}]", item, self.problems)
-            for index, item in enumerate(self.items(key))
-        ]
+        return [self._below(f"{key}[{index}]", item) for index, item in enumerate(self.items(key))]
+
+    def _below(self, key: str, values: t.Any) -> Fields:
+        return Fields(self.where, f"{self.path}.{key}", values, self.problems, as_written=self.as_written)
 
     def items(self, key: str) -> list[t.Any]:
         """Return the elements of a list as they are, none if absent."""
@@ -88,7 +96,7 @@ class Fields:
 
     def text(self, key: str, *, limit: int = 0) -> str | None:
         """Return a text of at most limit characters; the empty text counts as absent."""
-        value = self.values.get(key)
+        value = self._text(self.values.get(key))
         if value is None or value == "":
             return None
         if not isinstance(value, str):
@@ -102,12 +110,16 @@ class Fields:
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a list of texts without repetitions, in the order given."""
         found: dict[str, None] = {}
-        for index, value in enumerate(self.items(key)):
+        for index, item in enumerate(self.items(key)):
+            value = self._text(item)
             if isinstance(value, str) and value:
                 found[value] = None
             else:
                 self.refuse(f"{key}[{index}]", "is not a text", f'Put it in quotes: "{value}"', value=value)
         return tuple(found)
+
+    def _text(self, value: t.Any) -> t.Any:
+        return value if self.as_written else scalar_text(value)
 
     def choice(
         self, key: str, allowed: t.Sequence[str], default: str | None = None, *, empty_is_absent: bool = False
@@ -135,7 +147,7 @@ class Fields:
 
     def number(self, key: str, low: int, high: int, default: t.Any = None, *, zero_is_absent: bool = False) -> t.Any:
         """Return an integer within bounds, both included; zero_is_absent: as Go reads a field that is no pointer."""
-        value = self.values.get(key)
+        value = self.values.get(key) if self.as_written else whole(self.values.get(key))
         if value is None or (zero_is_absent and value == 0 and not isinstance(value, bool)):
             return default
         if isinstance(value, bool) or not isinstance(value, int):
@@ -147,7 +159,7 @@ class Fields:
         return default
 
     def selector(self, key: str, default: str | None = None, *, limit: int = 0) -> str | None:
-        """Return the text of a selector that parses and has no ``global()``."""
+        """Return the text of a selector that parses."""
         value = self.text(key, limit=limit)
         if value is None:
             return default
@@ -157,9 +169,9 @@ class Fields:
             self.problems.append(error)
         return value
 
-    def network(self, key: str) -> Network | None:
-        """Return a network whose host bits are zero."""
-        interface = self.interface(key, "network")
+    def network(self, key: str, *, alone: bool = False) -> Network | None:
+        """Return a network whose host bits are zero; alone: also an address, which is alone in its network."""
+        interface = self.host_address(key, 0) if alone else self.interface(key, "network")
         if interface is not None and interface.ip != interface.network.network_address:
             self.refuse(key, "has host bits set", f"Use {interface.network}")
             return None
@@ -182,7 +194,7 @@ class Fields:
         if value is None:
             return None
         try:
-            found = ipaddress.ip_interface(value) if _CIDR.fullmatch(value) else None
+            found = read_interface(value) if _CIDR.fullmatch(value) else None
         except ValueError:
             found = None
         if found is None:
@@ -200,10 +212,10 @@ class Fields:
             return None
         family = f"IPv{version}" if version else "IP"
         try:
-            found = ipaddress.ip_address(value)
+            found = as_go_reads(read_address(value))
         except ValueError:
             found = None
-        if found is None or "%" in value or (version and found.version != version):
+        if found is None or (version and found.version != version):
             self.refuse(key, f"is not an {family} address", "Give one address without prefix length and zone")
             return None
         return found
@@ -213,11 +225,20 @@ class Fields:
         value = self.text(key)
         if value is None:
             return None
-        lowered = value.lower().replace("-", ":")
-        if not _MAC.fullmatch(lowered):
+        if not _MAC.fullmatch(value.lower()):
             self.refuse(key, "is not a MAC address", "Write it like 66:0a:0b:0c:0d:0e")
             return None
-        return lowered
+        return ":".join(re.findall("[0-9a-f]{2}", re.sub("[^0-9a-f]", "", value.lower())))
+
+
+def scalar_text(value: t.Any) -> t.Any:
+    """Return what YAML read as a boolean or a number as the text that calicoctl makes of it: true, 1, 1.5."""
+    return json.dumps(value) if isinstance(value, (bool, float, int)) else value
+
+
+def whole(value: t.Any) -> t.Any:
+    """Return 26.0 and 1e3 as the integers that calicoctl makes of them."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _nearest(value: str, allowed: t.Sequence[str]) -> str:

@@ -13,6 +13,7 @@ import ipaddress
 import re
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.ip import read_interface
 from ansible_collections.podnet.calico.plugins.module_utils.resources.reading import Reading
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -30,21 +31,32 @@ _FROM_A_BACKUP = "Restore the object from a backup; if no pod has an address of 
 
 
 def check_reservation(reading: Reading) -> None:
-    """Check an IPReservation: addresses and networks, whose host bits do not count."""
+    """Check an IPReservation: addresses and networks, whose host bits do not count; what is empty is left out."""
     spec = reading.spec
     spec.only(("reservedCIDRs",))
-    for index, value in enumerate(spec.items("reservedCIDRs")):
+    check_networks(spec, "reservedCIDRs")
+    if not reading.problems and "reservedCIDRs" in spec.values:
+        spec.values = {"reservedCIDRs": [value for value in spec.items("reservedCIDRs") if value not in (None, "")]}
+
+
+def check_networks(spec: Fields, key: str, version: int = 0) -> None:
+    """Refuse what is neither a network nor an address, of one IP version if one is given, in a list; "" is nothing."""
+    for index, value in enumerate(spec.items(key)):
+        if value in (None, "") and not version:
+            continue
         if not is_network_or_address(value):
             remedy = "Write it like 10.244.0.0/28, 10.244.0.5 or fd00::/120"
-            spec.refuse(f"reservedCIDRs[{index}]", "is neither a network nor an address", remedy, value=value)
+            spec.refuse(f"{key}[{index}]", "is neither a network nor an address", remedy, value=value)
+        elif version and read_interface(value).version != version:
+            spec.refuse(f"{key}[{index}]", f"is not IPv{version}", "Leave it out", value=value)
 
 
 def is_network_or_address(value: t.Any) -> bool:
     """Tell whether a value is a text such as 10.0.0.0/8, 10.0.0.5 or fd00::/120."""
-    if not isinstance(value, str) or not re.fullmatch(r"[0-9A-Fa-f.:]+(/[0-9]{1,3})?", value):
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9A-Fa-f.:]+(/[0-9]{1,9})?", value):
         return False
     try:
-        ipaddress.ip_network(value, strict=False)
+        read_interface(value)
     except ValueError:
         return False
     return True

@@ -84,8 +84,8 @@ class IPPool:
             name=reading.name,
             cidr=t.cast("Network", cidr),
             block_size=spec.number("blockSize", low, high, default_size, zero_is_absent=True),
-            ipip_mode=spec.choice("ipipMode", MODES, "Never"),
-            vxlan_mode=spec.choice("vxlanMode", MODES, "Never"),
+            ipip_mode=spec.choice("ipipMode", MODES, "Never", empty_is_absent=True),
+            vxlan_mode=spec.choice("vxlanMode", MODES, "Never", empty_is_absent=True),
             nat_outgoing=spec.flag("natOutgoing", False),
             disabled=spec.flag("disabled", False),
             disable_bgp_export=spec.flag("disableBGPExport", False),
@@ -133,6 +133,8 @@ def _uses(spec: Fields) -> tuple[str, ...]:
 
 
 def _check_range(pool: IPPool, spec: Fields) -> None:
+    if pool.cidr.version == 4 and ":" in spec.values["cidr"]:
+        spec.refuse("cidr", "is a range of IPv4 written as one of IPv6", f"Use {pool.cidr}")
     if pool.cidr.prefixlen > pool.block_size and not pool.disabled:
         complaint = f"is smaller than one block of the pool (blockSize {pool.block_size})"
         limit = BLOCK_SIZES[pool.cidr.version][1]

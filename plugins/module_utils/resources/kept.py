@@ -35,7 +35,7 @@ class KeptKind:
 
     def from_document(self, document: t.Mapping[str, t.Any]) -> Kept:
         """Return the document, or raise InvalidInput with everything that is wrong."""
-        reading = open_document(document, self.kind)
+        reading = open_document(document, self.kind, as_written=True)
         self.check(reading)
         reading.finish()
         return Kept(

@@ -25,7 +25,6 @@ KNOWN = (
 )
 KNOWN_BGP = ("asNumber", "ipv4Address", "ipv6Address", "ipv4IPIPTunnelAddr", "routeReflectorClusterID")
 KNOWN_WIREGUARD = ("interfaceIPv4Address", "interfaceIPv6Address")
-ADDRESS_TYPES = ("CalicoNodeIP", "InternalIP", "ExternalIP")
 
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class Node:
             vxlan_tunnel_mac_addr_v6=spec.mac("vxlanTunnelMACAddrV6"),
             wireguard=_wireguard(spec),
             orch_refs=_texts_of(spec, "orchRefs", ("nodeName", "orchestrator")),
-            addresses=_addresses(spec),
+            addresses=_texts_of(spec, "addresses", ("address", "type")),
             interfaces=_interfaces(spec),
             record=reading.record,
         )
@@ -130,14 +129,6 @@ def _texts_of(spec: Fields, key: str, known: tuple[str, ...]) -> tuple[dict[str,
         texts = {name: item.text(name) for name in known}
         found.append({name: value for name, value in texts.items() if value is not None})
     return tuple(found)
-
-
-def _addresses(spec: Fields) -> tuple[dict[str, str], ...]:
-    found = _texts_of(spec, "addresses", ("address", "type"))
-    for item in spec.children("addresses"):
-        item.require("address", "Give an address of the node")
-        item.choice("type", ADDRESS_TYPES)
-    return found
 
 
 def _interfaces(spec: Fields) -> tuple[dict[str, t.Any], ...]:

@@ -9,7 +9,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
-from ansible_collections.podnet.calico.plugins.module_utils.resources.fields import Fields
+from ansible_collections.podnet.calico.plugins.module_utils.resources.fields import Fields, scalar_text
 from ansible_collections.podnet.calico.plugins.module_utils.resources.record import (
     IGNORED_METADATA,
     KNOWN_METADATA,
@@ -43,17 +43,17 @@ class Reading:
         raise_all(self.problems)
 
 
-def open_document(document: t.Mapping[str, t.Any], kind: str) -> Reading:
-    """Return what all kinds have in common, read and checked, and the spec unread.
+def open_document(document: t.Mapping[str, t.Any], kind: str, *, as_written: bool = False) -> Reading:
+    """Return what all kinds have in common, read and checked, and the spec unread; as_written: as Fields has it.
 
     Cluster-scoped objects have no namespace, so one that is given is a problem like any other.
     """
     problems: list[InvalidInput] = []
     raw_metadata = document.get("metadata")
-    name = raw_metadata.get("name") if isinstance(raw_metadata, t.Mapping) else None
+    name = scalar_text(raw_metadata.get("name")) if isinstance(raw_metadata, t.Mapping) else None
     where = f'{kind} "{name}"' if isinstance(name, str) and name else kind
     metadata = Fields(where, "metadata", raw_metadata, problems)
-    metadata.only(KNOWN_METADATA, IGNORED_METADATA)
+    metadata.only(KNOWN_METADATA, tuple(IGNORED_METADATA))
     if metadata.values.get("namespace"):
         metadata.refuse("namespace", "is not possible, the kind has no namespaces", "Leave it out")
     bad_name = name_problem(kind, name)
@@ -66,7 +66,7 @@ def open_document(document: t.Mapping[str, t.Any], kind: str) -> Reading:
         name=name if isinstance(name, str) else "",
         labels=read_labels(metadata),
         record=read_record(metadata, document.get("status")),
-        spec=Fields(where, "spec", document.get("spec"), problems),
+        spec=Fields(where, "spec", document.get("spec"), problems, as_written=as_written),
         problems=problems,
     )
 

@@ -5,26 +5,27 @@
 
 from __future__ import annotations
 
-import json
 import re
 import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-
-if t.TYPE_CHECKING:  # pragma: no cover
-    from ansible_collections.podnet.calico.plugins.module_utils.resources.fields import Fields
+from ansible_collections.podnet.calico.plugins.module_utils.resources.fields import Fields, scalar_text
 
 API_VERSION = "projectcalico.org/v3"
 MAX_ANNOTATIONS = 256 * 1024
 """The most that keys and values of all annotations may take together, in bytes (Kubernetes' limit)."""
 
 KNOWN_METADATA = ("name", "labels", "annotations", "uid", "creationTimestamp", "resourceVersion")
-IGNORED_METADATA = (
-    *("finalizers", "generateName", "generation", "managedFields", "namespace", "ownerReferences", "selfLink"),
-    *("deletionTimestamp", "deletionGracePeriodSeconds"),
-)
+IGNORED_METADATA: dict[str, type] = {
+    **dict.fromkeys(("generateName", "namespace", "selfLink"), str),
+    **dict.fromkeys(("finalizers", "managedFields", "ownerReferences"), list),
+    **dict.fromkeys(("deletionGracePeriodSeconds", "generation"), int),
+    "deletionTimestamp": str,
+}
+"""Fields that Kubernetes keeps, with their types; they are read past."""
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _QUALIFIED = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
@@ -85,10 +86,15 @@ def read_record(metadata: Fields, status: t.Any) -> Record:
         metadata.refuse(
             "annotations", f"take {size} bytes, more than {MAX_ANNOTATIONS}", "Store less", value=len(annotations)
         )
+    _check_types(metadata)
+    if status is not None and not isinstance(status, t.Mapping):
+        metadata.problems.append(
+            InvalidInput(f"{metadata.where}: status is not a mapping", remedy="Leave it out", path="status")
+        )
     return Record(
         annotations=annotations,
         uid=_token(metadata, "uid"),
-        creation_timestamp=_token(metadata, "creationTimestamp"),
+        creation_timestamp=_time(metadata),
         resource_version=_token(metadata, "resourceVersion"),
         status=dict(status) if isinstance(status, t.Mapping) and status else None,
     )
@@ -126,22 +132,33 @@ def _token(metadata: Fields, key: str) -> str:
     return str(value)
 
 
+def _time(metadata: Fields) -> str:
+    value = _token(metadata, "creationTimestamp")
+    if value and not (isinstance(metadata.values["creationTimestamp"], str) and _TIME.fullmatch(value)):
+        metadata.refuse("creationTimestamp", "is not a time", "Write it like 2026-01-02T03:04:05Z, or leave it out")
+    return value
+
+
+def _check_types(metadata: Fields) -> None:
+    """Refuse what Kubernetes could not have written."""
+    for key, kind in IGNORED_METADATA.items():
+        value = metadata.values.get(key)
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            metadata.refuse(key, f"is not of the type {kind.__name__}", "Leave it out")
+
+
 def _read_map(metadata: Fields, key: str) -> dict[str, str]:
     """Return a mapping of qualified keys to texts, sorted by key."""
     found: dict[str, str] = {}
-    for name, value in sorted(metadata.mapping(key).items(), key=lambda item: str(item[0])):
-        prefix, slash, last = _scalar(name).rpartition("/")
+    for name, given in sorted(metadata.mapping(key).items(), key=lambda item: str(item[0])):
+        value = "" if given is None else scalar_text(given)
+        prefix, slash, last = str(scalar_text(name)).rpartition("/")
         domain = prefix.lower() if key == "annotations" else prefix  # Kubernetes looks at annotations in lower case
         if not _QUALIFIED.fullmatch(last) or (slash and not is_name(domain)):
             remedy = "Use name or prefix/name, where name has at most 63 letters, digits, -, _ and ."
             metadata.refuse(key, "has a key that is not a qualified name", remedy, value=name)
-        elif not isinstance(value, (bool, float, int, str)):
+        elif not isinstance(value, str):
             metadata.refuse(f"{key}.{name}", "is not a text", f'Put it in quotes: "{value}"', value=value)
         else:
-            found[_scalar(name)] = _scalar(value)
+            found[str(scalar_text(name))] = value
     return found
-
-
-def _scalar(value: t.Any) -> str:
-    """Return what YAML read as a boolean or a number as the text that calicoctl makes of it: true, 1, 1.5."""
-    return json.dumps(value) if isinstance(value, (bool, float, int)) else str(value)

@@ -52,17 +52,16 @@ class Selector:
 
 
 @functools.lru_cache(maxsize=4096)
-def parse(text: str, option: str = "selector", *, allow_global: bool = False) -> Selector:
+def parse(text: str, option: str = "selector") -> Selector:
     """Return the selector that a text means; the empty text chooses everything.
 
-    option is the name under which an error speaks of the text. allow_global admits ``global()``, which is
-    meaningful in the namespace selector of a policy rule alone. Raises InvalidInput with the position (counted
-    from 1) and what was expected there.
+    option is the name under which an error speaks of the text. Raises InvalidInput with the position (counted from 1)
+    and what was expected there.
     """
     scanner = Scanner(text, option)
     if scanner.at_end():
         return Selector(text, All())
-    expression = _Parser(scanner, allow_global).group(0)
+    expression = _Parser(scanner).group(0)
     if not scanner.at_end():
         raise scanner.refuse("&&, || or the end", _hint(scanner))
     return Selector(text, expression)
@@ -71,9 +70,8 @@ def parse(text: str, option: str = "selector", *, allow_global: bool = False) ->
 class _Parser:
     """Recursive descent over the grammar, one method per rule."""
 
-    def __init__(self, scanner: Scanner, allow_global: bool) -> None:
+    def __init__(self, scanner: Scanner) -> None:
         self.scanner = scanner
-        self.allow_global = allow_global
 
     def group(self, depth: int, operator: str = "||") -> Expression:
         """Read operands joined by ``||``; each of them is a group of operands joined by ``&&``."""
@@ -100,7 +98,8 @@ class _Parser:
             return Has(label)
         for opening, expression in FUNCTIONS.items():
             if scanner.take(opening):
-                return self._function(expression)
+                scanner.expect(")")
+                return expression
         if not scanner.take("("):
             return self._comparison()
         if depth >= MAX_DEPTH:
@@ -108,13 +107,6 @@ class _Parser:
         inner = self.group(depth + 1)
         scanner.expect(")")
         return inner
-
-    def _function(self, expression: Expression) -> Expression:
-        if isinstance(expression, Global) and not self.allow_global:
-            hint = "global() belongs in the namespaceSelector of a policy rule; use all() to choose everything"
-            raise self.scanner.refuse("a selector without global()", hint)
-        self.scanner.expect(")")
-        return expression
 
     def _comparison(self) -> Expression:
         label = self.scanner.label()

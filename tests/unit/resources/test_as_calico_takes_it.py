@@ -116,6 +116,87 @@ def test_brackets_around_an_ipv4_address_are_taken() -> None:
     assert peer(peerIP="[192.0.2.1]:179")["spec"]["peerIP"] == "192.0.2.1:179"
 
 
+POOL: Spec = {"cidr": "10.0.0.0/16"}
+CONFIGURATION = "BGPConfiguration"
+ADVERTISED: Spec = {"cidr": "10.0.0.0/8", "communities": []}
+TAKEN: dict[str, tuple[str, Spec, str, t.Any]] = {
+    "whole float": ("IPPool", {**POOL, "blockSize": 26.0}, "blockSize", 26),
+    "no mode": ("IPPool", {**POOL, "vxlanMode": ""}, "vxlanMode", "Never"),
+    "global selector": ("IPPool", {**POOL, "nodeSelector": "global()"}, "nodeSelector", "global()"),
+    "leading zeros of a length": ("IPPool", {"cidr": "10.0.0.0/016"}, "cidr", "10.0.0.0/16"),
+    "MAC without signs": ("Node", {"vxlanTunnelMACAddr": "660A0B0C0D0E"}, "vxlanTunnelMACAddr", "66:0a:0b:0c:0d:0e"),
+    "MAC with dots": ("Node", {"vxlanTunnelMACAddr": "660a.0b0c.0d0e"}, "vxlanTunnelMACAddr", "66:0a:0b:0c:0d:0e"),
+    "IPv4 as IPv6": ("Node", {"bgp": {"ipv4Address": "::ffff:192.0.2.1/120"}}, "bgp", {"ipv4Address": "192.0.2.1/24"}),
+    "IPv4 address as IPv6": ("Node", {"ipv4VXLANTunnelAddr": "::ffff:10.0.0.1"}, "ipv4VXLANTunnelAddr", "10.0.0.1"),
+    "address of any type": ("Node", {"addresses": [{"type": "Hostname"}]}, "addresses", [{"type": "Hostname"}]),
+    "number as text": ("Node", {"orchRefs": [{"orchestrator": 1}]}, "orchRefs", [{"orchestrator": "1"}]),
+    "zero as text": (CONFIGURATION, {"asNumber": "0"}, "asNumber", 64512),
+    "no level": (CONFIGURATION, {"logSeverityScreen": ""}, "logSeverityScreen", "Info"),
+    "address as network": (
+        *(CONFIGURATION, {"serviceExternalIPs": [{"cidr": "192.0.2.1"}]}, "serviceExternalIPs"),
+        [{"cidr": "192.0.2.1/32"}],
+    ),
+    "no communities": (CONFIGURATION, {"prefixAdvertisements": [ADVERTISED]}, "prefixAdvertisements", [ADVERTISED]),
+    "no source": ("BGPPeer", {"peerIP": "192.0.2.1", "asNumber": 1, "sourceAddress": ""}, "sourceAddress", "UseNodeIP"),
+    "peer as IPv6": ("BGPPeer", {"peerIP": "[::ffff:192.0.2.1]:179", "asNumber": 1}, "peerIP", "192.0.2.1:179"),
+    "no source of routes": (
+        *("BGPFilter", {"importV4": [{"action": "Accept", "source": ""}]}, "importV4"),
+        [{"action": "Accept"}],
+    ),
+    "address in a rule": (
+        *("BGPFilter", {"importV6": [{"action": "Reject", "cidr": "fd00::1", "matchOperator": "In"}]}, "importV6"),
+        [{"action": "Reject", "cidr": "fd00::1/128", "matchOperator": "In"}],
+    ),
+    "nothing reserved": ("IPReservation", {"reservedCIDRs": ["", None, "10.0.0.7"]}, "reservedCIDRs", ["10.0.0.7"]),
+    "number as text of Felix": ("FelixConfiguration", {"logPrefix": 1}, "logPrefix", "1"),
+    "whole float of Felix": ("FelixConfiguration", {"vxlanMTU": 1400.0}, "vxlanMTU", 1400),
+}
+
+
+@pytest.mark.parametrize(("kind", "spec", "key", "stored"), TAKEN.values(), ids=TAKEN)
+def test_what_calicoctl_takes_is_taken(kind: str, spec: Spec, key: str, stored: t.Any) -> None:
+    found = taken(kind, "default", spec)
+    assert found["spec"][key] == stored
+    assert type(found["spec"][key]) is type(stored)
+    assert normalise(found) == found
+
+
+def test_empty_lists_of_all_nodes_are_nothing_for_one_node() -> None:
+    assert taken(CONFIGURATION, "node.node1", {"serviceClusterIPs": []})["spec"] == {}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "complaint"),
+    [
+        ({"generation": "1"}, "generation"),
+        ({"finalizers": "a"}, "finalizers"),
+        ({"creationTimestamp": "yesterday"}, "creationTimestamp"),
+        ({"creationTimestamp": 1}, "creationTimestamp"),
+    ],
+)
+def test_kubernetes_fields_have_their_types(metadata: Spec, complaint: str) -> None:
+    with pytest.raises(InvalidInput, match=complaint):
+        taken("IPPool", "p", POOL, **metadata)
+
+
+def test_a_status_is_a_mapping() -> None:
+    given = {"apiVersion": "projectcalico.org/v3", "kind": "IPPool", "metadata": {"name": "p"}, "spec": POOL}
+    with pytest.raises(InvalidInput, match="status is not a mapping"):
+        normalise({**given, "status": 1})
+
+
+def test_names_and_empty_labels_are_texts() -> None:
+    found = normalise(
+        {
+            "apiVersion": "projectcalico.org/v3",
+            "kind": "IPPool",
+            "metadata": {"name": 1, "labels": {"a": None}, "creationTimestamp": "2026-01-02T03:04:05Z"},
+            "spec": POOL,
+        }
+    )
+    assert (found["metadata"]["name"], found["metadata"]["labels"]) == ("1", {"a": ""})
+
+
 @pytest.mark.parametrize(
     ("text", "seconds", "canonical", "whole"),
     [
@@ -125,6 +206,8 @@ def test_brackets_around_an_ipv4_address_are_taken() -> None:
         ("90m", "5400", "1h30m0s", 5400),
         ("250us", "0.00025", "250µs", 1),
         ("0", "0", "0s", 0),
+        ("-0", "0", "0s", 0),
+        ("+.5m", "30", "30s", 30),
     ],
 )
 def test_durations_are_those_of_go(text: str, seconds: str, canonical: str, whole: int) -> None:
@@ -134,7 +217,7 @@ def test_durations_are_those_of_go(text: str, seconds: str, canonical: str, whol
     assert peer(maxRestartTime=text)["spec"]["maxRestartTime"] == canonical
 
 
-@pytest.mark.parametrize("text", ["", "s", "1", "1.5", "-1s", "1d", "1 s", "1s2"])
+@pytest.mark.parametrize("text", ["", "s", "1", "1.5", "-1s", "2562048h", "+", "--0", "1d", "1 s", "1s2"])
 def test_other_texts_are_no_durations(text: str) -> None:
     assert parse_duration(text) is None
 

@@ -221,6 +221,13 @@ CONFIGURATION_INVALID = {
     "port": ("default", {"listenPort": 65536}, "is not within 1 to 65535", "65535"),
     "log level": ("default", {"logSeverityScreen": "None"}, "is not one of Trace", "or Fatal"),
     "no communities": ("default", {"prefixAdvertisements": [{"cidr": "10.0.0.0/8"}]}, "are missing", "at least one"),
+    "name of a community": (
+        "default",
+        {"communities": [{"name": "Gold", "value": "1:2"}], "prefixAdvertisements": [{"cidr": "10.0.0.0/8"}]},
+        "is not a DNS-1123 subdomain",
+        "lower-case",
+    ),
+    "empty AS number": ("default", {"asNumber": ""}, "is not an AS number", "from 1 to"),
     "priority": ("default", {"ipv4NormalRoutePriority": 2**31 - 1}, "is not within 1 to 2147483646", "2147483646"),
     "all interfaces": ("default", {"ignoredInterfaces": ["*"]}, "is not an interface pattern", "docker*"),
     "long interface": ("default", {"ignoredInterfaces": ["a" * 16]}, "is not an interface pattern", "1 to 15"),

@@ -117,7 +117,7 @@ INVALID = {
     "unknown mode": ({"cidr": "10.0.0.0/16", "vxlanMode": "crosssubnet"}, "is not one of", "Did you mean CrossSubnet?"),
     "boolean as text": ({"cidr": "10.0.0.0/16", "natOutgoing": "yes"}, "is not a boolean", "true or false"),
     "selector": ({"cidr": "10.0.0.0/16", "nodeSelector": "rack ="}, "spec.nodeSelector", "two signs"),
-    "global selector": ({"cidr": "10.0.0.0/16", "nodeSelector": "global()"}, "without global()", "all()"),
+    "IPv4 as IPv6": ({"cidr": "::ffff:10.0.0.0/104"}, "is a range of IPv4 written as one of IPv6", "Use 10.0.0.0/8"),
     "namespaces with tunnels": (
         {"cidr": "10.0.0.0/16", "namespaceSelector": "has(a)"},
         "allowedUses has Tunnel",

@@ -94,11 +94,6 @@ INVALID = {
         "spec.bgp.ipv4Adress is not a field",
         "ipv4Address?",
     ),
-    "address type": (
-        {"addresses": [{"address": "192.0.2.1", "type": "Internal"}]},
-        "spec.addresses[0].type",
-        "InternalIP?",
-    ),
     "interface without name": ({"interfaces": [{"addresses": []}]}, "spec.interfaces[0].name is missing", "name"),
     "bgp is a text": ({"bgp": "192.0.2.1/24"}, "is not a mapping", "field: value"),
 }

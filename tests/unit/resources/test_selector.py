@@ -81,7 +81,6 @@ BROKEN = [
     ("has(rack) &&", 13, "a label name"),
     ("&& has(rack)", 1, "a label name"),
     ("rack ==\n'r1'", 8, "a text in quotes"),
-    ("global()", 8, "without global()"),
     ("ünicode == 'x'", 1, "a label name"),
     ("x" * 513 + " == 'y'", 1, "at most 512"),
     ("(" * (MAX_DEPTH + 1) + "all()" + ")" * (MAX_DEPTH + 1), MAX_DEPTH + 2, "nested"),
@@ -103,8 +102,9 @@ def test_broken_selector_is_refused_at_its_place(text: str, position: int, expec
     assert caught.value.remedy
 
 
-def test_global_is_for_those_who_ask_for_it() -> None:
-    assert parse("global()", allow_global=True).canonical == "global()"
+def test_global_chooses_what_has_no_namespace() -> None:
+    assert parse("global() && all()").canonical == "(global() && all())"
+    assert parse("global()").matches({})
 
 
 @pytest.mark.parametrize(
