@@ -33,6 +33,7 @@ REFUSED_HERE = (
     r'spec\.node ".*" is not the name of a node',
     r"is neither default nor node\.<node>",
     r"spec\.nodeSelector is missing",
+    r"communities .* is defined twice",
     r"is a range of IPv4 written as one of IPv6",
     r'PortRange "[a-z]+" is not a range of ports',
     r'spec\.communities\[\d+\]\.value "\d+:\d+" is not a community',

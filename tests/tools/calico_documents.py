@@ -4,21 +4,22 @@
 """Random documents of Calico's kinds, most of them wrong in one place: right ones, with one or two values made odd.
 
 They have the fields that Calico v3.28 knows, the version of the judge (calico_judge.py) that they are made for.
+calico_documents.json has the fields, and values that are right and odd ones, of which some are right as well; n×253
+stands for 253 letters n.
 """
 
 from __future__ import annotations
 
 import copy
+import json
 import random
 import re
 import typing as t
 from pathlib import Path
 
-import yaml
-
 Document = t.Dict[str, t.Any]
 Shape = t.Any
-"""A mapping (fields and their shapes), a list of one shape, or a key of values in calico_documents.yml."""
+"""A mapping (fields and their shapes), a list of one shape, or a key of values in calico_documents.json."""
 
 _REQUIRED: t.Final = {"IPPool": ("cidr",), "BGPPeer": ("peerIP", "asNumber")}
 _REQUIRED_INSIDE: t.Final = ("secretKeyRef", "name", "key", "port", "protocol", "timeout", "action", "min", "max")
@@ -38,7 +39,7 @@ def _expanded(value: t.Any) -> t.Any:
     return match[1] * int(match[2]) if match else value
 
 
-DATA: t.Final = _expanded(yaml.safe_load(Path(__file__).with_suffix(".yml").read_text(encoding="utf-8")))
+DATA: t.Final = _expanded(json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8")))
 SHAPES: t.Final[dict[str, dict[str, Shape]]] = DATA["shapes"]
 FILTERS: t.Final[list[str]] = DATA["values"]["filter"]["right"]
 """BGPFilters that documents may name."""
