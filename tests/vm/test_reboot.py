@@ -21,6 +21,7 @@ import pytest
 from machines import Machines
 from pod_pings import Pings
 from pod_unit import POD
+from stage import AGREEMENT
 from walls import WALLS, Wall
 
 from ansible_collections.podnet.calico.tests.tools.unpacked import Unavailable
@@ -139,7 +140,7 @@ def test_a_firewall_lets_pods_through_after_reloads_and_a_boot(
 def test_the_power_is_cut_within_a_change_of_mode(machines: Machines, pods: dict[str, str]) -> None:
     before = {name: machines.shown(name) for name in machines.names}
     machines.stage.up(2, "VXLAN", options=("--kind", "vm"))
-    machines.stage.play_until("deploy", "Claim blocks and tunnel addresses")
+    machines.stage.play_until("deploy", AGREEMENT)
     machines.stage.do("power-cut", *machines.names)
     machines.stage.do("start", *machines.names)
     answered(machines, pods)
