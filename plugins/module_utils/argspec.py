@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import BGP_PORT, ENCAPSULATIONS
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import DEFAULT_PATH
 
 
@@ -31,9 +32,8 @@ def resource() -> dict[str, t.Any]:
 
 def cloud() -> dict[str, t.Any]:
     """Return the options of a module that brings a cloud in line; documented in the fragment podnet.calico.cloud."""
-    modes = ["None", "IPIP", "IPIPCrossSubnet", "VXLAN", "VXLANCrossSubnet"]
     return {
-        "encapsulations": {"type": "list", "elements": "str", "choices": modes},
+        "encapsulations": {"type": "list", "elements": "str", "choices": list(ENCAPSULATIONS)},
         "purge": {"type": "bool", "default": False},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
@@ -43,7 +43,7 @@ def cloud_rules() -> dict[str, t.Any]:
     """Return the options on rules between nodes; documented in the fragment podnet.calico.cloud.rules."""
     return {
         "bgp": {"type": "str", "choices": ["auto", "enabled", "disabled"], "default": "auto"},
-        "bgp_port": {"type": "int", "default": 179},
+        "bgp_port": {"type": "int", "default": BGP_PORT},
         "rules": {"type": "bool", "default": True},
     }
 

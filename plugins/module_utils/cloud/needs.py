@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.calico import VXLAN_PORT
+from ansible_collections.podnet.calico.plugins.module_utils.calico import BGP_PORT, VXLAN_PORT, ways
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
 from ansible_collections.podnet.calico.plugins.module_utils.errors import Conflict, InvalidInput, refuse_twice
 from ansible_collections.podnet.calico.plugins.module_utils.planner.needs import bird_routes
@@ -35,17 +35,15 @@ class Wanted(t.NamedTuple):
     open: tuple[tuple[str, int | None], ...]
 
 
-def wanted(modes: t.Collection[str], bgp: str = "auto", bgp_port: int = 179) -> Wanted:
+def wanted(modes: t.Collection[str], bgp: str = "auto", bgp_port: int = BGP_PORT) -> Wanted:
     """Return what modes need. bgp: see planner.needs.bird_routes."""
-    ipip = any(mode.startswith("IPIP") for mode in modes)
-    vxlan = any(mode.startswith("VXLAN") for mode in modes)
+    used = {kind for mode in modes for kind in ways(mode)}
     needs: list[tuple[str, int | None, bool]] = [
-        ("4", None, ipip),
-        ("udp", VXLAN_PORT, vxlan),
+        ("4", None, "ipip" in used),
+        ("udp", VXLAN_PORT, "vxlan" in used),
         ("tcp", bgp_port, bird_routes(bgp, modes)),
     ]
-    direct = any(mode == "None" or mode.endswith("CrossSubnet") for mode in modes)
-    return Wanted(direct, tuple((protocol, port) for protocol, port, needed in needs if needed))
+    return Wanted("direct" in used, tuple((protocol, port) for protocol, port, needed in needs if needed))
 
 
 class Machine(t.NamedTuple):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import ways
 from ansible_collections.podnet.calico.plugins.module_utils.cloud import platforms
 
 YES, IF, NO = "works", "works if", "does not"
@@ -159,14 +160,7 @@ _TABLE: dict[str, dict[str, Cell]] = {
 ALONE = (platforms.GOOGLE, platforms.HETZNER, platforms.EQUINIX)
 # Networks that route by destination and know machines only: a direct route needs an entry for each block.
 _ROUTED = (platforms.AWS, platforms.AZURE, platforms.GOOGLE, platforms.HETZNER)
-_MODES = {
-    "VXLAN": ("vxlan",),
-    "VXLANCrossSubnet": ("vxlan", "direct"),
-    "IPIP": ("ipip",),
-    "IPIPCrossSubnet": ("ipip", "direct"),
-    "None": ("direct",),
-}
-MODES = tuple(_MODES)
+MODES = ("VXLAN", "VXLANCrossSubnet", "IPIP", "IPIPCrossSubnet", "None")  # of two that work alike, the first one
 PLATFORMS = tuple(_TABLE)
 
 
@@ -177,7 +171,7 @@ def verdict(platform: str, mode: str, subnets: int = 1) -> Verdict | None:
     """
     if platform not in _TABLE:
         return None
-    kinds = _MODES[mode]
+    kinds = tuple(dict.fromkeys(reversed(ways(mode))))
     if platform in ALONE and len(kinds) > 1:
         kinds = kinds[:1]
     cells = [_TABLE[platform][kind] for kind in kinds]

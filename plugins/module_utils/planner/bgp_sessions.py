@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import BGP_PORT
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import SecretKey, Session
 from ansible_collections.podnet.calico.plugins.module_utils.planner.peering import is_global
 from ansible_collections.podnet.calico.plugins.module_utils.resources.duration import whole_seconds
@@ -16,8 +17,6 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.planner.peering import End, Peering
     from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_peer import BGPPeer
     from ansible_collections.podnet.calico.plugins.module_utils.resources.secret import SecretKeyRef
-
-DEFAULT_PORT = 179
 
 
 class Candidate(t.NamedTuple):
@@ -124,7 +123,7 @@ def _by_address(peering: Peering, own: End, peer: BGPPeer, kind: str) -> t.Itera
         address=str(address),
         remote_as=remote_as,
         local_as=local_as,
-        port=port or (end.port if end else DEFAULT_PORT),
+        port=port or (end.port if end else BGP_PORT),
         peer=bird.node if bird else None,
         passive=kind == "global" and end is not None and _waits(own, end),
         rr_client=_is_client(own, remote_as, local_as, None),

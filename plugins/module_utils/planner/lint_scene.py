@@ -9,6 +9,7 @@ import functools
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import BGP_PORT
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import node_interface
 from ansible_collections.podnet.calico.plugins.module_utils.resources.selector import parse
@@ -207,7 +208,7 @@ class Scene:
         ports = (
             self.configurations[name].listen_port for name in (f"node.{node}", "default") if name in self.configurations
         )
-        return next((port for port in ports if port), 179)
+        return next((port for port in ports if port), BGP_PORT)
 
     def as_number(self, node: Node) -> int:
         """Return the AS of a node (Calico's default is 64512)."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import OVERHEAD
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.ip import IPV6_MTU
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene import listed
@@ -14,9 +15,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene i
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Cluster
     from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Host
-
-# Bytes that an encapsulation takes of the underlay's MTU, by kind and IP version (Calico, Felix).
-OVERHEAD = {("ipip", 4): 20, ("vxlan", 4): 50, ("vxlan", 6): 70}
 
 # The least that every link has to bear, and what every host takes (RFC 791, section 3.1).
 SMALLEST = {4: 576, 6: IPV6_MTU}

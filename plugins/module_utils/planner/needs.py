@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import ways
+
 
 def bird_routes(bgp: str, modes: t.Iterable[str], *, peers: bool = False) -> bool:
     """Tell whether BIRD runs.
@@ -15,5 +17,5 @@ def bird_routes(bgp: str, modes: t.Iterable[str], *, peers: bool = False) -> boo
     modes: the encapsulations of all pools, disabled ones included.
     """
     if bgp == "auto":
-        return peers or any(not mode.startswith("VXLAN") for mode in modes)
+        return peers or any(ways(mode)[1] != "vxlan" for mode in modes)
     return bgp == "enabled"

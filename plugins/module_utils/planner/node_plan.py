@@ -8,6 +8,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import BGP_PORT
+
 VXLAN_DEVICES = {4: "vxlan.calico", 6: "vxlan-v6.calico"}
 
 # Of routes that stand by while BGP sessions reset: greater than all that BIRD (32) and the kernel (1024) use.
@@ -124,7 +126,7 @@ class Session:
     address: str
     remote_as: int
     local_as: int
-    port: int = 179
+    port: int = BGP_PORT
     peer: str | None = None
     source: str | None = None
     passive: bool = False
@@ -197,7 +199,7 @@ class Bgp:
     sessions: tuple[Session, ...]
     filters: tuple[Filter, ...] = ()
     cluster_id: str | None = None
-    listen_port: int = 179
+    listen_port: int = BGP_PORT
     bind_to_node: bool = False
     ignored_interfaces: tuple[str, ...] = ()
     debug: str = "states"

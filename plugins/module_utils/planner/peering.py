@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import BGP_PORT
 from ansible_collections.podnet.calico.plugins.module_utils.resources.selector import parse
 from ansible_collections.podnet.calico.plugins.module_utils.resources.selector_nodes import Compare, Group, Member
 
@@ -85,7 +86,7 @@ def is_global(peer: BGPPeer) -> bool:
 
 def listen_port(default: BGPConfiguration, own: BGPConfiguration | None) -> int:
     """Return the port on which a node's BIRD listens; its own configuration comes before the one of all nodes."""
-    return (own.listen_port if own else None) or default.listen_port or 179
+    return (own.listen_port if own else None) or default.listen_port or BGP_PORT
 
 
 def _ends(node: Node, default: BGPConfiguration, own: BGPConfiguration | None) -> t.Iterator[End]:

@@ -9,7 +9,7 @@ import ipaddress
 import types
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.planner.mtu import OVERHEAD
+from ansible_collections.podnet.calico.plugins.module_utils.calico import OVERHEAD
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
 
 ERROR, WARNING, NOTE = "error", "warning", "note"

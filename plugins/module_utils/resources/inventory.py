@@ -8,11 +8,12 @@ from __future__ import annotations
 import difflib
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import ENCAPSULATIONS
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.marks import INVENTORY, MANAGED_LABEL
 from ansible_collections.podnet.calico.plugins.module_utils.resources import option_specs, options
 from ansible_collections.podnet.calico.plugins.module_utils.resources.conversion import converted
-from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS, IPPool
+from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
 from ansible_collections.podnet.calico.plugins.module_utils.resources.lists import documents_of
 
 Variables = t.Mapping[str, t.Any]

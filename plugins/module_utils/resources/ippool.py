@@ -12,6 +12,7 @@ import ipaddress
 import typing as t
 from dataclasses import dataclass, field
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import ENCAPSULATIONS
 from ansible_collections.podnet.calico.plugins.module_utils.ip import overlaps
 from ansible_collections.podnet.calico.plugins.module_utils.resources.reading import open_document
 from ansible_collections.podnet.calico.plugins.module_utils.resources.record import Record, build_document
@@ -21,20 +22,10 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.resources.fields import Fields
 
 Mode = t.Literal["Never", "Always", "CrossSubnet"]
-Encapsulation = t.Literal["None", "IPIP", "IPIPCrossSubnet", "VXLAN", "VXLANCrossSubnet"]
 
 MODES = ("Never", "Always", "CrossSubnet")
 USES = ("Workload", "Tunnel", "LoadBalancer")
 ASSIGNMENT_MODES = ("Automatic", "Manual")
-ENCAPSULATIONS: dict[Encapsulation, tuple[Mode, Mode]] = {
-    "None": ("Never", "Never"),
-    "IPIP": ("Always", "Never"),
-    "IPIPCrossSubnet": ("CrossSubnet", "Never"),
-    "VXLAN": ("Never", "Always"),
-    "VXLANCrossSubnet": ("Never", "CrossSubnet"),
-}
-"""The operator's names and the ipipMode and vxlanMode that they stand for."""
-
 BLOCK_SIZES = {4: (20, 32, 26), 6: (116, 128, 122)}
 """Smallest, largest and default prefix length of a block, by IP version."""
 
@@ -65,7 +56,7 @@ class IPPool:
     record: Record = field(default_factory=Record)
 
     @property
-    def encapsulation(self) -> Encapsulation:
+    def encapsulation(self) -> str:
         """Return the operator's name of the mode."""
         names = {modes: name for name, modes in ENCAPSULATIONS.items()}
         return names[(self.ipip_mode, self.vxlan_mode)]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import ENCAPSULATIONS
 from ansible_collections.podnet.calico.plugins.module_utils.resources import options
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import PROGRAMMING
 
@@ -27,7 +28,7 @@ _MODES = ["Never", "Always", "CrossSubnet"]
 IPPOOL: Spec = {
     "cidr": {"type": "str"},
     "block_size": {"type": "int"},
-    "encapsulation": {"type": "str", "choices": ["None", "IPIP", "IPIPCrossSubnet", "VXLAN", "VXLANCrossSubnet"]},
+    "encapsulation": {"type": "str", "choices": list(ENCAPSULATIONS)},
     "ipip_mode": {"type": "str", "choices": _MODES, "aliases": ["ipipMode"]},
     "vxlan_mode": {"type": "str", "choices": _MODES, "aliases": ["vxlanMode"]},
     "nat_outgoing": {"type": "bool"},

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import ENCAPSULATIONS
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS
 from ansible_collections.podnet.calico.plugins.module_utils.resources.record import API_VERSION
 
 Params = t.Mapping[str, t.Any]

@@ -13,7 +13,7 @@ import os
 import socket
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.calico import VXLAN_PORT
+from ansible_collections.podnet.calico.plugins.module_utils.calico import OVERHEAD, VXLAN_PORT
 from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import offload, sysctls, vtep_tables
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import MTU
@@ -49,7 +49,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_place i
 DEVICE = "vxlan0"
 _FIRST_VNI = 0xFF0000  # 2^15 from here on: no cluster has them, and the packets that a probe makes have another one
 _MAIN = (socket.AF_INET, TYPES["unicast"], MAIN_TABLE, 0)  # what a route is found by, but its destination
-_OVERHEAD = 50  # bytes of IPv4, UDP, VXLAN and Ethernet (RFC 7348)
 _NO_IPV6 = "net.ipv6.conf.default.disable_ipv6"
 _NET_NS_FD = 28  # IFLA_NET_NS_FD, linux/if_link.h
 
@@ -71,7 +70,7 @@ def make(session: bytes, place: Place, checksum_offload: bool | None) -> int:
             sysctls.write(dict.fromkeys(sysctls.read([_NO_IPV6]), "1"))  # it would say hello to everybody
         with Netlink() as netlink:  # of the host, whose underlay it takes
             # Of what is more than a packet can have the kernel makes less.
-            body += number(MTU, place.mtu - _OVERHEAD) + number(_NET_NS_FD, netns)
+            body += number(MTU, place.mtu - OVERHEAD["vxlan", 4]) + number(_NET_NS_FD, netns)
             for refusal in netlink.send([(kind, flags, body)]):
                 raise refusal.as_error(what)
         with _inside(netns), Netlink() as inner:

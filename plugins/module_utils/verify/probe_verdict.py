@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import OVERHEAD, ways
 from ansible_collections.podnet.calico.plugins.module_utils.planner.needs import bird_routes
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_packets import PORT
 from ansible_collections.podnet.calico.plugins.module_utils.verify.probe_wire import Pair, Row, Wire
@@ -29,14 +30,7 @@ _REMEDIES = {
     "vxlan": "Let UDP 4789 pass between the nodes; VMware's NSX takes packets to this port for its own",
 }
 _OFFLOADS = "Look at the offloads of network cards and hypervisors on the way (ethtool -k)"
-# Bytes that a mode's encapsulation takes, and by which kinds packets go within a subnet and between subnets.
-_MODES = {
-    "VXLANCrossSubnet": (50, "pod", "vxlan"),
-    "IPIPCrossSubnet": (20, "pod", "ipip"),
-    "VXLAN": (50, "vxlan", "vxlan"),
-    "IPIP": (20, "ipip", "ipip"),
-    "None": (0, "pod", "pod"),
-}
+_MODES = ("VXLANCrossSubnet", "IPIPCrossSubnet", "VXLAN", "IPIP", "None")  # in the order of our recommendation
 _LISTED = 4
 
 
@@ -94,12 +88,17 @@ def judge(
 
 def _needed(wanted: t.Sequence[str], bgp: str) -> set[str]:
     """Return the kinds of packets that wanted modes need; UDP ports nobody has tried who does not need them."""
-    needed = {kind for mode in wanted for kind in _MODES[mode][1:]} | {"udp"}
+    needed = {kind for mode in wanted for kind in _kinds(mode)} | {"udp"}
     if "pod" in needed:
         needed.add("plain")  # without which nothing is known of the other
     if bird_routes(bgp, wanted):
         needed.add("tcp")
     return needed
+
+
+def _kinds(mode: str) -> tuple[str, ...]:
+    """Return by which kinds of packets a mode goes within a subnet and between subnets."""
+    return tuple("pod" if way == "direct" else way for way in ways(mode))
 
 
 def _said(findings: t.Sequence[Row], modes: t.Mapping[str, Row]) -> t.Iterator[str]:
@@ -118,7 +117,8 @@ def _of_pair(wire: Wire, pair: Pair) -> int:
 
 def _mode(wire: Wire, mode: str) -> dict[str, t.Any]:
     """Return whether a mode works between all pairs, the MTU of its pods in bytes, and what stands in its way."""
-    overhead, near, far = _MODES[mode]
+    near, far = _kinds(mode)
+    overhead = OVERHEAD.get((far, 4), 0)
     between = [pair for pair in wire.pairs if not wire.within(pair)]
     used = [(pair, near if wire.within(pair) else far) for pair in wire.pairs]
     # A mode that encapsulates between subnets is no good for nodes of one if its packets do not even pass there.

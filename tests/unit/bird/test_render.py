@@ -14,8 +14,8 @@ import pytest
 from ansible_collections.podnet.calico.plugins.module_utils.bird import daemon
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render import render, render_empty
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render_secrets import render_secrets
+from ansible_collections.podnet.calico.plugins.module_utils.calico import ENCAPSULATIONS
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS
 from ansible_collections.podnet.calico.tests.unit.bird.bgp_cases import (
     FAR,
     NEAR,

@@ -8,10 +8,10 @@ from __future__ import annotations
 import types
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import ENCAPSULATIONS
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
-from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS
 
 Document = t.Dict[str, t.Any]
 Snapshot = t.Dict[t.Tuple[str, str], Document]
@@ -29,7 +29,7 @@ def document(kind: str, name: str, /, labels: dict[str, str] | None = None, **sp
 
 
 def pool(name: str = "main", cidr: str = "10.244.0.0/16", encapsulation: str = "VXLAN", **spec: t.Any) -> Document:
-    ipip, vxlan = ENCAPSULATIONS[encapsulation]  # type: ignore[index]
+    ipip, vxlan = ENCAPSULATIONS[encapsulation]
     return document("IPPool", name, cidr=cidr, ipipMode=ipip, vxlanMode=vxlan, **spec)
 
 

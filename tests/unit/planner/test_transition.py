@@ -10,6 +10,7 @@ import typing as t
 
 import pytest
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import ENCAPSULATIONS
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
@@ -18,7 +19,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim, only_claims
 from ansible_collections.podnet.calico.plugins.module_utils.planner.transition import transitions
-from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     NOW,
     THREE_NODES,

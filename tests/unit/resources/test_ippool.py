@@ -15,8 +15,9 @@ pytest.importorskip("hypothesis")
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.podnet.calico.plugins.module_utils.calico import ENCAPSULATIONS
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import ENCAPSULATIONS, IPPool
+from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
 
 
 def document(**spec: t.Any) -> dict[str, t.Any]:
