@@ -9,7 +9,8 @@ import ipaddress
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
-from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import join, natural
+from ansible_collections.podnet.calico.plugins.module_utils.text import natural
+from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import join
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
 

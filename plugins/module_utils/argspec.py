@@ -8,14 +8,14 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.calico import BGP_PORT, ENCAPSULATIONS
-from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import DEFAULT_PATH
+from ansible_collections.podnet.calico.plugins.module_utils.marks import DATASTORE
 
 
 def datastore() -> dict[str, t.Any]:
     """Return the option that names the datastore; documented in the fragment podnet.calico.datastore."""
     options = {
         "driver": {"type": "str", "choices": ["file"], "default": "file"},
-        "path": {"type": "path", "default": DEFAULT_PATH},
+        "path": {"type": "path", "default": DATASTORE},
     }
     return {"datastore": {"type": "dict", "apply_defaults": True, "options": options}}
 

@@ -12,6 +12,7 @@ BIRD_PROTOCOL = 12  # rtm_protocol of BIRD's routes, RTPROT_BIRD (linux/rtnetlin
 BIRD_METRIC = 32  # of BIRD's routes in the kernel, BIRD's own default
 ALIAS_PREFIX = "podnet.calico"  # what the alias of our links starts with
 NFT_TABLE = "podnet_calico"  # the one nftables table of ours, of family inet
+DATASTORE = "/etc/podnet-calico/datastore"  # where resources are, unless somebody says otherwise
 BASELINE = "/var/lib/podnet-calico/before.json"  # what a host was before the first deployment, see calico_baseline
 
 # The label of objects in the datastore that pruning may delete: "true" for a list that a user keeps with

@@ -74,9 +74,9 @@ others:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.podnet.calico.plugins.module_utils.baseline.store import prove, remember
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
-from ansible_collections.podnet.calico.plugins.module_utils.verify.clean import prove, remember
 
 
 def work(module: AnsibleModule) -> Outcome:

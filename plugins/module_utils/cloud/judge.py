@@ -10,7 +10,7 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.cloud import commands, platforms
 from ansible_collections.podnet.calico.plugins.module_utils.cloud.table import IF, MODES, NO, PLATFORMS, best, verdict
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import natural
+from ansible_collections.podnet.calico.plugins.module_utils.text import natural
 
 Row = t.Dict[str, t.Any]
 _SEVERITIES = ("error", "warning", "information")

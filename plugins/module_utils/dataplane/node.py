@@ -52,7 +52,7 @@ class Present:
         if os.path.exists(BASELINE):
             return Outcome()
         # Imported here since it is needed once in the life of a host.
-        from ansible_collections.podnet.calico.plugins.module_utils.verify.clean import remember
+        from ansible_collections.podnet.calico.plugins.module_utils.baseline.store import remember
 
         return remember(self._bird, check_mode=self._check_mode)
 

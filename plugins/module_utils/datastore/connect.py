@@ -9,11 +9,10 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.file import FileStore
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.marks import DATASTORE
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Datastore
-
-DEFAULT_PATH = "/etc/podnet-calico/datastore"
 
 
 def connect(params: t.Mapping[str, t.Any]) -> Datastore:
@@ -22,8 +21,8 @@ def connect(params: t.Mapping[str, t.Any]) -> Datastore:
     Raises InvalidInput for a path that is empty or not absolute: it is nobody's wish to write the default then.
     """
     given = (params.get("datastore") or {}).get("path")
-    path = DEFAULT_PATH if given is None else given
+    path = DATASTORE if given is None else given
     if not path.startswith("/") or "\0" in path:
-        remedy = f"Give the absolute path of a folder, or leave it out to use {DEFAULT_PATH}"
+        remedy = f"Give the absolute path of a folder, or leave it out to use {DATASTORE}"
         raise InvalidInput(f'datastore.path "{path}" is not an absolute path', remedy=remedy)
     return FileStore(path)

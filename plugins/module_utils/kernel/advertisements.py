@@ -17,6 +17,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel import route_
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import links
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_dump import read as read_routes
+from ansible_collections.podnet.calico.plugins.module_utils.text import device_sysctl
 
 _UNLESS_FORWARDING, _ALWAYS = "1", "2"
 _ROUTE_PROTOCOL = 9  # RTPROT_RA
@@ -35,7 +36,7 @@ def followers(path_of_file: str = sysctls.FILE) -> dict[str, int]:
     ours = sysctls.set_by_us(path_of_file)
     devices = {names.get(index) for index in learned}
     # Not those of all devices: a host has one for each pod.
-    named = {name: sysctls.of_device("ipv6", name, "accept_ra") for name in sorted(names.values())}
+    named = {name: device_sysctl("ipv6", name, "accept_ra") for name in sorted(names.values())}
     settings = {name: setting for name, setting in named.items() if name in devices or setting in ours}
     values = sysctls.read(settings.values())
     return {

@@ -23,11 +23,6 @@ def path(name: str) -> str:
     return os.path.join(PROC, *(part.replace("/", ".") for part in name.split(".")))
 
 
-def of_device(family: str, device: str, key: str) -> str:
-    """Return the name of a device's sysctl. family: "ipv4" or "ipv6"."""
-    return f"net.{family}.conf.{device.replace('.', '/')}.{key}"
-
-
 def read(names: t.Iterable[str]) -> dict[str, str]:
     """Return the values of those sysctls that exist."""
     found = {}

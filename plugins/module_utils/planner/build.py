@@ -16,7 +16,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.calico import (
     VXLAN_VNI,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix, joined
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import sysctls
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_versions, sessions_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.check import refuse_unusable
 from ansible_collections.podnet.calico.plugins.module_utils.planner.check_bgp import cut_off, session_problems
@@ -49,6 +48,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
 from ansible_collections.podnet.calico.plugins.module_utils.planner.peering import listen_port
 from ansible_collections.podnet.calico.plugins.module_utils.planner.pool_migration import orphan_problems
 from ansible_collections.podnet.calico.plugins.module_utils.planner.reservations import holder_of, within
+from ansible_collections.podnet.calico.plugins.module_utils.text import device_sysctl
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
@@ -343,7 +343,7 @@ def _requirements(cluster: Cluster, node: Node, host: Host, bird: bool, bgp: Bgp
     settings = {"net.ipv4.ip_forward": "1"} if 4 in versions else {}
     if 6 in versions:
         settings["net.ipv6.conf.all.forwarding"] = "1"
-        settings.update({sysctls.of_device("ipv6", device, "accept_ra"): "2" for device in host.advertised})
+        settings.update({device_sysctl("ipv6", device, "accept_ra"): "2" for device in host.advertised})
     port = listen_port(cluster.bgp, cluster.node_bgp.get(node.name))
     needs = [("ip protocol 4", ipip), (f"udp {VXLAN_PORT}", vxlan), (f"tcp {port}", bird)]
     sessions = bgp.sessions if bgp else ()

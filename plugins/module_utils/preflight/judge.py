@@ -8,7 +8,6 @@ from __future__ import annotations
 import textwrap
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import sysctls
 from ansible_collections.podnet.calico.plugins.module_utils.preflight import (
     rules_address,
     rules_cloud,
@@ -27,7 +26,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding im
     Finding,
     Wanted,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import natural
+from ansible_collections.podnet.calico.plugins.module_utils.text import device_sysctl, natural
 
 AREAS = {
     "kernel": "kernel features",
@@ -222,11 +221,11 @@ def _fixes(facts: Facts, rows: t.Sequence[Row], name: str, fix: t.Collection[str
     if "rp-filter-strict" in kinds:
         values = facts["sysctl"]["rp_filter"]
         strict = (row["device"] for row in facts["addresses"] if rules_kernel.is_strict(values, row))
-        settings.update({sysctls.of_device("ipv4", each, "rp_filter"): "2" for each in strict})
+        settings.update({device_sysctl("ipv4", each, "rp_filter"): "2" for each in strict})
     if kinds & {"forwarding-off", "forwarding-off-at-boot"}:
         settings["net.ipv4.ip_forward"] = "1"
     if "forwarding-device-off" in kinds:
-        settings[sysctls.of_device("ipv4", device, "forwarding")] = "1"
+        settings[device_sysctl("ipv4", device, "forwarding")] = "1"
     return {
         "sysctls": settings,
         "networkd": "networkd-routes" in kinds,

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import sysctls
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding import (
     ERROR,
     NOTE,
@@ -18,6 +17,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.preflight.finding im
     Wanted,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.preflight.switches import effective
+from ansible_collections.podnet.calico.plugins.module_utils.text import device_sysctl
 
 OURS = "90-podnet-calico.conf"  # of calico_sysctl
 _USES = {
@@ -188,7 +188,7 @@ def advertisements(facts: Facts, wanted: Wanted) -> t.Iterator[Finding]:
             NOTE,
             "sysctl",
             f"the kernel configures {names} by router advertisements",
-            "; ".join(f"{sysctls.of_device('ipv6', device, 'accept_ra')} = 1" for device in forgotten),
+            "; ".join(f"{device_sysctl('ipv6', device, 'accept_ra')} = 1" for device in forgotten),
             "a host that forwards IPv6 ignores them, and has neither address nor default route in the end",
             f"deploy sets accept_ra to 2 on {names} before it switches forwarding on, now and for each boot; with "
             "ifupdown, write accept_ra 2 in /etc/network/interfaces as well",

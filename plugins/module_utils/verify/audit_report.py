@@ -9,8 +9,8 @@ import textwrap
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.text import natural
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import CATEGORIES, STALE
-from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import natural
 
 Found = t.Mapping[str, t.Any]
 FATAL = {"any": CATEGORIES, "broken": tuple(each for each in CATEGORIES if each != STALE), "never": ()}

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.text import natural
+
 Pair = t.Dict[str, t.Any]
 
 # Beyond this many nodes a table is wider than a terminal: then only what is not well is listed.
@@ -81,13 +83,3 @@ def _cell(pair: Pair) -> str:
         return "no answer"
     kind = {"None": "direct", None: "unseen"}.get(pair["encapsulation"], pair["encapsulation"])
     return f"{pair['loss']:.0%} {pair['rtt_ms']['avg']:.2f} ms {kind}"
-
-
-def natural(text: str) -> tuple[tuple[bool, int, str], ...]:
-    """Return a key that sorts node2 before node10."""
-    parts: list[str] = [""]
-    for character in text:
-        if parts[-1] and character.isdecimal() != parts[-1][-1].isdecimal():
-            parts.append("")
-        parts[-1] += character
-    return tuple((part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts)

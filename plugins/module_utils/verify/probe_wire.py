@@ -9,7 +9,7 @@ import ipaddress
 import itertools
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import natural
+from ansible_collections.podnet.calico.plugins.module_utils.text import natural
 
 Row = t.Dict[str, t.Any]
 Pair = t.Tuple[str, str]

@@ -13,13 +13,14 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.datastore import file_index, file_lock, yaml_text
-from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import DEFAULT_PATH, connect
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import snapshot
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.documents import read_documents
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.file import FileStore
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.file_lock import FileLock
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.revisions import next_revision
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DatastoreError, InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.marks import DATASTORE
 
 NODE = {"apiVersion": "projectcalico.org/v3", "kind": "Node", "metadata": {"name": "n1"}, "spec": {}}
 SELF = "kind: Node\nmetadata: {name: n1}\nspec: &spec {labels: *spec}\n"
@@ -133,7 +134,7 @@ def test_a_path_that_is_none_is_refused_and_never_the_default(path: str) -> None
 
 @pytest.mark.parametrize("options", [{}, {"datastore": None}, {"datastore": {"driver": "file", "path": None}}])
 def test_a_path_that_is_not_given_is_the_default(options: t.Any) -> None:
-    assert str(t.cast("FileStore", connect(options)).root) == DEFAULT_PATH
+    assert str(t.cast("FileStore", connect(options)).root) == DATASTORE
 
 
 @pytest.mark.parametrize(("revision", "following"), [("7", "8"), ("²", "1"), ("1234/5", "1"), ("9" * 5000, "1")])

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils import owned_file
+from ansible_collections.podnet.calico.plugins.module_utils.baseline import store
 from ansible_collections.podnet.calico.plugins.module_utils.errors import FileError, InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
-from ansible_collections.podnet.calico.plugins.module_utils.verify import clean
 
 PLANTED: dict[str, tuple[t.Callable[[Path], t.Any], str]] = {
     "a directory": (Path.mkdir, "not a regular file"),
@@ -57,9 +57,9 @@ def test_a_baseline_that_is_none_is_said(
 ) -> None:
     path = tmp_path / "before.json"
     path.write_text(content)
-    monkeypatch.setattr(clean, "BASELINE", str(path))
+    monkeypatch.setattr(store, "BASELINE", str(path))
     with pytest.raises(InvalidInput, match=reason) as caught:
-        clean.prove("bird", [], check_mode=True)
+        store.prove("bird", [], check_mode=True)
     assert "Remove it; then reset cannot tell" in str(caught.value)
 
 

@@ -14,7 +14,8 @@ pytest.importorskip("hypothesis")
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import TABLE_LIMIT, join, natural
+from ansible_collections.podnet.calico.plugins.module_utils.text import natural
+from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import TABLE_LIMIT, join
 
 
 def pair(target: str, received: int = 10, seen: str | None = "VXLAN", expected: str = "VXLAN") -> dict[str, t.Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.podnet.calico.plugins.module_utils.verify import clean
+from ansible_collections.podnet.calico.plugins.module_utils.baseline import store
 
 # By name: whether the folder was there before, has a file, and is above the datastore; and whether it goes.
 FOLDERS: dict[str, tuple[bool, bool, bool, bool]] = {
@@ -29,8 +29,8 @@ def test_empty_folders_that_were_not_there_go(
     folder.mkdir()
     if used:
         (folder / "datastore").touch()
-    monkeypatch.setattr(clean, "_MADE", (str(folder),))
-    monkeypatch.setattr(clean, "_UNITS", str(tmp_path / "none"))
+    monkeypatch.setattr(store, "_MADE", (str(folder),))
+    monkeypatch.setattr(store, "_UNITS", str(tmp_path / "none"))
     before = {"file": {str(folder): "755 0:0 folder"} if was else {}}
     kept = [str(folder / "datastore")] if above else []
-    assert [change.name for change in clean._folders(before, kept)] == ([str(folder)] if goes else [])
+    assert [change.name for change in store._folders(before, kept)] == ([str(folder)] if goes else [])

@@ -12,12 +12,12 @@ import subprocess
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils import owned_file
+from ansible_collections.podnet.calico.plugins.module_utils.baseline.judge import differences, is_on, marks, ours
+from ansible_collections.podnet.calico.plugins.module_utils.baseline.state import Baseline, state, take
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.errors import DaemonError, InvalidInput, PodnetError
 from ansible_collections.podnet.calico.plugins.module_utils.marks import BASELINE
 from ansible_collections.podnet.calico.plugins.module_utils.regular_file import read_text
-from ansible_collections.podnet.calico.plugins.module_utils.verify.baseline import Baseline, state, take
-from ansible_collections.podnet.calico.plugins.module_utils.verify.baseline_judge import differences, is_on, marks, ours
 
 _NAMED = 20
 _UNITS = "/etc/systemd/system"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.podnet.calico.plugins.module_utils.verify.baseline_judge import differences, marks, ours
+from ansible_collections.podnet.calico.plugins.module_utils.baseline.judge import differences, marks, ours
 
 BEFORE: dict[str, dict[str, str]] = {
     "link": {"eth0": "veth up mtu 1500 02:00:00:00:00:01"},

@@ -9,11 +9,11 @@ import os
 import re
 import typing as t
 
+from ansible_collections.podnet.calico.plugins.module_utils.baseline.state import OURS
 from ansible_collections.podnet.calico.plugins.module_utils.marks import BIRD_PROTOCOL, NFT_TABLE, ROUTE_PROTOCOL
-from ansible_collections.podnet.calico.plugins.module_utils.verify.baseline import OURS
 
 if t.TYPE_CHECKING:  # pragma: no cover
-    from ansible_collections.podnet.calico.plugins.module_utils.verify.baseline import Baseline
+    from ansible_collections.podnet.calico.plugins.module_utils.baseline.state import Baseline
 
 _DEVICE = re.compile(r"(?:.* )?dev (?:tunl0|vxlan\.calico|vxlan-v6\.calico|cali[0-9a-f]{11})(?: .*)?")
 _LINK = re.compile(r"tunl0|vxlan\.calico|vxlan-v6\.calico|cali[0-9a-f]{11}")
