@@ -132,7 +132,6 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.podnet.calico.plugins.module_utils.bird.paths import deployed
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.host import missing_packages, observe
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.library import open_netlink
 from ansible_collections.podnet.calico.plugins.module_utils.marks import BASELINE
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 
@@ -142,8 +141,7 @@ def work(module: AnsibleModule) -> Outcome:
     missing = missing_packages()
     if missing:
         return Outcome([], {"missing": missing})
-    with open_netlink() as ipr:
-        host = observe(ipr, **{key: module.params[key] for key in ("address", "peers", "ipv6_address", "preferred")})
+    host = observe(**{key: module.params[key] for key in ("address", "peers", "ipv6_address", "preferred")})
     facts = {"missing": [], "remembered": os.path.exists(BASELINE), "bird_deployed": deployed()}
     return Outcome([], {"host": host, **facts})
 

@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.verify.host_pings import HOST, judge
 from ansible_collections.podnet.calico.tests.kernel.conftest import RunModule
-from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result, both_pyroute2s, with_pyroute2
+from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result, with_pyroute2
 
 NewNamespace = t.Callable[[str], Namespace]
 FORWARD = "net.ipv4.ip_forward"
@@ -65,7 +65,6 @@ def test_a_foreign_file_and_an_unknown_sysctl_are_refused(
     assert host.sysctl("net/ipv4/ip_forward") == "0"
 
 
-@both_pyroute2s
 @pytest.mark.parametrize("name", ["bond0", "x1", "vlan.7"])
 def test_the_device_is_found_by_route_not_by_name(host: Namespace, run_module: RunModule, name: str) -> None:
     host.ip("link set eth0 down")
@@ -76,12 +75,19 @@ def test_the_device_is_found_by_route_not_by_name(host: Namespace, run_module: R
     assert "vxlan" in found["encapsulations"]
 
 
-@both_pyroute2s
 def test_the_smallest_mtu_of_devices_to_peers_counts(host: Namespace, run_module: RunModule) -> None:
     host.ip("addr add 198.51.100.11/24 dev eth1")
     host.ip("link set eth1 mtu 1400")
     found = run_module("calico_host_info", {"peers": ["192.0.2.12", "198.51.100.12"]})["host"]
     assert (found["device"], found["mtu"]) == ("eth0", 1400)
+
+
+def test_more_peers_than_the_kernel_is_asked_for_at_once(host: Namespace, run_module: RunModule) -> None:
+    host.ip("addr add 198.51.100.11/24 dev eth1")
+    host.ip("link set eth1 mtu 1400")
+    peers = [*(f"192.0.2.{place}" for place in range(12, 212)), "203.0.113.1", "198.51.100.12"]
+    found = run_module("calico_host_info", {"peers": peers})["host"]
+    assert (found["address"], found["device"], found["mtu"]) == ("192.0.2.11/24", "eth0", 1400)
 
 
 # By the routes of a host beside 192.0.2.0/24: whether others' lead to the gateway of pods, and with ours.
@@ -103,7 +109,6 @@ GATEWAYS: dict[str, tuple[list[str], bool, bool]] = {
 }
 
 
-@with_pyroute2
 @pytest.mark.parametrize(("commands", "others", "in_all"), GATEWAYS.values(), ids=GATEWAYS)
 def test_who_leads_to_the_gateway_of_pods(
     host: Namespace, run_module: RunModule, commands: list[str], others: bool, in_all: bool
@@ -122,7 +127,6 @@ ADDRESSES = {
 }
 
 
-@both_pyroute2s
 @pytest.mark.parametrize(("options", "address"), ADDRESSES.values(), ids=ADDRESSES)
 def test_address(run_module: RunModule, options: Result, address: str) -> None:
     found = run_module("calico_host_info", options)["host"]
@@ -158,7 +162,6 @@ CHOICES: dict[str, tuple[Result, str]] = {
 }
 
 
-@with_pyroute2
 @pytest.mark.parametrize(("options", "found"), CHOICES.values(), ids=CHOICES)
 def test_the_address_is_one_that_stays(host: Namespace, run_module: RunModule, options: Result, found: str) -> None:
     for command in UNSTEADY:
@@ -172,7 +175,6 @@ def test_the_address_is_one_that_stays(host: Namespace, run_module: RunModule, o
         assert row["address"] == answer["host"]["address"]
 
 
-@with_pyroute2
 def test_the_source_that_the_kernel_prefers_is_passed_over_if_it_is_virtual(
     host: Namespace, run_module: RunModule
 ) -> None:
@@ -191,7 +193,6 @@ WRONG = {
 }
 
 
-@both_pyroute2s
 @pytest.mark.parametrize("case", WRONG)
 def test_a_wrong_address_is_explained(run_module: RunModule, golden: t.Callable[[str, str], None], case: str) -> None:
     golden(f"errors/node-address-{case}.txt", run_module("calico_host_info", WRONG[case])["msg"])
@@ -252,7 +253,6 @@ def test_ping_sees_what_packets_are_wrapped_in(
     assert (lost["received"], lost["loss"], lost["rtt_ms"]) == (0, 1.0, None)
 
 
-@with_pyroute2
 @pytest.mark.parametrize("diverted", [False, True], ids=["plain", "a rule for the node's address"])
 def test_a_pod_and_its_host(
     modules: Modules, two_hosts: tuple[Namespace, Namespace], netns_name: t.Callable[[], str], diverted: bool

@@ -8,17 +8,19 @@ from __future__ import annotations
 import importlib.util
 import ipaddress
 import os
+import socket
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni.plugin_folder import PLUGINS, plugins_folder
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.ip import read_address
-from ansible_collections.podnet.calico.plugins.module_utils.kernel import addresses, pod_gateway
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import addresses, pod_gateway, wire
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.advertisements import followers
-from ansible_collections.podnet.calico.plugins.module_utils.kernel.library import NetlinkError, links
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.links import links
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.netlink import Netlink
 
 KINDS = ("ipip", "vxlan")
+_DST, _OIF, _PREFSRC = 1, 4, 7  # RTA_… (linux/rtnetlink.h)
 LIBRARIES = {"pyroute2": "python3-pyroute2", "yaml": "python3-yaml"}
 PROGRAMS = {
     "bird": ("/usr/sbin/bird", "/usr/bin/bird"),
@@ -33,7 +35,7 @@ def missing_packages() -> list[str]:
 
 
 def observe(
-    ipr: t.Any, address: str | None, peers: t.Sequence[str], ipv6_address: str | None = None, preferred: str = ""
+    address: str | None, peers: t.Sequence[str], ipv6_address: str | None = None, preferred: str = ""
 ) -> dict[str, t.Any]:
     """Return address (with prefix length), device, mtu (bytes) and the kernel's encapsulations of this host.
 
@@ -43,13 +45,14 @@ def observe(
     whatever its name; the MTU is the smallest of the devices that carry routes to peers. Raises InvalidInput for an
     address that is not here, or cannot be the node's.
     """
-    devices = links(ipr)
-    names = {link["index"]: name for name, link in devices.items()}
+    others = [_peer_address(peer) for peer in peers]
     with Netlink() as netlink:
+        devices = {link.name: link for link in links(netlink)}
+        names = {link.index: name for name, link in devices.items()}
         rows = addresses.read(netlink, names)
-    own = {ipaddress.ip_interface(row["address"]).ip for row in rows}
-    routes = [_route(ipr, peer) for peer in peers if _peer_address(peer) not in own]
-    carriers = [(names[route[0]], route[1]) for route in routes if route is not None and route[0] in names]
+        own = {ipaddress.ip_interface(row["address"]).ip for row in rows}
+        routes = list(_routes(netlink, [peer for peer in others if peer not in own]))
+    carriers = [(names[index], source) for index, source in routes if index in names]
     sources = [source for __, source in carriers if source]
     node = find_interface(rows, address) if address else _chosen(rows, preferred, sources)
     carrying = {name for name, __ in carriers} or {node["device"]}
@@ -58,7 +61,7 @@ def observe(
         "address_device": node["device"],
         **_ipv6(rows, ipv6_address),
         "device": carriers[0][0] if carriers else node["device"],
-        "mtu": min(devices[name].get_attr("IFLA_MTU") for name in carrying),
+        "mtu": min(devices[name].mtu for name in carrying),
         "encapsulations": [kind for kind in KINDS if has_module(kind)],
         "checks_sources": checks_sources(),
         "advertised": list(followers()),
@@ -84,14 +87,17 @@ def _peer_address(text: str) -> t.Any:
         raise InvalidInput(f'find the way to the other nodes: peer "{text}" is not an address') from error
 
 
-def _route(ipr: t.Any, peer: str) -> tuple[int, str | None] | None:
-    """Return the index of the device and the source address of the kernel's route to an address."""
-    try:
-        for message in ipr.route("get", dst=peer):
-            return message.get_attr("RTA_OIF"), message.get_attr("RTA_PREFSRC")
-    except NetlinkError:
-        return None
-    return None
+def _routes(netlink: Netlink, peers: t.Iterable[t.Any]) -> t.Iterator[tuple[int, str]]:
+    """Yield the index of the device, and the source address, of the kernel's routes to addresses, where it has any."""
+    requests = []
+    for peer in peers:
+        family = socket.AF_INET if peer.version == 4 else socket.AF_INET6
+        head = wire.RTMSG.pack(family, peer.max_prefixlen, 0, 0, 0, 0, 0, 0, 0)
+        requests.append((wire.RTM_GETROUTE, head + wire.attribute(_DST, peer.packed)))
+    for body in filter(None, netlink.get_many(requests)):
+        found = wire.attributes(body, wire.RTMSG.size)
+        source = found.get(_PREFSRC, b"")
+        yield wire.as_number(found.get(_OIF)), str(ipaddress.ip_address(source)) if source else ""
 
 
 def _chosen(rows: addresses.Rows, preferred: str, sources: t.Sequence[str]) -> t.Mapping[str, t.Any]:

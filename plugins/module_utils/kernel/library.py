@@ -45,8 +45,3 @@ def explained(what: str) -> t.Iterator[None]:
         raise KernelError(f"{what}: {text}", remedy=REMEDIES.get(code, ""), errno=code) from error
     except OSError as error:
         raise KernelError(f"{what}: {error.strerror}", remedy=REMEDIES.get(error.errno or 0, "")) from error
-
-
-def links(ipr: t.Any) -> dict[str, t.Any]:
-    """Return the link messages of a namespace by name."""
-    return {link.get_attr("IFLA_IFNAME"): link for link in ipr.get_links()}

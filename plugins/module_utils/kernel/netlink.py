@@ -36,6 +36,7 @@ _CHUNK = 16 << 10  # bytes sent at once
 _RECEIVE = 64 << 10  # bytes received at once; the kernel's dumps come in pieces of up to 32 KiB (netlink(7))
 _FLAG_TLVS = 0x200  # NLM_F_ACK_TLVS: attributes with the kernel's explanation follow
 _ERROR_MESSAGE = 1  # NLMSGERR_ATTR_MSG
+_ASKED_AT_ONCE = 64  # requests whose answers are sure to fit into a socket of the default size
 _DUMP_TRIES = 20
 _LENGTH_TYPE_FLAGS = struct.Struct("=IHH")
 _CODE = struct.Struct("=i")
@@ -135,9 +136,12 @@ class Netlink:
     def get_many(self, requests: t.Sequence[tuple[int, bytes]]) -> list[bytes | None]:
         """Return the body of the one object that each request (type, body) selects, or None if there is none."""
         messages = [HEADER.pack(HEADER.size + len(body), kind, NLM_F_REQUEST, 0, 0) + body for kind, body in requests]
-        if messages:
-            self._socket.send(b"".join(messages))
-        return [self._read_one() for __ in messages]
+        found: list[bytes | None] = []
+        for start in range(0, len(messages), _ASKED_AT_ONCE):
+            asked = messages[start : start + _ASKED_AT_ONCE]
+            self._socket.send(b"".join(asked))
+            found += [self._read_one() for __ in asked]
+        return found
 
     def _read_one(self) -> bytes | None:
         data = self._socket.recv(_RECEIVE)
