@@ -29,8 +29,11 @@ def run(module: AnsibleModule, work: t.Callable[[AnsibleModule], Outcome]) -> No
     except OSError as error:  # a file that is a directory, a disk that is full: said in one line, wherever it was
         place = f"{error.filename}: " if error.filename else ""
         module.fail_json(msg=f"{module._name}: {place}{error.strerror or error}", exception=traceback.format_exc())
+    result = outcome.result(with_diff=module._diff)
+    for sentence in result.pop("warnings", []):
+        module.warn(sentence)
     # Ansible would send all arguments back; a list of ten thousand routes takes it longer than the kernel.
-    module.exit_json(**outcome.result(with_diff=module._diff), invocation={"module_args": brief(module.params)})
+    module.exit_json(**result, invocation={"module_args": brief(module.params)})
 
 
 def refuse_nul(params: t.Mapping[str, t.Any]) -> None:
