@@ -23,7 +23,7 @@ REFUSED_HERE = (
     r"is not a field of Calico v3\.32\. Did you mean",
     r"asNumber [-0-9.]+ is not an AS number\. Put the halves",
     r"(password|nodeMeshPassword)\.secretKeyRef(\.name|\.key)? is missing",
-    r"spec\.(peerIP|asNumber) is missing",
+    r"spec\.(peerIP|asNumber)( \S+)? is missing",
     r"is a link-local address, which does not say",
     r"numAllowedLocalASNumbers -1 is not within",
     r'"(..[:-]){7}.." is not a MAC address',

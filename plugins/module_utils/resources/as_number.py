@@ -34,10 +34,15 @@ def parse_as_number(value: t.Any) -> int | None:
     return number if 1 <= number <= LARGEST else None
 
 
+def is_absent(value: t.Any) -> bool:
+    """Tell whether a field's value is none; zero counts as not given, as in Go."""
+    return value in (None, *_ZEROS) and not isinstance(value, bool)
+
+
 def read_as_number(fields: Fields, key: str) -> int | None:
     """Return the AS number of a field, None if it is absent or wrong."""
     value = fields.values.get(key)
-    if value in (None, *_ZEROS) and not isinstance(value, bool):  # Go's zero value is "not given"
+    if is_absent(value):
         return None
     number = parse_as_number(value)
     if number is None:

@@ -14,7 +14,7 @@ import typing as t
 from dataclasses import dataclass, field
 
 from ansible_collections.podnet.calico.plugins.module_utils.ip import as_go_reads
-from ansible_collections.podnet.calico.plugins.module_utils.resources.as_number import read_as_number
+from ansible_collections.podnet.calico.plugins.module_utils.resources.as_number import is_absent, read_as_number
 from ansible_collections.podnet.calico.plugins.module_utils.resources.duration import format_duration, read_duration
 from ansible_collections.podnet.calico.plugins.module_utils.resources.reading import open_document
 from ansible_collections.podnet.calico.plugins.module_utils.resources.record import Record, build_document, is_name
@@ -201,8 +201,8 @@ def _check_ends(peer: BGPPeer, spec: Fields) -> None:
         spec.refuse(given[0], f"contradicts {' and '.join(given[1:])}", f"Give one of {', '.join(REMOTE_ENDS)}")
     if "peerSelector" in given and peer.as_number is not None:
         spec.refuse("asNumber", "contradicts peerSelector", "Leave it out; each selected node's own AS is used")
-    elif given and "peerSelector" not in given and spec.values.get("asNumber") in (None, ""):
-        spec.require("asNumber", f"Give the AS number of the other end; {given[0]} does not tell it")
+    elif given and "peerSelector" not in given and is_absent(spec.values.get("asNumber")):
+        spec.refuse("asNumber", "is missing", f"Give the AS number of the other end; {given[0]} does not tell it")
 
 
 def _check_session(peer: BGPPeer, spec: Fields) -> None:

@@ -84,6 +84,8 @@ PEER_INVALID = {
     ),
     "AS with nodes": ({"peerSelector": "all()", "asNumber": 1}, "contradicts peerSelector", "own AS"),
     "no AS": ({"peerIP": "192.0.2.1"}, "spec.asNumber is missing", "peerIP does not tell it"),
+    "zero for an AS": ({"peerIP": "192.0.2.1", "asNumber": 0}, "spec.asNumber 0 is missing", "AS number"),
+    "zeros for an AS": ({"peerIP": "192.0.2.1", "asNumber": "0.0"}, "is missing", "peerIP does not tell it"),
     "workload without AS": ({"localWorkloadSelector": "has(a)"}, "spec.asNumber is missing", "AS number"),
     "port zero": ({"peerIP": "192.0.2.1:0", "asNumber": 1}, "is not an address with an optional port", "1179"),
     "bare IPv6 with port": ({"peerIP": "[2001:db8::1]", "asNumber": 1}, "is not an address", "[2001:db8::1]:1179"),
