@@ -20,6 +20,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.marks import MANAGED
 from ansible_collections.podnet.calico.plugins.module_utils.resources import crosscheck
 from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import normalise, plural
 from ansible_collections.podnet.calico.plugins.module_utils.resources.problems import problems_of
+from ansible_collections.podnet.calico.plugins.module_utils.resources.reading import name_of
 
 TUNNEL_FIELDS = (
     "ipv4VXLANTunnelAddr",
@@ -111,13 +112,11 @@ def mark(document: Raw) -> Document:
 
 def _placed(snapshot: Snapshot, document: Raw, merge: bool, match_revisions: bool) -> Document:
     """Return the canonical form of a document as the successor of the stored one."""
-    metadata = document.get("metadata") if isinstance(document, t.Mapping) else None
-    name = metadata.get("name") if isinstance(metadata, t.Mapping) else None
-    kind = document.get("kind") if isinstance(document, t.Mapping) else None
+    name, kind = name_of(document), document.get("kind") if isinstance(document, t.Mapping) else None
     stored = snapshot.get((kind, name)) if isinstance(kind, str) and isinstance(name, str) else None
     if stored is None:
         return _without_revision(normalise(_patched({}, document) if merge else document))
-    given = t.cast("t.Mapping[str, t.Any]", metadata).get("resourceVersion")
+    given = document["metadata"].get("resourceVersion")
     if match_revisions and given and str(given) != revision(stored):
         message = f"Replacing {describe(stored)}: the document has revision {given}, {revision(stored)} is stored"
         raise Conflict(message, remedy="Leave metadata.resourceVersion out of the document to replace it all the same")

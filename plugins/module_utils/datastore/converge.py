@@ -21,6 +21,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract i
 )
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.resources.lists import documents_of
+from ansible_collections.podnet.calico.plugins.module_utils.resources.reading import name_of
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible.module_utils.basic import AnsibleModule
@@ -89,8 +90,7 @@ def _named(document: t.Any, index: int) -> Key:
     """Return the kind and name of a document given by a user."""
     if not isinstance(document, dict):
         raise InvalidInput(f"documents[{index}] is not a mapping", remedy="Give documents as calicoctl prints them")
-    kind, metadata = document.get("kind"), document.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, dict) else None
+    kind, name = document.get("kind"), name_of(document)
     if not isinstance(kind, str) or not isinstance(name, str):
         remedy = "Give every document apiVersion, kind, metadata with a name, and spec"
         raise InvalidInput(f"documents[{index}] has no kind or no metadata.name", remedy=remedy)

@@ -43,16 +43,21 @@ class Reading:
         raise_all(self.problems)
 
 
+def name_of(document: t.Any) -> t.Any:
+    """Return the name of an object as calicoctl reads it: one that YAML read as a number or boolean is a text."""
+    metadata = document.get("metadata") if isinstance(document, t.Mapping) else None
+    return scalar_text(metadata.get("name")) if isinstance(metadata, t.Mapping) else None
+
+
 def open_document(document: t.Mapping[str, t.Any], kind: str, *, as_written: bool = False) -> Reading:
     """Return what all kinds have in common, read and checked, and the spec unread; as_written: as Fields has it.
 
     Cluster-scoped objects have no namespace, so one that is given is a problem like any other.
     """
     problems: list[InvalidInput] = []
-    raw_metadata = document.get("metadata")
-    name = scalar_text(raw_metadata.get("name")) if isinstance(raw_metadata, t.Mapping) else None
+    name = name_of(document)
     where = f'{kind} "{name}"' if isinstance(name, str) and name else kind
-    metadata = Fields(where, "metadata", raw_metadata, problems)
+    metadata = Fields(where, "metadata", document.get("metadata"), problems)
     metadata.only(KNOWN_METADATA, tuple(IGNORED_METADATA))
     if metadata.values.get("namespace"):
         metadata.refuse("namespace", "is not possible, the kind has no namespaces", "Leave it out")

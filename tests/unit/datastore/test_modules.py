@@ -114,7 +114,7 @@ def test_refused_change_leaves_everything_as_it_was(run: Runner) -> None:
     assert len(run("calico_resource_info", kind="IPPool")["resources"]) == 1
 
 
-def document(kind: str, name: str, **spec: t.Any) -> Result:
+def document(kind: str, name: t.Any, **spec: t.Any) -> Result:
     return {"apiVersion": "projectcalico.org/v3", "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
@@ -144,6 +144,18 @@ def test_many_resources_absent(run: Runner) -> None:
     assert gone["resources"] == []
     refused = run("calico_resources", documents=documents, state="absent", prune=True)
     assert "prune contradicts state absent" in refused["msg"]
+
+
+@pytest.mark.parametrize(("name", "text"), [(7, "7"), (1.5, "1.5"), (True, "true")])
+def test_names_that_yaml_reads_as_something_else_are_texts(run: Runner, name: t.Any, text: str) -> None:
+    node = document("Node", name, bgp={"ipv4Address": "192.0.2.1/24"})
+    created = run("calico_resources", documents=[node, document("IPPool", "p", cidr="10.0.0.0/16", vxlanMode="Always")])
+    assert [item["metadata"]["name"] for item in created["resources"]] == [text, "p"]
+    claimed = run("calico_ipam", nodes=[text])
+    assert claimed["changed"] is True
+    assert run("calico_resources", documents=[node])["changed"] is False
+    assert run("calico_ipam", nodes=[text])["changed"] is False
+    assert run("calico_resources", documents=[document("BGPPeer", name)], state="absent")["changed"] is False
 
 
 def test_documents_without_a_name_are_refused(run: Runner) -> None:
