@@ -17,8 +17,8 @@ SEARCHED = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 _FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 _WANTS = "/etc/systemd/system/multi-user.target.wants"
 
-# What `systemctl is-enabled` is content with.
-_AT_BOOT = ("enabled", "enabled-runtime", "static", "alias", "indirect", "generated")
+# States in which a unit starts at boot, or in which `systemctl enable` would change nothing.
+_AT_BOOT = ("enabled", "static", "alias", "indirect", "generated")
 _RUNS = ("active", "activating", "reloading")
 
 Order = t.Tuple[str, ...]

@@ -24,6 +24,9 @@ SHOWN = {
     "ActiveState=inactive\nLoadState=not-found\nUnitFileState=\nNeedDaemonReload=no\n": (
         *("not-found", False, False, False),
     ),
+    "ActiveState=active\nLoadState=loaded\nUnitFileState=enabled-runtime\nNeedDaemonReload=no\n": (
+        *("loaded", True, False, False),  # until the next boot
+    ),
     "UnitFileState=enabled\n": ("", False, True, False),
     "UnitFileState=": ("", False, False, False),
 }
