@@ -90,7 +90,7 @@ def test_a_foreign_route_is_refused(host: Namespace, run_module: RunModule, chec
     failed = run_module("calico_route", {"routes": [route]}, check=check)
     assert failed["msg"] == (
         f"create route {BLOCK}: one exists that is not ours: {BLOCK} via 192.0.2.99 dev eth0 proto static. "
-        "Remove it, give ours another metric, or take it over (take_over: true)"
+        "Remove it, give ours another metric, or take it over (calico_route with take_over: true)"
     )
     assert failed["failure"]["kind"] == "Conflict"
     assert host.state() == before

@@ -156,7 +156,7 @@ def _refused_and_untouched(host: Namespace, run_module: RunModule, route: Result
         failed = run_module("calico_route", {"routes": routes}, check=check)
         assert failed["msg"] == (
             f"create route {name}: one exists that is not ours: {shown}. "
-            "Remove it, give ours another metric, or take it over (take_over: true)"
+            "Remove it, give ours another metric, or take it over (calico_route with take_over: true)"
         )
         assert failed["failure"]["kind"] == "Conflict"
         assert host.state() == before

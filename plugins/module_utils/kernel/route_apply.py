@@ -72,7 +72,7 @@ def _conflict(verb: str, which: str, foreign: bytes, changes: Plan) -> Conflict:
     route = decode(foreign)
     return Conflict(
         f"{verb} route {name(route)}: {which} is not ours: {name(route)} {changes.words(route)}",
-        remedy="Remove it, give ours another metric, or take it over (take_over: true)",
+        remedy="Remove it, give ours another metric, or take it over (calico_route with take_over: true)",
     )
 
 
