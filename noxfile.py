@@ -27,7 +27,7 @@ nox.options.sessions = ["test"]
 PARTS = ("scenarios", "vm", "kernel", "molecule", "cloud", "sanity", "lint", "lab", "units", "bgp")
 AT_ONCE = 2
 # What `test_all` runs besides.
-NIGHTLY = ("nightly", "nightly_vm", "nightly_molecule", "ansible_test_units", "mutants")
+NIGHTLY = ("nightly_scenarios", "nightly", "nightly_vm", "nightly_molecule", "ansible_test_units", "mutants")
 NIGHTLY_SCENARIOS = "nightly-"  # what the names of Molecule scenarios begin with that run once in a night
 
 # ansible-test does not judge these: programs that run on the machine of a developer, some with an interpreter of their
@@ -155,9 +155,15 @@ def vm(session: nox.Session) -> None:
 
 @nox.session
 def nightly(session: nox.Session) -> None:
-    """Tests that take too long for every change: those marked `nightly`, but for machines (root)."""
-    paths = ("tests/unit", "tests/kernel", "tests/bgp", "tests/scenarios")
-    _pytest(session, *paths, marked="nightly", workers=2)
+    """Unit and kernel tests, and those of BGP, that are marked `nightly` (root)."""
+    _pytest(session, "tests/unit", "tests/kernel", "tests/bgp", marked="nightly", workers=2)
+
+
+# By itself: one process of pytest may not have labs, and a /run of its own in which nothing may be left of any.
+@nox.session
+def nightly_scenarios(session: nox.Session) -> None:
+    """Whole stories that are marked `nightly` (root)."""
+    _pytest(session, "tests/scenarios", marked="nightly", workers=2)
 
 
 @nox.session

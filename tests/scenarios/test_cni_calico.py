@@ -8,7 +8,9 @@ from __future__ import annotations
 import base64
 import ipaddress
 import json
+import shutil
 import typing as t
+from pathlib import Path
 
 import pytest
 from cni_runtime import Container
@@ -18,6 +20,7 @@ from ansible_collections.podnet.calico.tests.tools import calico_cni, cni_plugin
 
 pytestmark = pytest.mark.nightly
 
+BIN_DIR = "/opt/cni/with-calico"  # nodes have a /opt of their own
 ETCD = "http://192.0.2.11:2379"
 KINDS = ("IPPool", "Node", "IPAMBlock", "BlockAffinity", "IPAMHandle")
 READY: dict[str, t.Any] = {
@@ -90,30 +93,32 @@ def _decoded(text: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def programs(stage: Stage) -> str:
-    """Return a directory with Calico's plugins and the reference plugins."""
+def programs() -> list[Path]:
+    """Return Calico's plugins and the reference plugins."""
     try:
         calico = calico_cni.programs()
     except calico_cni.Unavailable as error:
         pytest.skip(str(error))
-    folder = stage.lab.files / "cni-bin"
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in (*cni_plugins.INSTALLED.iterdir(), calico / "calico", calico / "calico-ipam"):
-        (folder / path.name).symlink_to(path)
-    return str(folder)
+    return [*cni_plugins.INSTALLED.iterdir(), calico / "calico", calico / "calico-ipam"]
 
 
 @pytest.fixture(scope="module")
-def etcd(stage: Stage, programs: str) -> t.Iterator[Etcd]:
+def etcd(stage: Stage, programs: list[Path]) -> t.Iterator[Etcd]:
     """Have two nodes with VXLAN and the chain calico, and an etcd with what our datastore has: pools, nodes, blocks."""
     stage.fresh(2)
+    for name in stage.names:
+        folder = stage.root(name) / BIN_DIR.lstrip("/")
+        folder.mkdir(parents=True)
+        for path in programs:
+            shutil.copy(path, folder)
     made = Etcd(stage)
-    made.start(str(calico_cni.CACHE / "etcd"))
+    shutil.copy(calico_cni.CACHE / "etcd", stage.root("node1") / "opt")
+    made.start("/opt/etcd")
     options = {
         "cni_chain": "calico",
         "cni_calico": {"datastore_type": "etcdv3", "etcd_endpoints": [ETCD], "log_level": "debug"},
         "cni_plugins_source": "present",
-        "cni_bin_dir": programs,
+        "cni_bin_dir": BIN_DIR,
     }
     stage.succeed("deploy", "-e", json.dumps(options))
     assert stage.succeed("deploy", "-e", json.dumps(options)).changed == []
@@ -141,9 +146,9 @@ def in_use(etcd: Etcd) -> dict[str, list[int]]:
     return {each["cidr"]: [n for n, use in enumerate(each["allocations"]) if use is not None] for each in blocks}
 
 
-def test_containers_get_addresses_of_our_blocks_and_reach_each_other(stage: Stage, etcd: Etcd, programs: str) -> None:
+def test_containers_get_addresses_of_our_blocks_and_reach_each_other(stage: Stage, etcd: Etcd) -> None:
     before = in_use(etcd)
-    containers = [Container(stage, node, f"calico-{node}", plugins=programs) for node in stage.names]
+    containers = [Container(stage, node, f"calico-{node}", plugins=BIN_DIR) for node in stage.names]
     addresses = []
     for container in containers:
         container.start()
