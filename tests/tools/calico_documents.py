@@ -59,7 +59,7 @@ def document(rng: random.Random, kind: str) -> Document:
         "metadata": {"name": rng.choice(_NAMES.get(kind, ("main", "main", "a.b")))},
         "spec": spec,
     }
-    for _ in range(rng.choice((0, 1, 1, 1, 1, 2))):
+    for __ in range(rng.choice((0, 1, 1, 1, 1, 2))):
         _make_odd(rng, kind, found)
     return found
 
@@ -69,7 +69,7 @@ def _right(rng: random.Random, shape: Shape) -> t.Any:
         keys = [key for key in shape if key in _REQUIRED_INSIDE or rng.random() < 0.8] or list(shape)[:1]
         return {key: _right(rng, shape[key]) for key in keys}
     if isinstance(shape, list):
-        return [_right(rng, shape[0]) for _ in range(rng.randint(1, 2))]
+        return [_right(rng, shape[0]) for __ in range(rng.randint(1, 2))]
     return copy.deepcopy(rng.choice(DATA["values"][shape]["right"]))
 
 
