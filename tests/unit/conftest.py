@@ -18,6 +18,11 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Know the marker where pyproject.toml is not read, as ansible-test has its own settings."""
+    config.addinivalue_line("markers", "nightly: takes too long for every change; `make test-all` runs it")
+
+
 def _link() -> None:
     """Have the checkout importable by the name of the collection, as tests/lab/bootstrap.sh does."""
     try:

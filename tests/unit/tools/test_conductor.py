@@ -61,10 +61,12 @@ def conduct(checkout: Path, *words: str) -> tuple[int, list[str], dict[str, t.An
     place = "conductor.ROOT = Path.cwd(); conductor.CACHE = durations_folder = Path.cwd() / '.cache'\n"
     run = "durations.DURATIONS = durations_folder / 'durations.json'; sys.exit(conductor.main(sys.argv[1:]))"
     path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', '/usr/bin:/bin')}"
+    # Not those by which ansible-test loads plugins into a pytest of its own.
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "ANSIBLE"))}
     answer = subprocess.run(
         [sys.executable, "-c", start + place + run, *words],
         cwd=checkout,
-        env={**os.environ, "PATH": path},
+        env={**environment, "PATH": path},
         capture_output=True,
         text=True,
         check=False,
