@@ -18,11 +18,6 @@ ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Know the marker where pyproject.toml is not read, as ansible-test has its own settings."""
-    config.addinivalue_line("markers", "nightly: takes too long for every change; `make test-all` runs it")
-
-
 def _link() -> None:
     """Have the checkout importable by the name of the collection, as tests/lab/bootstrap.sh does."""
     try:
@@ -45,7 +40,9 @@ from ansible_collections.podnet.calico.tests.tools import seeds
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give the run a seed and a folder for what Ansible writes below ~/.ansible otherwise."""
+    """Give the run a seed, and a folder for what Ansible writes below ~/.ansible otherwise."""
+    # ansible-test has settings of its own and does not read those of pyproject.toml.
+    config.addinivalue_line("markers", "nightly: takes too long for every change; `make test-all` runs it")
     # Workers of pytest-xdist are children of this process, so that they have the same seed.
     os.environ["PODNET_SEED"] = str(seeds.seed())
     home = tempfile.TemporaryDirectory(prefix="podnet-unit-")
