@@ -94,11 +94,11 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils import argspec
-from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.changes import Change, Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.basis import handed_on, refuse_another
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
-from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot, snapshot, write
+from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot, settle
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.ip import read_network
 from ansible_collections.podnet.calico.plugins.module_utils.module import Module
@@ -124,16 +124,17 @@ def work(module: AnsibleModule) -> Outcome:
     """Claim or release."""
     if module.params["cidrs"] is not None and module.params["state"] == "present":
         raise InvalidInput("claim blocks: cidrs are for state absent", remedy="Give nodes, or state absent")
-    store = connect(module.params)
-    with store.batch():
-        stored = snapshot(store)
-        refuse_another("claim blocks", module.params["expected"], stored)
-        before = put(stored, module.params["resources"])
-        after = changed(before, module.params)
-        changes = ipam.differences(before, after)
-        if not module.check_mode:
-            stored = write(store, stored, ipam.only_claims(stored, after))
-    return Outcome(changes, handed_on(module.params["expected"], stored))
+    params, changes = module.params, list[Change]()
+
+    def change(stored: Snapshot) -> Snapshot:
+        refuse_another("claim blocks", params["expected"], stored)
+        before = put(stored, params["resources"])
+        after = changed(before, params)
+        changes[:] = ipam.differences(before, after)
+        return ipam.only_claims(stored, after)
+
+    before, after = settle(connect(params), change, check_mode=module.check_mode)
+    return Outcome(changes, handed_on(params["expected"], before if module.check_mode else after))
 
 
 def main() -> None:
