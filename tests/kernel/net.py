@@ -111,7 +111,8 @@ def _lasting(rows: list[Result]) -> list[Result]:
     lasting: list[Result] = [{key: value for key, value in row.items() if key not in passing} for row in own]
     for row in lasting:
         if "addr_info" in row:
-            row["addr_info"] = _lasting(row["addr_info"])
+            given = [info for info in row["addr_info"] if not info["local"].startswith("fe80:")]
+            row["addr_info"] = _lasting(given)  # the kernel makes link-local ones a while after a device is up
     return lasting
 
 
