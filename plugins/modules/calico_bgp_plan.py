@@ -91,7 +91,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.documents 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import sessions_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.check_bgp import session_problems
-from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read
+from ansible_collections.podnet.calico.plugins.module_utils.planner.snapshot import read
 from ansible_collections.podnet.calico.plugins.module_utils.resources.kinds import normalise
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 

@@ -10,7 +10,8 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.bird import daemon
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render import render
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
-from ansible_collections.podnet.calico.plugins.module_utils.planner import bgp, build, cluster
+from ansible_collections.podnet.calico.plugins.module_utils.planner import bgp, checked
+from ansible_collections.podnet.calico.plugins.module_utils.planner import snapshot as snapshots
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 
 Document = t.Dict[str, t.Any]
@@ -31,7 +32,7 @@ def plans(snapshot: Stored, nodes: t.Mapping[str, str], *, standby: bool = False
     """
     host = {"device": "eth0", "mtu": 1500, "encapsulations": ["ipip", "vxlan"]}
     hosts = {name: {"address": address, **host} for name, address in nodes.items()}
-    return build.plan_all(snapshot, hosts, bgp="enabled", standby=standby)
+    return checked.plan_all(snapshot, hosts, bgp="enabled", standby=standby)
 
 
 def configurations(documents: t.Iterable[Document], nodes: t.Mapping[str, str]) -> dict[str, str]:
@@ -43,5 +44,5 @@ def configurations(documents: t.Iterable[Document], nodes: t.Mapping[str, str]) 
 
 def sessions(snapshot: Stored) -> int:
     """Plan the sessions of all nodes from one read of what is stored, and return how many they are together."""
-    planned = bgp.sessions_of(cluster.read(snapshot))
+    planned = bgp.sessions_of(snapshots.read(snapshot))
     return sum(len(node.sessions) for node in planned.values())

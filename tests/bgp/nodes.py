@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 from ansible_collections.podnet.calico.tests.bgp.site import Site
 from ansible_collections.podnet.calico.tests.kernel.net import Result

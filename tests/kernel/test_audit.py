@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import guard
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result, with_pyroute2
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, plans, pool, seen
 

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.persist import restore
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result, with_pyroute2
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, pool
 

@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.datastore import contract
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.transition import transitions
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -22,7 +22,7 @@ if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
 
 OPTIONS = ("bgp", "standby", "secrets", "guard", "allow_cut_off")
-"""Options of the planner, as build.plan_all takes them."""
+"""Options of the planner, as checked.ready takes them."""
 
 
 class Wish(t.NamedTuple):

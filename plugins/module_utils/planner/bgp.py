@@ -38,13 +38,26 @@ def sessions_of(cluster: Cluster, names: t.Iterable[str] | None = None) -> dict[
     return {name: bgp for name, bgp in made if bgp is not None}
 
 
-def bgp_of(cluster: Cluster, node: Node) -> Bgp | None:
-    """Return what BIRD on a node needs, or None for a node that has no IP version in common with the pools."""
+def outlines_of(cluster: Cluster) -> dict[str, Bgp]:
+    """Return the same for all nodes, in the full mesh with one session of each address, since they are all alike.
+
+    So checks do not grow with the square of the nodes; where BGPPeers give sessions, too, there are all of them.
+    """
+    most = None if cluster.peers else 1
+    made = ((name, bgp_of(cluster, cluster.nodes[name], most)) for name in sorted(cluster.nodes))
+    return {name: bgp for name, bgp in made if bgp is not None}
+
+
+def bgp_of(cluster: Cluster, node: Node, most: int | None = None) -> Bgp | None:
+    """Return what BIRD on a node needs, or None for a node that has no IP version in common with the pools.
+
+    most: how many sessions of each of its addresses are enough.
+    """
     versions = bgp_versions(cluster, node)
     if not versions:
         return None
     own = cluster.node_bgp.get(node.name)
-    sessions = sessions_of_node(cluster, node.name, versions)
+    sessions = sessions_of_node(cluster, node.name, versions, most)
     return Bgp(
         router_id=_router_id(node),
         local_as=node.as_number or cluster.bgp.as_number or 0,

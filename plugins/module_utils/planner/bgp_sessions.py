@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.calico import BGP_PORT
@@ -27,8 +28,10 @@ class Candidate(t.NamedTuple):
     session: Session
 
 
-def sessions_of_node(cluster: Cluster, name: str, families: t.Collection[int]) -> tuple[Session, ...]:
-    """Return the sessions of a node, sorted by name.
+def sessions_of_node(
+    cluster: Cluster, name: str, families: t.Collection[int], most: int | None = None
+) -> tuple[Session, ...]:
+    """Return the sessions of a node, sorted by name; most: how many of each of its addresses are enough.
 
     Of several with one address and port the one that Calico prefers stays: of a peer of all nodes, then of some nodes,
     then the reverse of another node's peer, then the mesh; within these, of the peer whose name comes first.
@@ -36,7 +39,7 @@ def sessions_of_node(cluster: Cluster, name: str, families: t.Collection[int]) -
     found: dict[tuple[str, int], Session] = {}
     for own in cluster.peering.ends.get(name, ()):
         if own.family in families:
-            for candidate in candidates(cluster, own):
+            for candidate in itertools.islice(candidates(cluster, own), most):
                 found.setdefault((candidate.session.address, candidate.session.port), candidate.session)
     return tuple(sorted(found.values(), key=lambda session: session.name))
 

@@ -16,16 +16,12 @@ from ansible_collections.podnet.calico.plugins.module_utils.calico import (
     VXLAN_VNI,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix, joined
-from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_versions, sessions_of
-from ansible_collections.podnet.calico.plugins.module_utils.planner.check import refuse_unusable
-from ansible_collections.podnet.calico.plugins.module_utils.planner.check_bgp import cut_off, session_problems
+from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_of, bgp_versions
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import (
     node_interface,
-    read,
     same_subnet,
     vtep_mac,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam_ledger import pool_selects
 from ansible_collections.podnet.calico.plugins.module_utils.planner.mtu import pod_mtu, tunnel_mtu
 from ansible_collections.podnet.calico.plugins.module_utils.planner.needs import bird_routes
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import (
@@ -46,12 +42,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
     Vtep,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner.peering import listen_port
-from ansible_collections.podnet.calico.plugins.module_utils.planner.pool_migration import orphan_problems
+from ansible_collections.podnet.calico.plugins.module_utils.planner.pools import pool_selects
 from ansible_collections.podnet.calico.plugins.module_utils.planner.reservations import holder_of, within
 from ansible_collections.podnet.calico.plugins.module_utils.text import device_sysctl
 
 if t.TYPE_CHECKING:  # pragma: no cover
-    from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
     from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Block, Cluster
     from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
     from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
@@ -74,7 +69,7 @@ def plan(
 ) -> NodePlan:
     """Return the plan of a node; the cluster and its hosts have passed check.refuse_unusable.
 
-    bird: whether BIRD runs; bgp: what it does on this node, by sessions_of.
+    bird: whether BIRD runs; bgp: what it does on this node, by bgp_of.
     """
     this = cluster.nodes[node]
     tunnels = tuple(tunnel for tunnel in (_ipip(cluster, this, host), *_vxlans(cluster, this, host)) if tunnel)
@@ -92,7 +87,7 @@ def plan(
             masquerade=tuple(str(pool.cidr) for pool in workload if pool.nat_outgoing),
             pools=tuple(str(pool.cidr) for pool in workload),
         ),
-        cni=_cni(cluster, own, this, pod_mtu(cluster, host)),
+        cni=cni_of(cluster, own, this, pod_mtu(cluster, host)),
         probes=tuple(_probes(cluster, this)),
         requirements=_requirements(cluster, this, host, bird, bgp),
         underlay=tuple(sorted({_address_device(host, version) for version in cluster.pool_versions})),
@@ -101,33 +96,26 @@ def plan(
     )
 
 
-def plan_all(
-    snapshot: Snapshot,
-    hosts: t.Mapping[str, t.Mapping[str, t.Any]],
-    bgp: str,
-    standby: bool = False,
-    secrets: t.Collection[str] | None = None,
-    guard: bool = True,
-    allow_cut_off: t.Iterable[str] = (),
-) -> dict[str, t.Any]:
-    """Return the plans of all hosts as data, by node name; raises InvalidInput with all that cannot work.
+class Ready(t.NamedTuple):
+    """A cluster that has passed all checks, and how its nodes are planned.
 
-    hosts: node name to address, device, mtu and encapsulations, as Host describes them. secrets: "name/key" of the
-    passwords that there are, None if that is not to be checked. allow_cut_off: nodes that may lack BGP routes.
+    hosts: what was seen on those that take part, by node name. bird: whether BIRD runs. bgps: what it does on each of
+    them, as bgp.outlines_of has it. standby, guard: see NodePlan.
     """
-    cluster = read(snapshot)
-    seen = {name: Host.from_facts(host) for name, host in hosts.items()}
-    bird = uses_bird(cluster, bgp)
-    everyone = sessions_of(cluster) if bird else {}
-    daemons = {name: everyone[name] for name in seen if name in everyone}
-    problems = (
-        *orphan_problems(snapshot),
-        *session_problems(cluster, daemons, secrets),
-        *cut_off(cluster, everyone, seen, allow_cut_off),
-    )
-    refuse_unusable(cluster, seen, bird, problems)
-    asked = {"standby": standby, "guard": guard}
-    return {name: plan(cluster, name, host, bird, daemons.get(name), **asked).as_dict() for name, host in seen.items()}
+
+    cluster: Cluster
+    hosts: dict[str, Host]
+    bird: bool
+    bgps: dict[str, Bgp]
+    standby: bool = False
+    guard: bool = True
+
+
+def plan_of(agreed: Ready, node: str) -> NodePlan:
+    """Return the plan of one node."""
+    cluster, bird = agreed.cluster, agreed.bird
+    bgp = bgp_of(cluster, cluster.nodes[node]) if bird else None
+    return plan(cluster, node, agreed.hosts[node], bird, bgp, standby=agreed.standby, guard=agreed.guard)
 
 
 def _probes(cluster: Cluster, node: Node) -> t.Iterator[Probe]:
@@ -155,7 +143,7 @@ def path(pool: IPPool, node: Node, other: Node) -> str:
     return "None"
 
 
-def _cni(cluster: Cluster, own: t.Iterable[Block], node: Node, mtu: int) -> Cni:
+def cni_of(cluster: Cluster, own: t.Iterable[Block], node: Node, mtu: int) -> Cni:
     """Return what new pods of the node get addresses of: its blocks of pools that give any, but for what is kept back.
 
     Those of a disabled pool give none, and neither do those that are wholly reserved.

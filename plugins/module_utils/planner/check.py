@@ -10,6 +10,7 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.calico import POD_GATEWAY
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.ip import overlaps
+from ansible_collections.podnet.calico.plugins.module_utils.planner.check_mtu import mtu_problems
 from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import node_interface, same_subnet
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene import (
     Finding,
@@ -18,7 +19,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene i
     listed,
     refusals,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.planner.mtu import mtu_problems
 from ansible_collections.podnet.calico.plugins.module_utils.resources.selector import parse
 
 if t.TYPE_CHECKING:  # pragma: no cover

@@ -11,18 +11,13 @@ import hashlib
 import ipaddress
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.ip import contains, order
-from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
-from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam_ledger import PROBE_TYPE, pools_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import PoolRule
 from ansible_collections.podnet.calico.plugins.module_utils.planner.peering import Peering
-from ansible_collections.podnet.calico.plugins.module_utils.planner.reservations import reserved_networks
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import BGPConfiguration
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_peer import BGPPeer
 from ansible_collections.podnet.calico.plugins.module_utils.resources.node import Node
 
 if t.TYPE_CHECKING:  # pragma: no cover
-    from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
     from ansible_collections.podnet.calico.plugins.module_utils.ip import Address, Network
     from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
 
@@ -99,70 +94,11 @@ def _rule(pool: IPPool) -> PoolRule:
     )
 
 
-def read(snapshot: Snapshot) -> Cluster:
-    """Read a snapshot of the datastore."""
-    by_kind: dict[str, list[dict[str, t.Any]]] = {}
-    for (kind, __), document in sorted(snapshot.items()):
-        by_kind.setdefault(kind, []).append(document)
-    pools = tuple(pools_of(snapshot))
-    blocks, probes = _blocks(by_kind.get("IPAMBlock", []), pools)
-    configurations = _configurations(by_kind.get("BGPConfiguration", []))
-    return Cluster(
-        pools=pools,
-        nodes={document["metadata"]["name"]: Node.from_document(document) for document in by_kind.get("Node", [])},
-        blocks=tuple(blocks),
-        probes=probes,
-        peers=tuple(BGPPeer.from_document(document) for document in by_kind.get("BGPPeer", [])),
-        filters={document["metadata"]["name"]: document["spec"] for document in by_kind.get("BGPFilter", [])},
-        bgp=configurations[None],
-        node_bgp={node: configuration for node, configuration in configurations.items() if node is not None},
-        reserved=tuple(reserved_networks(snapshot)),
-    )
-
-
-_NO_CONFIGURATION = {
-    "apiVersion": "projectcalico.org/v3",
-    "kind": "BGPConfiguration",
-    "metadata": {"name": "default"},
-    "spec": {},
-}
-
-
-def _configurations(documents: t.Iterable[dict[str, t.Any]]) -> dict[str | None, BGPConfiguration]:
-    """Return the configurations by node, None for all; the model fills Calico's defaults into the one of all."""
-    found = [BGPConfiguration.from_document(document) for document in (_NO_CONFIGURATION, *documents)]
-    return {configuration.node: configuration for configuration in found}
-
-
 def vtep_mac(node: str, version: int = 4) -> str:
     """Return the MAC of a node's VXLAN device: 66 and the first five bytes of SHA-1 of its name, as Calico's Felix."""
     name = node if version == 4 else f"{node}-v6"
     digest = hashlib.sha1(name.encode()).digest()  # noqa: S324 (an identifier, not a secret)
     return ":".join(f"{byte:02x}" for byte in (0x66, *digest[:5]))
-
-
-def _blocks(
-    documents: t.Iterable[dict[str, t.Any]], pools: t.Sequence[IPPool]
-) -> tuple[list[Block], dict[str, tuple[tuple[str, Address], ...]]]:
-    blocks: list[Block] = []
-    probes: dict[str, tuple[tuple[str, Address], ...]] = {}
-    for document in documents:
-        cidr = records.network(document)
-        pool = next((pool for pool in pools if contains(pool.cidr, cidr)), None)
-        if pool is None:
-            continue
-        owner = records.owner(document)
-        borrowed, held = [], []
-        for address, entry in records.allocations(document):
-            held.append(address)
-            holder = entry["secondary"].get("node")
-            if holder and holder != owner:
-                borrowed.append((address, holder))
-            if entry["secondary"].get("type") == PROBE_TYPE:
-                probes[holder] = (*probes.get(holder, ()), (pool.name, address))
-        blocks.append(Block(cidr, owner, pool, tuple(borrowed), tuple(held)))
-    blocks.sort(key=lambda block: order(block.cidr))
-    return blocks, probes
 
 
 def same_subnet(node: Node, other: Node, version: int) -> bool:

@@ -20,13 +20,13 @@ from ansible_collections.podnet.calico.plugins.module_utils.ip import (
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
 from ansible_collections.podnet.calico.plugins.module_utils.planner.block_order import start_index
+from ansible_collections.podnet.calico.plugins.module_utils.planner.pools import pool_selects, pools_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.reservations import (
     holder_of,
     reserved_networks,
     within,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool
-from ansible_collections.podnet.calico.plugins.module_utils.resources.selector import parse
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
@@ -60,20 +60,6 @@ TUNNELS = (
         "vxlan-v6-tunnel-addr-", "vxlanV6TunnelAddress", ("ipv6VXLANTunnelAddr",), 6, lambda p: p.vxlan_mode != "Never"
     ),
 )
-
-
-def pools_of(snapshot: Snapshot) -> list[IPPool]:
-    """Return all pools in Calico's order, by name."""
-    return [IPPool.from_document(document) for (kind, __), document in sorted(snapshot.items()) if kind == "IPPool"]
-
-
-def pool_selects(pool: IPPool, labels: t.Mapping[str, str], *, disabled: bool = False) -> bool:
-    """Tell whether a pool gives addresses to a node with labels by itself: enabled, automatic and selected by label.
-
-    disabled: count a disabled pool, too.
-    """
-    selected = pool.assignment_mode == "Automatic" and parse(pool.node_selector).matches(labels)
-    return selected and (disabled or not pool.disabled)
 
 
 def probe_handle(node: str) -> str:

@@ -13,7 +13,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import s
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import uses_bird
 from ansible_collections.podnet.calico.plugins.module_utils.planner.check import families, subnets
 from ansible_collections.podnet.calico.plugins.module_utils.planner.check_bgp import peer_findings
-from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read as read_cluster
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_reach import unreachable
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_resources import RULES_OF_RESOURCES
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene import (
@@ -26,6 +25,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene i
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_sessions import RULES_OF_SESSIONS
 from ansible_collections.podnet.calico.plugins.module_utils.planner.pool_migration import orphan_problems
+from ansible_collections.podnet.calico.plugins.module_utils.planner.snapshot import read as read_cluster
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_configuration import BGPConfiguration
 from ansible_collections.podnet.calico.plugins.module_utils.resources.bgp_peer import BGPPeer
 from ansible_collections.podnet.calico.plugins.module_utils.resources.ippool import IPPool

@@ -26,7 +26,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.build import
     to_holders,
     uses_bird,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read
 from ansible_collections.podnet.calico.plugins.module_utils.planner.mtu import pod_mtu
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import (
     PIN_METRIC,
@@ -35,6 +34,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
     Route,
     Transition,
 )
+from ansible_collections.podnet.calico.plugins.module_utils.planner.snapshot import read
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
@@ -58,7 +58,7 @@ def transitions(
     """Return by node name how the nodes get from the pools' modes that are stored to those of another snapshot.
 
     stored: what the datastore has. claimed: with the new resources, and the tunnel addresses of both modes claimed. It
-    has passed build.plan_all with the same hosts and bgp. Raises InvalidInput if not all nodes can take part, and for
+    has passed checked.ready with the same hosts and bgp. Raises InvalidInput if not all nodes can take part, and for
     changes that have to be made one after the other.
     """
     raise_all(list(_problems(stored, claimed, hosts)))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import documents
 from ansible_collections.podnet.calico.tests.unit import programs

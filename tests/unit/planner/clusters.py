@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.calico import ENCAPSULATIONS
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 
 Document = t.Dict[str, t.Any]

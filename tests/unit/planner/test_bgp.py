@@ -10,8 +10,8 @@ import typing as t
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_of, sessions_of
-from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import SecretKey, Session
+from ansible_collections.podnet.calico.plugins.module_utils.planner.snapshot import read
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import Document, node, pool, snapshot
 from ansible_collections.podnet.calico.tests.unit.planner.three_nodes import (
     NO_MESH,

@@ -10,7 +10,6 @@ import typing as t
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import sessions_of
-from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import (
     Advertisement,
@@ -18,6 +17,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
     BgpFamily,
     PoolRule,
 )
+from ansible_collections.podnet.calico.plugins.module_utils.planner.snapshot import read
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import NOW, Document, document, node, pool, snapshot
 
 Spec = t.Dict[str, t.Any]

@@ -11,9 +11,9 @@ import typing as t
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import sessions_of
-from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Bgp
+from ansible_collections.podnet.calico.plugins.module_utils.planner.snapshot import read
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import NOW, Document, document, node, pool, snapshot
 
 POOL, SIX = pool(encapsulation="IPIPCrossSubnet"), pool("six", "fd00::/64", "None")

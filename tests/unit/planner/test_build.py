@@ -14,7 +14,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.calico import ENCAPS
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse as parse_routes
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import own_route, plan_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.build import own_route
+from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import REFUSAL_METRIC, STANDBY_METRIC
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (

@@ -19,8 +19,8 @@ import pytest
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
 from ansible_collections.podnet.calico.plugins.module_utils.planner import lint
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import sessions_of
-from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_scene import CUT_OFF, RULES, listed
+from ansible_collections.podnet.calico.plugins.module_utils.planner.snapshot import read
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import NOW, document, node, pool
 from ansible_collections.podnet.calico.tests.unit.planner.lint_clusters import (
     CLIENTS,

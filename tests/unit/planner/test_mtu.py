@@ -11,7 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import Document, cluster, pool, seen
 
 NODES: t.Mapping[str, str] = types.MappingProxyType({"node1": "192.0.2.11/24", "node2": "192.0.2.12/24"})

@@ -16,7 +16,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Invali
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse as parse_routes
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim, only_claims
 from ansible_collections.podnet.calico.plugins.module_utils.planner.transition import transitions
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (

@@ -8,8 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_of
-from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import read
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Bgp, Session
+from ansible_collections.podnet.calico.plugins.module_utils.planner.snapshot import read
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import Document, document, node, pool, snapshot
 
 NODES = {"a": "10.0.0.9/24", "b": "10.0.0.10/24", "c": "10.0.0.11/24"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni import conflist
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit_blocks import of_ranges
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit_files import of_networks
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, pool, seen
