@@ -186,13 +186,13 @@ def secret_names(passwords: t.Any) -> list[str]:
     return found
 
 
-def passwords_of(passwords: t.Mapping[str, t.Mapping[str, str]], bgp: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """Return those passwords that the sessions of one node name, so that no host gets to know any other."""
+def passwords_of(passwords: t.Mapping[str, t.Mapping[str, str]], secrets: t.Iterable[str]) -> dict[str, t.Any]:
+    """Return those passwords that are named as "secret/key", so that no host gets to know any other."""
     found: dict[str, t.Any] = {}
-    for named in (session["password"] for session in bgp["sessions"] if session["password"]):
-        value = passwords.get(named["name"], {}).get(named["key"])
+    for secret, __, key in (name.partition("/") for name in secrets):
+        value = passwords.get(secret, {}).get(key)
         if value is not None:
-            found.setdefault(named["name"], {})[named["key"]] = value
+            found.setdefault(secret, {})[key] = value
     return found
 
 
@@ -200,27 +200,6 @@ def cni_disagreements(hostvars: HostVars, hosts: t.Sequence[str]) -> list[str]:
     """Return what the container runtimes' networks of hosts differ in, of what has to be the same on all of them."""
     seen = {host: (hostvars[host].get("cni_network") or {}).get("agreement") for host in hosts}
     return disagreements({host: each for host, each in seen.items() if each})
-
-
-def probe_endpoints(probes: t.Sequence[t.Mapping[str, t.Any]], mtu: int) -> list[dict[str, t.Any]]:
-    """Return the probe pods of a plan as endpoints for calico_veth."""
-    return [{"name": probe["name"], "addresses": probe["addresses"], "mtu": mtu} for probe in probes]
-
-
-def ping_targets(plan: t.Mapping[str, t.Any], cluster_of: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
-    """Return targets for calico_ping: the probe pods of other nodes than a plan's, and what is between pods and hosts.
-
-    cluster_of: what cluster returned; its hosts take part.
-    """
-    found = {}
-    for document in cluster_of["resources"]:
-        name = document.get("metadata", {}).get("name")
-        if document.get("kind") == "Node" and name in cluster_of["hosts"]:
-            bgp = document.get("spec", {}).get("bgp") or {}
-            known = (bgp.get("ipv4Address"), bgp.get("ipv6Address"))
-            found[name] = [text.partition("/")[0] for text in known if text]
-    pods = (target for probe in plan["probes"] for target in probe["targets"])
-    return [*(pod for pod in pods if pod["name"] in cluster_of["hosts"]), *host_pings.targets(plan, found)]
 
 
 def ping_matrix(hostvars: HostVars, hosts: t.Sequence[str]) -> dict[str, t.Any]:
@@ -251,13 +230,11 @@ class FilterModule:
             "hosts_with_changes": hosts_with_changes,
             "cluster": cluster,
             "cni_disagreements": cni_disagreements,
-            "ping_targets": ping_targets,
             "inventory_resources": inventory_resources,
             "leaving": leaving,
             "node_addresses": node_addresses,
             "passwords_of": passwords_of,
             "ping_matrix": ping_matrix,
-            "probe_endpoints": probe_endpoints,
             "removal": removal,
             "secret_names": secret_names,
         }

@@ -5,33 +5,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
 from ansible_collections.podnet.calico.plugins.module_utils.text import natural
 from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import join
 
 HostVars = t.Mapping[str, t.Mapping[str, t.Any]]
-
-
-def transition_plan(plan: t.Mapping[str, t.Any], moved: bool) -> dict[str, t.Any]:
-    """Return the plan that a node has while modes change: tunnels of both, and routes by the old or the new one."""
-    transition, requirements = plan["transition"], plan["requirements"]
-    return {
-        **plan,
-        "routes": transition["after" if moved else "before"],
-        "standby": [],
-        "requirements": {**requirements, "sysctls": {**requirements["sysctls"], **transition["sysctls"]}},
-        "cni": {**plan["cni"], "mtu": transition["mtu"]},
-    }
-
-
-def trial_targets(plan: t.Mapping[str, t.Any]) -> list[dict[str, t.Any]]:
-    """Return the probe pods of other nodes to which packets go by the new path before anything else does."""
-    tried = set(plan["transition"]["trial"])
-    targets = (target for probe in plan["probes"] for target in probe["targets"])
-    return [target for target in targets if host_prefix(ipaddress.ip_address(target["address"])) in tried]
 
 
 def switch_gate(hostvars: HostVars, batch: t.Sequence[str], results: t.Sequence[str]) -> dict[str, t.Any]:
@@ -127,6 +106,4 @@ class FilterModule:
             "switch_failure": switch_failure,
             "switch_gate": switch_gate,
             "switch_summary": switch_summary,
-            "transition_plan": transition_plan,
-            "trial_targets": trial_targets,
         }

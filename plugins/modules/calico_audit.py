@@ -27,8 +27,8 @@ extends_documentation_fragment:
 options:
   plan:
     description:
-      - The node's plan, as M(podnet.calico.calico_plan) returns it. Routes of BIRD are compared if it was made with
-        O(podnet.calico.calico_plan#module:standby=true).
+      - The node's plan, whole or compact, as M(podnet.calico.calico_plan) returns it. Routes of BIRD are compared if it
+        was made with O(podnet.calico.calico_plan#module:standby=true).
     type: dict
   passwords:
     description: Passwords of BGP sessions, as O(podnet.calico.calico_bird#module:passwords).
@@ -152,8 +152,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.cni import conflist
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect import connect
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import snapshot
 from ansible_collections.podnet.calico.plugins.module_utils.discreet import DiscreetModule
-from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import NodePlan
-from ansible_collections.podnet.calico.plugins.module_utils.planner.shapes import checked_passwords, complete
+from ansible_collections.podnet.calico.plugins.module_utils.planner.handover import whole
+from ansible_collections.podnet.calico.plugins.module_utils.planner.shapes import checked_passwords
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit import Finding, facts
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit_datastore import of_datastore
@@ -176,7 +176,7 @@ def look(params: t.Mapping[str, t.Any]) -> t.Iterator[Finding]:
     """Yield what is found on the host and in the datastore, as far as that is asked for."""
     if params["plan"] is not None:
         checked_passwords(params["passwords"])
-        yield from of_host(complete(NodePlan, params["plan"], "plan"), params)
+        yield from of_host(whole(params["plan"]), params)
     if params["nodes"] is not None:
         seen = params["nodes"] if params["seen"] is None else params["seen"]
         stored = snapshot(connect(params))

@@ -29,10 +29,13 @@ requirements:
 extends_documentation_fragment:
   - podnet.calico.attributes
 options:
-  bgp:
+  plan:
     description:
-      - The part C(bgp) of the node's plan, one of RV(podnet.calico.calico_plan#module:plans).
-      - Needed for O(state=present).
+      - The node's plan, whole or compact, one of RV(podnet.calico.calico_plan#module:plans). Its part C(bgp) is used.
+      - It or O(bgp) is needed for O(state=present).
+    type: dict
+  bgp:
+    description: What BIRD is to do, one of RV(podnet.calico.calico_bgp_plan#module:plans), instead of a whole plan.
     type: dict
   passwords:
     description:
@@ -83,11 +86,11 @@ options:
 EXAMPLES = r"""
 - name: Follow the plan
   podnet.calico.calico_bird:
-    bgp: "{{ calico_node_plan.bgp }}"
+    plan: "{{ plan_of_node }}"
 
 - name: Follow the plan if no session is reset
   podnet.calico.calico_bird:
-    bgp: "{{ calico_node_plan.bgp }}"
+    plan: "{{ plan_of_node }}"
     passwords:
       routers:
         tor1: "{{ vault_password_of_tor1 }}"
@@ -140,14 +143,26 @@ prefixes_withdrawn:
   elements: str
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.bird.removal import remove
 from ansible_collections.podnet.calico.plugins.module_utils.bird.safe_apply import Limits, ensure
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.planner.handover import whole
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Bgp
 from ansible_collections.podnet.calico.plugins.module_utils.planner.shapes import checked_passwords, complete
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
+
+
+def of_plan(plan: t.Any) -> dict[str, t.Any]:
+    """Return the part of a plan that is BIRD's; raises InvalidInput if there is none."""
+    found = whole(plan, ("bgp",))["bgp"]
+    if found is None:
+        raise InvalidInput("plan: BIRD has nothing to do on this node", remedy="Set state to absent")
+    return t.cast("dict[str, t.Any]", found)
 
 
 def work(module: AnsibleModule) -> Outcome:
@@ -158,7 +173,7 @@ def work(module: AnsibleModule) -> Outcome:
     limits = Limits(
         given["max_sessions_reset"], given["max_prefixes_withdrawn"], given["max_routes_lost"], given["timeout"]
     )
-    bgp = complete(Bgp, given["bgp"], "bgp")
+    bgp = of_plan(given["plan"]) if given["bgp"] is None else complete(Bgp, given["bgp"], "bgp")
     passwords = checked_passwords(given["passwords"])
     options = {"bfd": given["bfd"], "service": given["service"], "check_mode": module.check_mode}
     return ensure(bgp, passwords, limits, **options)
@@ -167,6 +182,7 @@ def work(module: AnsibleModule) -> Outcome:
 def main() -> None:
     """Run the module."""
     spec = {
+        "plan": {"type": "dict"},
         "bgp": {"type": "dict"},
         "passwords": {"type": "dict", "default": {}, "no_log": True},
         "bfd": {"type": "bool", "default": False},
@@ -177,8 +193,8 @@ def main() -> None:
         "service": {"type": "str", "default": "bird"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
-    required = [("state", "present", ["bgp"])]
-    run(AnsibleModule(argument_spec=spec, required_if=required, supports_check_mode=True), work)
+    options = {"required_if": [("state", "present", ["plan", "bgp"], True)], "mutually_exclusive": [("plan", "bgp")]}
+    run(AnsibleModule(argument_spec=spec, supports_check_mode=True, **options), work)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,11 @@ description:
 extends_documentation_fragment:
   - podnet.calico.attributes.info
 options:
+  plan:
+    description:
+      - The node's plan, whole or compact, one of RV(podnet.calico.calico_plan#module:plans). Its sessions with nodes of
+        the run are waited for, and what stands by or is moved to BIRD, beside O(sessions) and O(routes).
+    type: dict
   sessions:
     description: Names of the sessions to wait for.
     type: list
@@ -40,6 +45,11 @@ EXAMPLES = r"""
 - name: Which sessions are there?
   podnet.calico.calico_bird_info:
   register: bird
+
+- name: Wait until BIRD does what the plan says
+  podnet.calico.calico_bird_info:
+    plan: "{{ plan_of_node }}"
+    wait: 60
 """
 
 RETURN = r"""
@@ -82,21 +92,36 @@ routes:
   sample: {ipv4: 2, ipv6: 0}
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.bird.inform import inform
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.planner.handover import whole
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
+
+
+def awaited(given: t.Any) -> tuple[list[str], list[str]]:
+    """Return sessions with nodes of the run, and what BIRD has to carry before routes of ours give way (a plan)."""
+    plan = whole(given, ("bgp", "nodes", "standby"))
+    sessions = plan["bgp"]["sessions"] if plan["bgp"] else []
+    routes = plan["standby"] if plan.get("moved") is None else plan["transition"]["carried"]
+    names = [session["name"] for session in sessions if session["peer"] in plan["nodes"]]
+    return names, [route["destination"] for route in routes]
 
 
 def work(module: AnsibleModule) -> Outcome:
     """Read the sessions."""
-    return inform(module.params["sessions"], module.params["routes"], module.params["wait"])
+    given = module.params
+    sessions, routes = awaited(given["plan"]) if given["plan"] else ([], [])
+    return inform([*given["sessions"], *sessions], [*given["routes"], *routes], given["wait"])
 
 
 def main() -> None:
     """Run the module."""
     spec = {
+        "plan": {"type": "dict"},
         "sessions": {"type": "list", "elements": "str", "default": []},
         "routes": {"type": "list", "elements": "str", "default": []},
         "wait": {"type": "float", "default": 0},

@@ -26,8 +26,9 @@ extends_documentation_fragment:
 options:
   plan:
     description:
-      - The node's plan, as M(podnet.calico.calico_plan) returns it. Its parts device, guard, nat, requirements, routes,
-        standby, tunnels and underlay are used, and the others may be left out. Needed for O(state=present).
+      - The node's plan, whole or compact, as M(podnet.calico.calico_plan) returns it. Needed for O(state=present).
+      - Of a whole one its parts device, guard, nat, requirements, routes, standby, tunnels and underlay are used, and
+        the others may be left out.
     type: dict
   exclusive:
     description:

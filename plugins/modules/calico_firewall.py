@@ -25,14 +25,19 @@ requirements:
 extends_documentation_fragment:
   - podnet.calico.attributes
 options:
+  plan:
+    description:
+      - The node's plan, whole or compact, as M(podnet.calico.calico_plan) returns it. What it needs is let through
+        beside what O(open), O(nodes), O(peers) and O(pods) say.
+    type: dict
   open:
     description:
       - What nodes send to each other, as C(requirements.open) of a plan has it, such as V(ip protocol 4), V(udp 4789)
-        or V(tcp 179). Needed for O(state=present).
+        or V(tcp 179). Needed for O(state=present), unless there is a O(plan).
     type: list
     elements: str
   nodes:
-    description: Addresses of the other nodes. Needed for O(state=present); the list is complete.
+    description: Addresses of the other nodes. Needed for O(state=present) without O(plan); the list is complete.
     type: list
     elements: str
   peers:
@@ -104,6 +109,10 @@ EXAMPLES = r"""
     pods: [10.244.0.0/16]
     insert: true
 
+- name: Let in what the plan needs
+  podnet.calico.calico_firewall:
+    plan: "{{ plan_of_node }}"
+
 - name: Close everything again
   podnet.calico.calico_firewall:
     state: absent
@@ -129,11 +138,23 @@ changes:
   sample: [{action: create, kind: file, name: /etc/firewalld/policies/podnet-nodes.xml}]
 """
 
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.firewall import ensure, wanted
+from ansible_collections.podnet.calico.plugins.module_utils.planner.handover import whole
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
+
+
+def with_plan(params: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Return the options with what a plan among them needs; raises InvalidInput for what is no plan."""
+    if params["plan"] is None:
+        return dict(params)
+    plan = whole(params["plan"], ("nat", "requirements"))
+    needed = {**plan["requirements"], "pods": plan["nat"]["pools"]}
+    return {**params, **{key: [*needed[key], *(params[key] or [])] for key in ("open", "nodes", "peers", "pods")}}
 
 
 def work(module: AnsibleModule) -> Outcome:
@@ -142,7 +163,10 @@ def work(module: AnsibleModule) -> Outcome:
     if params["state"] == "absent":
         return ensure.remove(check_mode=module.check_mode)
     return ensure.ensure(
-        wanted.parse(params), backend=params["backend"], insert=params["insert"], check_mode=module.check_mode
+        wanted.parse(with_plan(params)),
+        backend=params["backend"],
+        insert=params["insert"],
+        check_mode=module.check_mode,
     )
 
 
@@ -155,6 +179,7 @@ def main() -> None:
         "local_port": {"type": "int", "default": 179},
     }
     spec = {
+        "plan": {"type": "dict"},
         "open": texts,
         "nodes": texts,
         "peers": {"type": "list", "elements": "dict", "options": peer, "default": []},
@@ -164,8 +189,9 @@ def main() -> None:
         "insert": {"type": "bool", "default": False},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     }
-    required = [("state", "present", ["open", "nodes"])]
-    run(AnsibleModule(argument_spec=spec, required_if=required, supports_check_mode=True), work)
+    required = [("state", "present", ["plan", "open"], True)]
+    options = {"required_if": required, "required_by": {"open": ["nodes"]}, "supports_check_mode": True}
+    run(AnsibleModule(argument_spec=spec, **options), work)
 
 
 if __name__ == "__main__":

@@ -24,11 +24,22 @@ attributes:
     support: N/A
     details: Each run measures anew.
 options:
+  plan:
+    description:
+      - The node's plan, whole or compact, one of RV(podnet.calico.calico_plan#module:plans).
+      - The probe pods of the other nodes of the run are pinged from the node's own ones, which have to be there.
+    type: dict
+  to:
+    description:
+      - What of the O(plan) to ping. V(pods_and_hosts) pings between pods and hosts as well, both ways; V(trial) only
+        those probe pods to which packets go by the new path while modes change.
+    type: str
+    choices: [pods, pods_and_hosts, trial]
+    default: pods_and_hosts
   targets:
-    description: The addresses to ping.
+    description: The addresses to ping. They or a O(plan) are needed.
     type: list
     elements: dict
-    required: true
     suboptions:
       name:
         description: What to call the target in the result.
@@ -62,9 +73,8 @@ options:
     description: Name or path of the network namespace to ping from. Needed unless every target has its own.
     type: str
   device:
-    description: The underlay device to watch.
+    description: The underlay device to watch, if not that of the O(plan). Needed for O(targets).
     type: str
-    required: true
   count:
     description: Echo requests for each target.
     type: int
@@ -90,6 +100,11 @@ EXAMPLES = r"""
     device: eth0
     targets:
       - {name: web-1, address: 10.244.1.5}
+
+- name: Ping probe pods of all nodes
+  podnet.calico.calico_ping:
+    plan: "{{ plan_of_node }}"
+    to: pods
 """
 
 RETURN = r"""
@@ -111,8 +126,10 @@ results:
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+from ansible_collections.podnet.calico.plugins.module_utils.planner.handover import whole
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 from ansible_collections.podnet.calico.plugins.module_utils.verify.ping import ping_all
+from ansible_collections.podnet.calico.plugins.module_utils.verify.planned_pings import KINDS, PARTS, targets_of
 
 TARGET = {
     "name": {"type": "str", "required": True},
@@ -128,22 +145,34 @@ TARGET = {
 
 def work(module: AnsibleModule) -> Outcome:
     """Ping the targets."""
-    options = {name: module.params[name] for name in ("netns", "device", "count", "interval", "timeout", "wait")}
-    return Outcome([], {"results": ping_all(module.params["targets"], **options)})
+    given = module.params
+    options = {name: given[name] for name in ("netns", "device", "count", "interval", "timeout", "wait")}
+    targets = given["targets"]
+    if given["plan"] is not None:
+        plan = whole(given["plan"], PARTS)
+        targets, options["device"] = targets_of(plan, given["to"]), given["device"] or plan["device"]
+    return Outcome([], {"results": ping_all(targets, **options)})
 
 
 def main() -> None:
     """Run the module."""
     spec = {
-        "targets": {"type": "list", "elements": "dict", "required": True, "options": TARGET},
+        "plan": {"type": "dict"},
+        "to": {"type": "str", "choices": list(KINDS), "default": "pods_and_hosts"},
+        "targets": {"type": "list", "elements": "dict", "options": TARGET},
         "netns": {"type": "str"},
-        "device": {"type": "str", "required": True},
+        "device": {"type": "str"},
         "count": {"type": "int", "default": 10},
         "interval": {"type": "float", "default": 0.05},
         "timeout": {"type": "float", "default": 1},
         "wait": {"type": "float", "default": 0},
     }
-    run(AnsibleModule(argument_spec=spec, supports_check_mode=True), work)
+    options = {
+        "required_one_of": [("plan", "targets")],
+        "mutually_exclusive": [("plan", "targets")],
+        "required_by": {"targets": ["device"]},
+    }
+    run(AnsibleModule(argument_spec=spec, supports_check_mode=True, **options), work)
 
 
 if __name__ == "__main__":

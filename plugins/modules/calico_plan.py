@@ -46,6 +46,14 @@ options:
       - Nothing is written if anything is refused.
     type: bool
     default: false
+  compact:
+    description:
+      - Returns in RV(plans) only what plays decide by, and as RV(table) one text for all nodes, from which each of them
+        works out its whole plan. Together they grow with the number of nodes, whole plans with its square.
+      - A plan in RV(plans) with that text as C(table) is a compact plan. Modules with an option O(ignore:plan) take it
+        as they take a whole one.
+    type: bool
+    default: false
   bgp:
     description:
       - Whether BIRD routes. V(auto) says yes if a pool does without VXLAN, or if there is a BGPPeer.
@@ -113,10 +121,18 @@ EXAMPLES = r"""
 
 RETURN = r"""
 plans:
-  description: Node name to plan.
+  description:
+    - Node name to plan. C(bird) says whether BIRD runs, C(secrets) names the passwords that its sessions need as
+      secret/key, C(nft) says whether nft is needed, C(probe_pods) are endpoints for M(podnet.calico.calico_veth).
+    - With O(compact) that is all but for C(blocks), C(cni), and of C(transition) what is small.
   returned: success
   type: dict
-  sample: {node1: {node: node1, address: 192.0.2.11/24, tunnels: [], routes: []}}
+  sample: {node1: {node: node1, bird: false, secrets: [], address: 192.0.2.11/24, tunnels: [], routes: []}}
+table:
+  description: The cluster, from which each node works out its plan.
+  returned: with O(compact)
+  type: str
+  sample: eJxVjk0KwjAQhe8y61AK7rp
 changes:
   description: Objects that were stored, and blocks and addresses that were claimed, or would be in check mode.
   returned: success
@@ -145,7 +161,13 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.connect im
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot, settle
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.module import Module
-from ansible_collections.podnet.calico.plugins.module_utils.planner.agreement import OPTIONS, Wish, agree, differences
+from ansible_collections.podnet.calico.plugins.module_utils.planner.agreement import (
+    OPTIONS,
+    Agreement,
+    Wish,
+    agree,
+    differences,
+)
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Host
 from ansible_collections.podnet.calico.plugins.module_utils.planner.shapes import complete
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
@@ -163,17 +185,17 @@ def wish_of(params: t.Mapping[str, t.Any]) -> Wish:
 
 def work(module: AnsibleModule) -> Outcome:
     """Plan for all hosts, and store what the plans are made from if that is asked for."""
-    wish, plans = wish_of(module.params), dict[str, t.Any]()
-    storing = module.params["store"]
+    wish, storing = wish_of(module.params), module.params["store"]
+    agreed: list[Agreement] = []
 
     def change(before: Snapshot) -> Snapshot:
-        agreed = agree(before, wish, now=time.time_ns())
-        plans.update(agreed.plans)
-        return agreed.stored
+        agreed[:] = [agree(before, wish, now=time.time_ns())]
+        return agreed[0].stored
 
     checking = module.check_mode or not storing
     before, after = settle(connect(module.params), change, check_mode=checking)
-    facts = {"plans": plans, "stored": basis(before if checking else after)}
+    plans = agreed[0].compact() if module.params["compact"] else agreed[0].whole()
+    facts = {**plans, "stored": basis(before if checking else after)}
     return Outcome(differences(before, after) if storing else [], facts)
 
 
@@ -184,6 +206,7 @@ def main() -> None:
         "resources": {"type": "list", "elements": "dict", "default": []},
         "prune_marked": {"type": "str", "default": ""},
         "store": {"type": "bool", "default": False},
+        "compact": {"type": "bool", "default": False},
         "bgp": {"type": "str", "choices": ["auto", "enabled", "disabled"], "default": "auto"},
         "standby": {"type": "bool", "default": False},
         "transition": {"type": "bool", "default": False},

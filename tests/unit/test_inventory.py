@@ -226,9 +226,7 @@ def test_passwords_in_a_wrong_shape_are_not_shown(given: t.Any) -> None:
 
 
 def test_a_host_gets_the_passwords_of_its_sessions_alone() -> None:
-    named = [{"name": "bgp", "key": "tor"}, {"name": "empty", "key": "key"}, {"name": "gone", "key": "x"}, None]
-    bgp = {"sessions": [{"password": password} for password in named]}
-    assert steps.passwords_of(PASSWORDS, bgp) == {"bgp": {"tor": "b"}}
+    assert steps.passwords_of(PASSWORDS, ["bgp/tor", "empty/key", "gone/x"]) == {"bgp": {"tor": "b"}}
 
 
 def test_the_mtu_of_pods_is_a_number_of_bytes() -> None:

@@ -13,8 +13,6 @@ from ansible_collections.podnet.calico.plugins.filter.switching import (
     switch_failure,
     switch_gate,
     switch_summary,
-    transition_plan,
-    trial_targets,
 )
 
 Data = t.Dict[str, t.Any]
@@ -219,41 +217,3 @@ def test_summary() -> None:
         "Nothing was pinged: there is no other node.",
     ]
     assert switch_summary(done, []) == ["All nodes had the modes of the inventory already."]
-
-
-PLAN: Data = {
-    "node": "node1",
-    "routes": ["final"],
-    "standby": ["kept for BIRD"],
-    "requirements": {"sysctls": {"net.ipv4.ip_forward": "1"}, "open": ["udp 4789"]},
-    "cni": {"mtu": 1500, "ranges": []},
-    "transition": {
-        "before": ["old"],
-        "after": ["new"],
-        "sysctls": {"net.ipv4.conf.all.rp_filter": "2"},
-        "mtu": 1450,
-        "trial": ["10.244.1.9/32", "fd00:10::9/128"],
-    },
-    "probes": [
-        {"targets": [{"address": "10.244.1.9"}, {"address": "10.244.2.9"}]},
-        {"targets": [{"address": "fd00:10::9"}, {"address": "fd00:10::8"}]},
-    ],
-}
-
-
-@pytest.mark.parametrize(("moved", "routes"), [(False, ["old"]), (True, ["new"])])
-def test_the_plan_meanwhile(moved: bool, routes: list[str]) -> None:
-    assert transition_plan(PLAN, moved) == {
-        **PLAN,
-        "routes": routes,
-        "standby": [],
-        "requirements": {
-            "sysctls": {"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "2"},
-            "open": ["udp 4789"],
-        },
-        "cni": {"mtu": 1450, "ranges": []},
-    }
-
-
-def test_only_probe_pods_behind_the_new_path_are_tried() -> None:
-    assert [target["address"] for target in trial_targets(PLAN)] == ["10.244.1.9", "fd00:10::9"]

@@ -11,8 +11,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel import guard,
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse
 from ansible_collections.podnet.calico.plugins.module_utils.persist import restore
-from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import NodePlan
-from ansible_collections.podnet.calico.plugins.module_utils.planner.shapes import complete
+from ansible_collections.podnet.calico.plugins.module_utils.planner.handover import whole
 
 _PARTS = ("device", "guard", "nat", "requirements", "routes", "standby", "tunnels", "underlay")  # of a NodePlan
 
@@ -35,7 +34,7 @@ def of_plan(given: t.Any, *, exclusive: bool, checksum_offload: bool | None) -> 
 
     exclusive: without the routes that stand by. checksum_offload: as calico_tunnel takes it.
     """
-    plan = complete(NodePlan, given, "plan", _PARTS)
+    plan = whole(given, _PARTS)
     routes = plan["routes"] if exclusive else [*plan["routes"], *plan["standby"]]
     needed = plan["requirements"]["sysctls"]
     sysctls.refuse_several_lines(needed)

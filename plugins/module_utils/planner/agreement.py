@@ -14,12 +14,18 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.datastore import contract
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam
-from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
-from ansible_collections.podnet.calico.plugins.module_utils.planner.transition import transitions
+from ansible_collections.podnet.calico.plugins.module_utils.planner.brief import briefs
+from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_of
+from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import ready
+from ansible_collections.podnet.calico.plugins.module_utils.planner.handover import pack
+from ansible_collections.podnet.calico.plugins.module_utils.planner.mode_change import change_of
+from ansible_collections.podnet.calico.plugins.module_utils.planner.transition import transition_of
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
     from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
+    from ansible_collections.podnet.calico.plugins.module_utils.planner.build import Ready
+    from ansible_collections.podnet.calico.plugins.module_utils.planner.transition import ModeChange
 
 OPTIONS = ("bgp", "standby", "secrets", "guard", "allow_cut_off")
 """Options of the planner, as checked.ready takes them."""
@@ -40,10 +46,24 @@ class Wish(t.NamedTuple):
 
 
 class Agreement(t.NamedTuple):
-    """What is stored from now on, and the plans of the nodes (data) by name."""
+    """What is stored from now on, a cluster whose nodes can be planned, and how modes change if they do."""
 
     stored: Snapshot
-    plans: dict[str, t.Any]
+    ready: Ready
+    change: ModeChange | None
+
+    def compact(self) -> dict[str, t.Any]:
+        """Return plans (compact, by node name), and the table that completes each of them."""
+        return {"plans": briefs(self.ready, self.change), "table": pack(self.ready, self.change)}
+
+    def whole(self) -> dict[str, t.Any]:
+        """Return the plans of the nodes, by name."""
+        found = briefs(self.ready, self.change)
+        for name, host in self.ready.hosts.items():
+            found[name].update(plan_of(self.ready, name).as_dict())
+            if self.change is not None:
+                found[name]["transition"] = transition_of(self.change, name, host).as_dict()
+        return {"plans": found}
 
 
 def agree(before: Snapshot, wish: Wish, *, now: int) -> Agreement:
@@ -53,11 +73,8 @@ def agree(before: Snapshot, wish: Wish, *, now: int) -> Agreement:
     """
     wanted = put(before, wish.resources, pruned=wish.pruned)
     claimed = ipam.claim(wanted, wish.hosts, now=now, keep=wish.transition)
-    plans = plan_all(claimed, wish.hosts, **wish.options)
-    if wish.transition:
-        for node, transition in transitions(before, claimed, wish.hosts, wish.options["bgp"]).items():
-            plans[node]["transition"] = transition.as_dict()
-    return Agreement(claimed, plans)
+    agreed = ready(claimed, wish.hosts, **wish.options)
+    return Agreement(claimed, agreed, change_of(before, claimed, agreed) if wish.transition else None)
 
 
 def differences(before: Snapshot, after: Snapshot) -> list[Change]:

@@ -115,7 +115,13 @@ def plan_of(agreed: Ready, node: str) -> NodePlan:
     """Return the plan of one node."""
     cluster, bird = agreed.cluster, agreed.bird
     bgp = bgp_of(cluster, cluster.nodes[node]) if bird else None
-    return plan(cluster, node, agreed.hosts[node], bird, bgp, standby=agreed.standby, guard=agreed.guard)
+    made = plan(cluster, node, agreed.hosts[node], bird, bgp, standby=agreed.standby, guard=agreed.guard)
+    return dataclasses.replace(made, nodes={name: _addresses(cluster.nodes[name]) for name in agreed.hosts})
+
+
+def _addresses(node: Node) -> tuple[str, ...]:
+    interfaces = (node_interface(node, version) for version in (4, 6))
+    return tuple(str(interface.ip) for interface in interfaces if interface is not None)
 
 
 def _probes(cluster: Cluster, node: Node) -> t.Iterator[Probe]:

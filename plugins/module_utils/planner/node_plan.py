@@ -304,6 +304,7 @@ class NodePlan:
 
     underlay: devices that have the node's addresses. guard: whether packets are judged by where they come from.
     standby: routes to what BIRD carries, by which traffic flows while sessions reset; only where they are asked for.
+    nodes: those of this run, itself included, each with its addresses.
     """
 
     node: str
@@ -320,6 +321,7 @@ class NodePlan:
     underlay: tuple[str, ...] = ()
     guard: bool = True
     standby: tuple[Route, ...] = ()
+    nodes: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return the plan as plain data that survives JSON."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, raise_all
 from ansible_collections.podnet.calico.plugins.module_utils.ip import host_prefix
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_versions
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import (
@@ -24,7 +23,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.build import
     refusals,
     remote_route,
     to_holders,
-    uses_bird,
 )
 from ansible_collections.podnet.calico.plugins.module_utils.planner.mtu import pod_mtu
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import (
@@ -34,10 +32,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan im
     Route,
     Transition,
 )
-from ansible_collections.podnet.calico.plugins.module_utils.planner.snapshot import read
 
 if t.TYPE_CHECKING:  # pragma: no cover
-    from ansible_collections.podnet.calico.plugins.module_utils.datastore.contract import Snapshot
     from ansible_collections.podnet.calico.plugins.module_utils.planner.cluster import Cluster
 
 # Loose: with the strict check (1) packets are dropped as long as two nodes do not agree on the way. "all" is enough,
@@ -45,54 +41,77 @@ if t.TYPE_CHECKING:  # pragma: no cover
 LOOSE = {"net.ipv4.conf.all.rp_filter": "2"}
 
 
-class _Ways(t.NamedTuple):
+class Ways(t.NamedTuple):
     """How a node reaches what others hold: our routes by destination, and destinations that are a router's."""
 
     pins: dict[str, Route]
     by_router: frozenset[str]
 
 
-def transitions(
-    stored: Snapshot, claimed: Snapshot, hosts: t.Mapping[str, t.Mapping[str, t.Any]], bgp: str
-) -> dict[str, Transition]:
-    """Return by node name how the nodes get from the pools' modes that are stored to those of another snapshot.
+class ModeChange(t.NamedTuple):
+    """A change of pools' modes: the cluster before and after it, and how BIRD takes part.
 
-    stored: what the datastore has. claimed: with the new resources, and the tunnel addresses of both modes claimed. It
-    has passed checked.ready with the same hosts and bgp. Raises InvalidInput if not all nodes can take part, and for
-    changes that have to be made one after the other.
+    bird: whether BIRD runs afterwards. bird_first: see node_plan.Transition.
     """
-    raise_all(list(_problems(stored, claimed, hosts)))
-    pools = {key: document for key, document in stored.items() if key[0] == "IPPool"}
-    old, new = read({**claimed, **pools}), read(claimed)
-    seen = {name: Host.from_facts(host) for name, host in hosts.items()}
-    ways = {name: (_ways(old, name, host), _ways(new, name, host)) for name, host in seen.items()}
-    bird = uses_bird(new, bgp)
-    first = bird and _bird_first(ways.values())
-    return {name: _transition(old, new, name, host, ways[name], bird, first) for name, host in seen.items()}
+
+    old: Cluster
+    new: Cluster
+    bird: bool
+    bird_first: bool
 
 
-def _problems(stored: Snapshot, claimed: Snapshot, hosts: t.Iterable[str]) -> t.Iterator[InvalidInput]:
-    nodes = {name for kind, name in stored if kind == "Node"}
-    unknown, absent = sorted(set(hosts) - nodes), sorted(nodes - set(hosts))
-    if unknown:
-        yield InvalidInput(
-            f"change the mode of pools: {', '.join(unknown)} are not in the datastore, so they are not deployed yet",
-            remedy="Run podnet.calico.deploy with the modes that the pools have, then change them",
-        )
-    if absent:
-        yield InvalidInput(
-            f"change the mode of pools: {', '.join(absent)} are in the datastore, but not in this run",
-            remedy="They would be cut off: add them to the inventory, or remove them with podnet.calico.remove_node",
-        )
-    pools = sorted(name for kind, name in claimed if kind == "IPPool" and (kind, name) not in stored)
-    if pools:
-        yield InvalidInput(
-            f"change the mode of pools: {', '.join(pools)} are new",
-            remedy="Run podnet.calico.deploy with them and the modes that the other pools have, then change these",
-        )
+def transition_of(change: ModeChange, name: str, host: Host) -> Transition:
+    """Return how one node makes a change."""
+    old, new = change.old, change.new
+    # Tunnels' ends come before what has them as gateways, and before pins of the same destination.
+    stay = {**_staying(new, name, host), **_tunnel_ends(new, name)}
+    before, after = ways(old, name, host), ways(new, name, host)
+    trial = _trial(old, new, name, host)
+    refused = [route for route in refusals(old) if route in refusals(new)]
+    return Transition(
+        changes=changes(change),
+        before=(*{**stay, **trial, **before.pins, **stay}.values(), *refused),
+        after=(*{**stay, **after.pins, **stay}.values(), *refused),
+        trial=tuple(sorted(set(trial) - set(before.pins))),
+        bird_first=change.bird_first,
+        carried=tuple(_carried(new, name, host)) if change.bird else (),
+        sysctls=LOOSE if host.checks_sources and 4 in new.pool_versions else {},
+        mtu=common_mtu(change, host),
+    )
 
 
-def _ways(cluster: Cluster, name: str, host: Host) -> _Ways:
+def common_mtu(change: ModeChange, host: Host) -> int:
+    """Return the MTU of pods that fits both modes, in bytes."""
+    return min(pod_mtu(change.old, host), pod_mtu(change.new, host))
+
+
+def changes(change: ModeChange) -> tuple[str, ...]:
+    """Return the pools whose mode differs, in words."""
+    modes = {pool.name: pool.encapsulation for pool in change.old.pools}
+    return tuple(
+        f"{pool.name}: {modes[pool.name]} -> {pool.encapsulation}"
+        for pool in change.new.pools
+        if modes[pool.name] != pool.encapsulation
+    )
+
+
+def staged(plan: t.Mapping[str, t.Any], moved: bool) -> dict[str, t.Any]:
+    """Return the plan (data, with its transition) that a node has while modes change.
+
+    It has the tunnels of both modes, and routes by the old or the new one.
+    """
+    transition, requirements = plan["transition"], plan["requirements"]
+    return {
+        **plan,
+        "routes": transition["after" if moved else "before"],
+        "standby": [],
+        "requirements": {**requirements, "sysctls": {**requirements["sysctls"], **transition["sysctls"]}},
+        "cni": {**plan["cni"], "mtu": transition["mtu"]},
+    }
+
+
+def ways(cluster: Cluster, name: str, host: Host) -> Ways:
+    """Return how a node reaches what other nodes hold."""
     node, pins, routers = cluster.nodes[name], {}, set()
     for block in cluster.blocks:
         for route, holder in to_holders(block, cluster, node, host):
@@ -102,55 +121,7 @@ def _ways(cluster: Cluster, name: str, host: Host) -> _Ways:
                 routers.add(route.destination)
             else:
                 pins[route.destination] = dataclasses.replace(route, metric=PIN_METRIC[block.cidr.version])
-    return _Ways(pins, frozenset(routers))
-
-
-def _bird_first(ways: t.Iterable[tuple[_Ways, _Ways]]) -> bool:
-    """Tell whether BIRD gets its new configuration before routes move: as soon as possible, so that it is proven.
-
-    If a router carries something now, BIRD's routes show, and would move all nodes at once: then it waits. If a router
-    shall carry something, BIRD's new routes are needed first.
-    """
-    leaving: set[str] = set()
-    coming: set[str] = set()
-    for old, new in ways:
-        leaving |= old.by_router & set(new.pins)
-        coming |= new.by_router & set(old.pins)
-    if leaving and coming:
-        raise InvalidInput(
-            f"change the mode of pools: packets to {min(leaving)} shall not go by a router between subnets any more, "
-            f"and those to {min(coming)} shall. BIRD can be prepared for one of them only",
-            remedy="Change the mode of one pool after the other",
-        )
-    return not leaving
-
-
-def _transition(
-    old: Cluster, new: Cluster, name: str, host: Host, ways: tuple[_Ways, _Ways], bird: bool, first: bool
-) -> Transition:
-    # Tunnels' ends come before what has them as gateways, and before pins of the same destination.
-    stay, (before, after) = {**_staying(new, name, host), **_tunnel_ends(new, name)}, ways
-    trial = _trial(old, new, name, host)
-    refused = [route for route in refusals(old) if route in refusals(new)]
-    return Transition(
-        changes=_changes(old, new),
-        before=(*{**stay, **trial, **before.pins, **stay}.values(), *refused),
-        after=(*{**stay, **after.pins, **stay}.values(), *refused),
-        trial=tuple(sorted(set(trial) - set(before.pins))),
-        bird_first=first,
-        carried=tuple(_carried(new, name, host)) if bird else (),
-        sysctls=LOOSE if host.checks_sources and 4 in new.pool_versions else {},
-        mtu=min(pod_mtu(old, host), pod_mtu(new, host)),
-    )
-
-
-def _changes(old: Cluster, new: Cluster) -> tuple[str, ...]:
-    modes = {pool.name: pool.encapsulation for pool in old.pools}
-    return tuple(
-        f"{pool.name}: {modes[pool.name]} -> {pool.encapsulation}"
-        for pool in new.pools
-        if modes[pool.name] != pool.encapsulation
-    )
+    return Ways(pins, frozenset(routers))
 
 
 def _trial(old: Cluster, new: Cluster, name: str, host: Host) -> dict[str, Route]:

@@ -30,7 +30,7 @@ VARIABLES: dict[str, t.Any] = {
 }
 PROGRAMS = {"bird": True, "cni": True, "nft": True}
 PLANNED = {
-    "plan_of_node": {},
+    "plan_of_node": {"bird": False, "secrets": []},
     "plan_cluster": {"hosts": {}, "resources": []},
     "plan_host": {"host": {"programs": PROGRAMS}, "bird_deployed": True},
 }

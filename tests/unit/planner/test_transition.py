@@ -16,9 +16,11 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Invali
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse as parse_routes
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
-from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_of
+from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all, ready
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim, only_claims
-from ansible_collections.podnet.calico.plugins.module_utils.planner.transition import transitions
+from ansible_collections.podnet.calico.plugins.module_utils.planner.mode_change import change_of
+from ansible_collections.podnet.calico.plugins.module_utils.planner.transition import staged, transition_of
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     NOW,
     THREE_NODES,
@@ -56,8 +58,10 @@ class Change:
     ) -> None:
         self.stored = stored
         self.claimed = claim(put(stored, pools), nodes, now=NOW, keep=True)
-        self.plans = plan_all(self.claimed, seen(nodes, **host), "auto")
-        self.transitions = transitions(stored, self.claimed, seen(nodes, **host), "auto")
+        agreed = ready(self.claimed, seen(nodes, **host), "auto")
+        change = change_of(stored, self.claimed, agreed)
+        self.plans = {name: plan_of(agreed, name).as_dict() for name in agreed.hosts}
+        self.transitions = {name: transition_of(change, name, each) for name, each in agreed.hosts.items()}
 
     def ways(self, name: str, when: str) -> dict[str, tuple[str | None, str | None, int | None]]:
         """Return gateway, device and metric of a node's routes before or after it moves, by destination."""
@@ -243,3 +247,32 @@ def test_tunnels_have_the_first_two_addresses_of_a_block_whatever_came_before() 
             if entry["secondary"]["type"] != "podnetProbe"
         }
         assert taken <= {0, 1}
+
+
+PLAN: dict[str, t.Any] = {
+    "node": "node1",
+    "routes": ["final"],
+    "standby": ["kept for BIRD"],
+    "requirements": {"sysctls": {"net.ipv4.ip_forward": "1"}, "open": ["udp 4789"]},
+    "cni": {"mtu": 1500, "ranges": []},
+    "transition": {
+        "before": ["old"],
+        "after": ["new"],
+        "sysctls": {"net.ipv4.conf.all.rp_filter": "2"},
+        "mtu": 1450,
+    },
+}
+
+
+@pytest.mark.parametrize(("moved", "routes"), [(False, ["old"]), (True, ["new"])])
+def test_the_plan_meanwhile(moved: bool, routes: list[str]) -> None:
+    assert staged(PLAN, moved) == {
+        **PLAN,
+        "routes": routes,
+        "standby": [],
+        "requirements": {
+            "sysctls": {"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "2"},
+            "open": ["udp 4789"],
+        },
+        "cni": {"mtu": 1450, "ranges": []},
+    }

@@ -9,10 +9,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.podnet.calico.plugins.filter import steps
-from ansible_collections.podnet.calico.plugins.module_utils.resources.inventory import documents
+from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.verify import host_pings
-from ansible_collections.podnet.calico.tests.unit.planner.clusters import THREE_NODES, cluster, plans, pool
+from ansible_collections.podnet.calico.plugins.module_utils.verify.planned_pings import targets_of
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import THREE_NODES, cluster, plans, pool, seen
 
 # By encapsulation and masquerading: the hosts to which packets of node1's pods get; node3 is in another subnet.
 HOSTS = {
@@ -44,15 +44,27 @@ def test_hosts_that_pods_reach(mode: tuple[str, bool], hosts: list[str]) -> None
     assert {row["pool"] for row in found} == {"main"}
 
 
-def test_nodes_and_their_addresses_are_those_of_the_cluster() -> None:
-    nodes = [documents(nodes=[{"host": name, "name": name, "address": text}])[0] for name, text in THREE_NODES.items()]
-    made = plans(cluster(pool(natOutgoing=True)))["node1"]
-    found = steps.ping_targets(made, {"resources": nodes, "hosts": {"node1": {}, "node3": {}}})
+def test_the_nodes_of_a_run_are_pinged() -> None:
+    some = {name: THREE_NODES[name] for name in ("node1", "node3")}
+    made = plan_all(cluster(pool(natOutgoing=True)), seen(some), "auto")["node1"]
+    assert [row["name"] for row in targets_of(made, "pods")] == ["node3"]
+    found = targets_of(made, "pods_and_hosts")
     assert [row["name"] for row in found if row.get("expected")] == ["node3"]
     assert [row["name"] for row in found if row["name"].startswith("pod")] == [
         "pod of node1 -> host node1",
         "pod of node1 -> host node3",
     ]
+
+
+def test_only_probe_pods_behind_the_new_path_are_tried() -> None:
+    addresses = {"node2": ["10.244.1.9", "fd00:10::9"], "node3": ["10.244.2.9", "fd00:10::8"]}
+    pods = [{"name": name, "address": address} for name, each in addresses.items() for address in each]
+    plan = {
+        "nodes": addresses,
+        "probes": [{"targets": pods}],
+        "transition": {"trial": ["10.244.1.9/32", "fd00:10::8/128"]},
+    }
+    assert [row["address"] for row in targets_of(plan, "trial")] == ["10.244.1.9", "fd00:10::8"]
 
 
 def row(loss: float, **more: t.Any) -> dict[str, t.Any]:
