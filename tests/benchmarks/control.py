@@ -12,6 +12,7 @@ import subprocess
 import typing as t
 from pathlib import Path
 
+from ansible_collections.podnet.calico.tests.benchmarks import control_plan
 from ansible_collections.podnet.calico.tests.benchmarks.case import Case
 from ansible_collections.podnet.calico.tests.benchmarks.control_lab import CHECKOUT, Fleet
 from ansible_collections.podnet.calico.tests.benchmarks.figures import Sample, ratio
@@ -83,6 +84,11 @@ def converged(bench: Bench) -> dict[str, Sample]:
     }
 
 
+def handover(bench: Bench) -> dict[str, Sample]:
+    """Plan many nodes, by the earlier build and by this one."""
+    return control_plan.handover(bench, earlier(bench))
+
+
 def first(bench: Bench) -> dict[str, Sample]:
     """Deploy nodes that nothing has happened to, by the earlier build and by this one; CPU."""
     before = earlier(bench)
@@ -96,6 +102,26 @@ def first(bench: Bench) -> dict[str, Sample]:
 
 
 CASES = (
+    Case(
+        "what leaves the datastore's host",
+        {
+            "control.handover_400_bytes_vs_before": "<= 0.01",
+            "control.handover_400_cpu_vs_before": "<= 0.1",
+            "control.handover_1000_mb": "<= 1",
+            "control.plan_growth": "<= 2.2",
+        },
+        handover,
+        3,
+    ),
+    Case(
+        "a node's own plan",
+        {
+            "control.own_plan_1000_s": "< 0.1",
+            "control.own_plan_mesh_1000_s": "< 0.1",
+            "control.own_plan_rss_mib": "< 60",
+        },
+        control_plan.own,
+    ),
     Case("module calls", {"control.calls_vxlan": "<= 3", "control.calls_bgp": "<= 5"}, calls, 1),
     Case(
         "nothing to deploy",
