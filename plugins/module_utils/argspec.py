@@ -20,6 +20,19 @@ def datastore() -> dict[str, t.Any]:
     return {"datastore": {"type": "dict", "apply_defaults": True, "options": options}}
 
 
+PING_TARGET = {
+    "name": {"type": "str", "required": True},
+    "address": {"type": "str", "required": True},
+    "pool": {"type": "str"},
+    "expected": {"type": "str"},
+    "netns": {"type": "str"},
+    "answer_to": {"type": "str"},
+    "count": {"type": "int"},
+    "wait": {"type": "float"},
+}
+"""A target of calico_ping, and of what calico_route is confirmed by."""
+
+
 def resource() -> dict[str, t.Any]:
     """Return the options of a module that manages one resource."""
     return {

@@ -44,6 +44,16 @@ options:
     elements: str
     choices: [baseline, protocol, sysctls, tunnels, routes, nat, persist]
     default: [baseline, protocol, sysctls, tunnels, routes, nat, persist]
+  confirm:
+    description:
+      - Takes routes on trial, as O(podnet.calico.calico_route#module:confirm). The probe pods of the other nodes of the
+        run are pinged from the node's own ones, which have to be there.
+    type: dict
+    suboptions:
+      wait:
+        description: Seconds that the network may take until every probe pod has answered once; not counted.
+        type: float
+        default: 5
   checksum_offload:
     description: As O(podnet.calico.calico_tunnel#module:checksum_offload).
     type: bool
@@ -99,6 +109,12 @@ surplus:
   type: list
   elements: str
   sample: []
+pings:
+  description: The pings that confirm routes, as RV(podnet.calico.calico_ping#module:results); none without O(confirm).
+  returned: success
+  type: list
+  elements: dict
+  sample: []
 failure:
   description: If a concern has failed, its name, those that are in line, those that are not done, and the changes made.
   returned: failure
@@ -106,13 +122,18 @@ failure:
   sample: {kind: Conflict, concern: routes, done: [sysctls, tunnels], not_done: [nat, persist], changes: []}
 """
 
+import functools
+import typing as t
+
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.dataplane import wanted
 from ansible_collections.podnet.calico.plugins.module_utils.dataplane.node import CONCERNS, Present, Steps, absent
 from ansible_collections.podnet.calico.plugins.module_utils.dataplane.steps import make
+from ansible_collections.podnet.calico.plugins.module_utils.planner.handover import whole
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
+from ansible_collections.podnet.calico.plugins.module_utils.verify import planned_pings
 
 
 def steps(module: AnsibleModule) -> Steps:
@@ -121,10 +142,19 @@ def steps(module: AnsibleModule) -> Steps:
     if given["state"] == "absent":
         return absent(check_mode=check_mode)
     offload, exclusive = given["checksum_offload"], given["exclusive"]
-    asked = wanted.of_plan(given["plan"], exclusive=exclusive, checksum_offload=offload)
-    return Present(
-        asked, check_mode=check_mode, exclusive=exclusive, offload=offload, bird=given["bird_service"]
-    ).steps()
+    on_trial = given["confirm"] is not None and not check_mode
+    plan = whole(given["plan"], (*wanted.PARTS, *(planned_pings.PARTS if on_trial else ())))
+    asked = wanted.of_plan(plan, exclusive=exclusive, checksum_offload=offload)
+    options = {"check_mode": check_mode, "exclusive": exclusive, "offload": offload, "bird": given["bird_service"]}
+    return Present(asked, **options, confirm=proof(plan, given["confirm"]["wait"]) if on_trial else None).steps()
+
+
+def proof(plan: t.Mapping[str, t.Any], wait: float) -> t.Callable[[t.Callable[[], Outcome]], Outcome]:
+    """Return what makes a change on trial, and proves it by pings between the probe pods of a plan."""
+    from ansible_collections.podnet.calico.plugins.module_utils.verify.proof import confirmed
+
+    targets = planned_pings.targets_of(plan, "pods")
+    return functools.partial(confirmed, targets=targets, netns=None, device=plan["device"], wait=wait)
 
 
 def work(module: AnsibleModule) -> Outcome:
@@ -139,6 +169,7 @@ def main() -> None:
         "plan": {"type": "dict"},
         "exclusive": {"type": "bool", "default": False},
         "concerns": {"type": "list", "elements": "str", "choices": list(CONCERNS), "default": list(CONCERNS)},
+        "confirm": {"type": "dict", "options": {"wait": {"type": "float", "default": 5}}},
         "checksum_offload": {"type": "bool"},
         "bird_service": {"type": "str", "default": "bird"},
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

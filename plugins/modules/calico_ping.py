@@ -121,26 +121,23 @@ results:
       loss: 0.0
       rtt_ms: {min: 0.11, avg: 0.15, max: 0.3}
       encapsulation: VXLAN
+problems:
+  description: In words, the targets that lost packets or got them otherwise than expected.
+  returned: success
+  type: list
+  elements: str
+  sample: ["web-1 (10.244.1.5): 100% lost"]
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.podnet.calico.plugins.module_utils.argspec import PING_TARGET
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.planner.handover import whole
 from ansible_collections.podnet.calico.plugins.module_utils.runner import run
 from ansible_collections.podnet.calico.plugins.module_utils.verify.ping import ping_all
 from ansible_collections.podnet.calico.plugins.module_utils.verify.planned_pings import KINDS, PARTS, targets_of
-
-TARGET = {
-    "name": {"type": "str", "required": True},
-    "address": {"type": "str", "required": True},
-    "pool": {"type": "str"},
-    "expected": {"type": "str"},
-    "netns": {"type": "str"},
-    "answer_to": {"type": "str"},
-    "count": {"type": "int"},
-    "wait": {"type": "float"},
-}
+from ansible_collections.podnet.calico.plugins.module_utils.verify.proof import objections
 
 
 def work(module: AnsibleModule) -> Outcome:
@@ -151,7 +148,8 @@ def work(module: AnsibleModule) -> Outcome:
     if given["plan"] is not None:
         plan = whole(given["plan"], PARTS)
         targets, options["device"] = targets_of(plan, given["to"]), given["device"] or plan["device"]
-    return Outcome([], {"results": ping_all(targets, **options)})
+    rows = ping_all(targets, **options)
+    return Outcome([], {"results": rows, "problems": objections(rows)})
 
 
 def main() -> None:
@@ -159,7 +157,7 @@ def main() -> None:
     spec = {
         "plan": {"type": "dict"},
         "to": {"type": "str", "choices": list(KINDS), "default": "pods_and_hosts"},
-        "targets": {"type": "list", "elements": "dict", "options": TARGET},
+        "targets": {"type": "list", "elements": "dict", "options": PING_TARGET},
         "netns": {"type": "str"},
         "device": {"type": "str"},
         "count": {"type": "int", "default": 10},

@@ -112,7 +112,60 @@ options:
         somebody else has appended to one of ours go in any case, since the kernel shows them as ours.
     type: bool
     default: false
+  confirm:
+    description:
+      - Takes the change on trial. Targets are pinged after it, and unless all of them answer all requests, the routes
+        of ours that were there before are put back, and the module fails with what was lost.
+      - A process of its own does that, which outlives the module. So the routes are back, too, if the module or the
+        connection to the host dies in between, or if the proof takes longer than a minute.
+      - Routes to pods are left alone. Not together with O(take_over).
+    type: dict
+    suboptions:
+      targets:
+        description: The addresses to ping, as O(podnet.calico.calico_ping#module:targets).
+        type: list
+        elements: dict
+        required: true
+        suboptions:
+          name:
+            description: What to call the target in messages.
+            type: str
+            required: true
+          address:
+            description: The address.
+            type: str
+            required: true
+          pool:
+            description: The pool that the address is from; returned with the result.
+            type: str
+          expected:
+            description: The encapsulation that packets shall have on the wire, V(None), V(IPIP) or V(VXLAN).
+            type: str
+          netns:
+            description: The network namespace to ping from, if not O(confirm.netns).
+            type: str
+          answer_to:
+            description: As O(podnet.calico.calico_ping#module:targets[].answer_to).
+            type: str
+          count:
+            description: Echo requests for this target, if not 10.
+            type: int
+          wait:
+            description: Seconds to wait for this target's first answer, if not O(confirm.wait).
+            type: float
+      netns:
+        description: Name or path of the network namespace to ping from. Needed unless every target has its own.
+        type: str
+      device:
+        description: The underlay device, on which packets are watched.
+        type: str
+        required: true
+      wait:
+        description: Seconds that the network may take until every target has answered once; not counted.
+        type: float
+        default: 5
 seealso:
+  - module: podnet.calico.calico_ping
   - module: podnet.calico.calico_tunnel
   - module: podnet.calico.calico_veth
 """
@@ -157,6 +210,16 @@ EXAMPLES = r"""
       - {destination: 10.244.3.0/26, gateway: 192.0.2.14}
     take_over: true
 
+- name: Reach a network through another router, if a host behind it answers by that way
+  podnet.calico.calico_route:
+    routes:
+      - {destination: 203.0.113.0/24, gateway: 192.0.2.2}
+    confirm:
+      netns: /proc/self/ns/net
+      device: eth0
+      targets:
+        - {name: web, address: 203.0.113.10}
+
 - name: Remove every route that this module ever made
   podnet.calico.calico_route:
     routes: []
@@ -181,10 +244,16 @@ surplus:
   type: list
   elements: str
   sample: []
+pings:
+  description: The pings that confirm the change, as RV(podnet.calico.calico_ping#module:results).
+  returned: with O(confirm), but not in check mode
+  type: list
+  elements: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ansible_collections.podnet.calico.plugins.module_utils.argspec import PING_TARGET
 from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.listing import listing
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import from_file
@@ -212,24 +281,47 @@ ROUTE = {
     "table": {"type": "int", "default": 254},
 }
 
+CONFIRM = {
+    "targets": {"type": "list", "elements": "dict", "required": True, "options": PING_TARGET},
+    "netns": {"type": "str"},
+    "device": {"type": "str", "required": True},
+    "wait": {"type": "float", "default": 5},
+}
+
 
 def work(module: AnsibleModule) -> Outcome:
-    """Bring the routes in line with the options."""
-    params = module.params
-    return ensure(
-        params["routes"] if params["src"] is None else from_file(params["src"]),
-        state=params["state"],
-        exclusive=params["exclusive"],
-        take_over=params["take_over"],
-        check_mode=module.check_mode,
-    )
+    """Bring the routes in line with the options, on trial if they are to be confirmed."""
+    params, confirm = module.params, module.params["confirm"]
+    entries = params["routes"] if params["src"] is None else from_file(params["src"])
+
+    def change() -> Outcome:
+        return ensure(
+            entries,
+            state=params["state"],
+            exclusive=params["exclusive"],
+            take_over=params["take_over"],
+            check_mode=module.check_mode,
+        )
+
+    if confirm is None or module.check_mode:
+        return change()
+    # Imported here since a call without confirm needs none of it.
+    from ansible_collections.podnet.calico.plugins.module_utils.verify.proof import confirmed
+
+    return confirmed(change, **confirm)
 
 
 def main() -> None:
     """Run the module."""
-    spec = {**listing("routes", ROUTE), "src": {"type": "path"}, "take_over": {"type": "bool", "default": False}}
+    spec = {
+        **listing("routes", ROUTE),
+        "src": {"type": "path"},
+        "take_over": {"type": "bool", "default": False},
+        "confirm": {"type": "dict", "options": CONFIRM},
+    }
     spec["routes"]["required"] = False
-    one = {"mutually_exclusive": [("routes", "src")], "required_one_of": [("routes", "src")]}
+    apart = [("routes", "src"), ("take_over", "confirm")]
+    one = {"mutually_exclusive": apart, "required_one_of": [("routes", "src")]}
     run(AnsibleModule(argument_spec=spec, supports_check_mode=True, **one), work)
 
 

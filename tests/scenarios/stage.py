@@ -191,9 +191,17 @@ class Stage:
 
     def play_until(self, name: str, task: str, *arguments: str) -> Played:
         """Run podnet.calico.NAME and kill it, with all its processes, when the first result of a task is there."""
+
+        def is_there() -> bool:
+            return task in [result.task.rpartition(" : ")[2] for result in self.results()]
+
+        return self.play_while(name, is_there, *arguments)
+
+    def play_while(self, name: str, condition: t.Callable[[], bool], *arguments: str) -> Played:
+        """Run podnet.calico.NAME and kill it, with all its processes, when something is so."""
         with self._start(name, arguments, None, False) as child:
-            while task not in [result.task.rpartition(" : ")[2] for result in self.results()]:
-                assert child.poll() is None, f"{name} ended before {task}"
+            while not condition():
+                assert child.poll() is None, f"{name} ended before that"
                 time.sleep(0.01)
             _kill_all(child.pid)
             output = child.communicate()[0]

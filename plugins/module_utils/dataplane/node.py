@@ -24,14 +24,24 @@ Steps = t.List[t.Tuple[str, "Work"]]
 
 
 class Present:
-    """Brings a node in line with what its plan asks for."""
+    """Brings a node in line with what its plan asks for; confirm: makes the change of routes that it gets, on trial."""
 
-    def __init__(self, wanted: Wanted, *, check_mode: bool, exclusive: bool, offload: bool | None, bird: str) -> None:
+    def __init__(
+        self,
+        wanted: Wanted,
+        *,
+        check_mode: bool,
+        exclusive: bool,
+        offload: bool | None,
+        bird: str,
+        confirm: t.Callable[[Work], Outcome] | None = None,
+    ) -> None:
         self._wanted = wanted
         self._check_mode = check_mode
         self._exclusive = exclusive
         self._offload = offload
         self._bird = bird
+        self._confirm = confirm
         self._made_anew: list[str] = []
 
     def steps(self) -> Steps:
@@ -42,7 +52,7 @@ class Present:
             ("protocol", self._protocol),
             ("sysctls", self._sysctls),
             ("tunnels", self._tunnels),
-            ("routes", self._routes),
+            ("routes", self._routes_on_trial if self._confirm else self._routes),
             *pruning,
             ("nat", self._nat),
             ("persist", self._persist),
@@ -81,6 +91,9 @@ class Present:
             check_mode=self._check_mode,
             made_anew=self._made_anew,
         )
+
+    def _routes_on_trial(self) -> Outcome:
+        return t.cast("t.Callable[[Work], Outcome]", self._confirm)(self._routes)
 
     def _prune_tunnels(self) -> Outcome:
         return tunnels.prune(self._wanted.tunnels, checksum_offload=self._offload, check_mode=self._check_mode)

@@ -60,6 +60,7 @@ class Joined(Outcome):
             "changes": [change for part in self._parts for change in part.changes()],
             "summary": totals,
             "surplus": [name for each in results for name in each.get("surplus", [])],
+            "pings": [ping for each in results for ping in each.get("pings", [])],
             **({"diff": [_titled(part) for part in self._parts if part.result["changed"]]} if with_diff else {}),
         }
 

@@ -11,9 +11,9 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel import guard,
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse
 from ansible_collections.podnet.calico.plugins.module_utils.persist import restore
-from ansible_collections.podnet.calico.plugins.module_utils.planner.handover import whole
 
-_PARTS = ("device", "guard", "nat", "requirements", "routes", "standby", "tunnels", "underlay")  # of a NodePlan
+PARTS = ("device", "guard", "nat", "requirements", "routes", "standby", "tunnels", "underlay")
+"""The parts of a NodePlan that are used."""
 
 Listed = t.List[t.Dict[str, t.Any]]
 
@@ -29,12 +29,11 @@ class Wanted(t.NamedTuple):
     boot: restore.Boot
 
 
-def of_plan(given: t.Any, *, exclusive: bool, checksum_offload: bool | None) -> Wanted:
-    """Return what a node's plan asks for; raises InvalidInput for whatever its kernel or its boot could not have.
+def of_plan(plan: t.Mapping[str, t.Any], *, exclusive: bool, checksum_offload: bool | None) -> Wanted:
+    """Return what a node's whole plan asks for; raises InvalidInput for whatever its kernel or its boot could not have.
 
     exclusive: without the routes that stand by. checksum_offload: as calico_tunnel takes it.
     """
-    plan = whole(given, _PARTS)
     routes = plan["routes"] if exclusive else [*plan["routes"], *plan["standby"]]
     needed = plan["requirements"]["sysctls"]
     sysctls.refuse_several_lines(needed)

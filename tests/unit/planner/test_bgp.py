@@ -9,10 +9,10 @@ import typing as t
 
 import pytest
 
-from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_of, sessions_of
+from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import bgp_of, outlines_of, sessions_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import SecretKey, Session
 from ansible_collections.podnet.calico.plugins.module_utils.planner.snapshot import read
-from ansible_collections.podnet.calico.tests.unit.planner.clusters import Document, node, pool, snapshot
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import Document, document, node, pool, snapshot
 from ansible_collections.podnet.calico.tests.unit.planner.three_nodes import (
     NO_MESH,
     NODES,
@@ -284,3 +284,12 @@ def test_all_nodes_at_once_are_planned_as_each_alone() -> None:
     found = read(snapshot(pool(), *nodes, TO_REFLECTORS))
     assert sessions_of(found) == {name: bgp_of(found, found.nodes[name]) for name in NODES}
     assert set(sessions_of(found, ["b"])) == {"b"}
+
+
+def test_outlines_have_one_session_of_a_mesh_and_all_of_peers() -> None:
+    nodes = [node(f"n{number}", f"10.0.0.{number}/24") for number in range(1, 5)]
+    mesh = read(snapshot(pool(encapsulation="IPIP"), *nodes))
+    assert {name: len(bgp.sessions) for name, bgp in outlines_of(mesh).items()} == {f"n{n}": 1 for n in range(1, 5)}
+    peer = document("BGPPeer", "tor", peerIP="192.0.2.1", asNumber=65000)
+    with_peer = read(snapshot(pool(encapsulation="IPIP"), *nodes, peer))
+    assert outlines_of(with_peer) == sessions_of(with_peer)

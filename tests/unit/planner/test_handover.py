@@ -33,6 +33,7 @@ Plan = t.Dict[str, t.Any]
 MESH_PASSWORD = {"secretKeyRef": {"name": "bgp", "key": "mesh"}}
 TOR_PASSWORD = {"secretKeyRef": {"name": "bgp", "key": "tor", "optional": True}}
 
+MAC = "66:00:00:00:00:33"
 NODES = {
     "node1": node("node1", "192.0.2.11/24", {"rack": "a", "zone": "south"}, asNumber=64513),
     "node2": node("node2", "192.0.2.12/24", routeReflectorClusterID="244.0.0.1"),
@@ -49,6 +50,10 @@ CLUSTERS: dict[str, tuple[list[Document], dict[str, t.Any]]] = {
     "routes of BIRD are static": ([pool(encapsulation="IPIP")], {"bgp": "disabled"}),
     "no guard": ([pool(natOutgoing=True)], {"guard": False}),
     "IPv6": ([*BOTH_VERSIONS, pool("six", "2001:db8:a::/48"), pool("six-ipip", encapsulation="IPIP")], {}),
+    "a node with a MAC of its own": (
+        [pool(), document("Node", "node3", bgp={"ipv4Address": "198.51.100.13/24"}, vxlanTunnelMACAddr=MAC)],
+        {},
+    ),
     "a pool for one node": ([pool(), pool("few", "10.96.0.0/16", nodeSelector="rack == 'a'")], {}),
     "reservations": ([pool(), document("IPReservation", "r", reservedCIDRs=["10.244.0.0/18", "10.244.128.9"])], {}),
     "a mesh with a password": (
@@ -99,7 +104,7 @@ def test_the_node_works_out_its_plan(documents: list[Document], options: Plan, n
     assert without_table(expand(compact(made, name))) == made.whole()["plans"][name]
 
 
-@pytest.mark.parametrize(("old", "new"), itertools.permutations(ENCAPSULATIONS, 2))
+@pytest.mark.parametrize(("old", "new"), list(itertools.permutations(ENCAPSULATIONS, 2)))
 def test_the_node_works_out_how_modes_change(old: str, new: str) -> None:
     router = document("BGPPeer", "router", peerIP="192.0.2.1", asNumber=64513)
     made = agreed(cluster(pool(encapsulation=old), extra=[router]), wish([pool(encapsulation=new), router], True))

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, podnet.calico contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pings by which a change is confirmed: what they say against it, and the change that they are for."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_trial import on_trial
+from ansible_collections.podnet.calico.plugins.module_utils.verify.ping import ping_all
+
+if t.TYPE_CHECKING:  # pragma: no cover
+    from ansible_collections.podnet.calico.plugins.module_utils.changes import Outcome
+
+Row = t.Dict[str, t.Any]
+
+COUNT = 10
+"""Echo requests to each target."""
+
+LIMIT = 60.0
+"""Seconds that a change and its proof may take, beyond those that the network may take to carry the first packet."""
+
+
+def objections(rows: t.Iterable[Row]) -> list[str]:
+    """Return in words which targets lost packets, or got them by another way than expected; rows: results of pings."""
+    found = []
+    for row in rows:
+        pool = f", pool {row['pool']}" if row.get("pool") else ""
+        target = f"{row['target']} ({row['address']}{pool})"
+        if not row["received"] or row["loss"] > 0:
+            found.append(f"{target}: {row['loss']:.0%} lost")
+        elif row["encapsulation"] and row.get("expected") and row["encapsulation"] != row["expected"]:
+            found.append(f"{target}: travelled as {row['encapsulation']}, expected was {row['expected']}")
+    return found
+
+
+def confirmed(change: t.Callable[[], Outcome], targets: t.Sequence[Row], *, wait: float, **options: t.Any) -> Outcome:
+    """Make a change of routes on trial, and keep it if all targets answer; its result gets the pings.
+
+    targets, options: as ping_all takes them. wait: seconds that the network may take to carry the first packet. Raises
+    KernelError with what was lost, when the old routes are back.
+    """
+    with on_trial(LIMIT + wait):
+        outcome = change()
+        rows = ping_all(targets, count=COUNT, interval=0.05, timeout=1, wait=wait, **options)
+        found = objections(rows)
+        if found:
+            raise KernelError(
+                f"prove the new routes: {'; '.join(found)}",
+                remedy="Repair the way to those, which podnet.calico.probe looks for, and run this again",
+                pings=rows,
+            )
+    outcome.facts["pings"] = rows
+    return outcome
