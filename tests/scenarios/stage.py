@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import re
@@ -74,8 +75,10 @@ class Played:
 
     @property
     def changed(self) -> list[str]:
-        """Return "host: task" of everything that was changed."""
-        return [f"{result.host}: {result.task}" for result in self.results if result.changed]
+        """Return "host: task" of everything that was changed, task by task, in the order of the hosts' names."""
+        runs = [list(run) for __, run in itertools.groupby(self.results, lambda result: result.task)]
+        results = [result for run in runs for result in sorted(run, key=lambda result: result.host)]
+        return [f"{result.host}: {result.task}" for result in results if result.changed]
 
     @property
     def failures(self) -> list[str]:
