@@ -60,6 +60,7 @@ def plan(pools: list[Data], variables: dict[str, Data], datastore: Path) -> t.An
         "allow_cut_off": [],
         "standby": False,
         "store": False,
+        "compact": False,
         "transition": False,
         "guard": True,
         "datastore": {"path": str(datastore)},

@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.dataplane import wanted
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
+from ansible_collections.podnet.calico.plugins.module_utils.planner.handover import whole
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, plans, pool
 
 Plan = t.Dict[str, t.Any]
@@ -22,7 +23,11 @@ TUNNEL, ROUTE = PLAN["tunnels"][0], PLAN["routes"][0]
 
 
 def asked(exclusive: bool = False, **changed: t.Any) -> wanted.Wanted:
-    return wanted.of_plan({**PLAN, **changed}, exclusive=exclusive, checksum_offload=None)
+    return of_parts({**PLAN, **changed}, exclusive)
+
+
+def of_parts(plan: Plan, exclusive: bool = False) -> wanted.Wanted:
+    return wanted.of_plan(whole(plan, wanted.PARTS), exclusive=exclusive, checksum_offload=None)
 
 
 def test_parts_of_a_plan() -> None:
@@ -38,7 +43,7 @@ def test_parts_of_a_plan() -> None:
 
 def test_what_no_part_of_the_data_path_is_may_be_left_out() -> None:
     parts = ("device", "nat", "requirements", "routes", "tunnels")
-    found = wanted.of_plan({part: PLAN[part] for part in parts}, exclusive=False, checksum_offload=None)
+    found = of_parts({part: PLAN[part] for part in parts})
     assert found.guarding is not None
     assert found.routes == PLAN["routes"]
 

@@ -67,8 +67,9 @@ def test_every_wrong_shape_is_refused_by_its_place(shape: t.Any, value: Data) ->
         wrong = changed(value, path, [Odd()] if not isinstance(value, list) else 7)
         with pytest.raises(InvalidInput) as refused:
             complete(shape, wrong, "option")
-        named = "option" + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path)
-        assert named.replace(".sysctls.", ".sysctls[").rstrip("]") in str(refused.value), path
+        in_brackets = [isinstance(key, int) or above in ("sysctls", "nodes") for above, key in zip(("", *path), path)]
+        named = "".join(f"[{key}]" if inside else f".{key}" for inside, key in zip(in_brackets, path))
+        assert f"option{named}" in str(refused.value), path
 
 
 REFUSED: list[tuple[t.Any, Data, Path, t.Any, str]] = [

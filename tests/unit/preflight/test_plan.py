@@ -39,6 +39,7 @@ def look(
         "guard": True,
         "standby": False,
         "store": False,
+        "compact": False,
         "transition": False,
         "datastore": {"path": str(datastore)},
     }
