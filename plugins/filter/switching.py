@@ -27,10 +27,10 @@ def _is_well(variables: t.Mapping[str, t.Any], result: str) -> bool:
 
 
 def _problems(variables: t.Mapping[str, t.Any], result: str) -> list[str]:
-    answer = variables.get(result) or variables.get("ansible_failed_result")
-    if not answer or _is_well({result: answer}, result):
-        return []
-    return list(answer.get("problems") or [answer.get("msg") or "no answer"])
+    """Return what failed on a host first: the task itself, else one before it, or the look at the datastore."""
+    names = (result, "ansible_failed_result", "plan_held")
+    bad = next((variables[name] for name in names if name in variables and not _is_well(variables, name)), None)
+    return [] if bad is None else list(bad.get("problems") or [bad.get("msg") or "no answer"])
 
 
 def switch_failure(verdict: t.Mapping[str, t.Any], hostvars: HostVars, hosts: t.Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 from stage import Stage
@@ -35,7 +36,11 @@ def late_fault(stage: Stage, rule: str) -> list[str]:
     """Return arguments by which a rule comes when the new path has been tried: only pings of a batch can find it."""
     script = stage.lab.files / "fault.sh"
     script.write_text(f"{shlex.join(stage.enter('node2', 'nft', rules(rule)))} && echo 1\n")
-    # Ansible asks for the size of batches when it begins with them.
+    return batches_of(script)
+
+
+def batches_of(script: Path) -> list[str]:
+    """Return arguments by which a script says how large batches are, which Ansible asks when it begins with them."""
     return ["-e", json.dumps({"calico_switch_batch": f"{{{{ lookup('ansible.builtin.pipe', 'sh {script}') | int }}}}"})]
 
 
@@ -96,6 +101,21 @@ def test_a_node_goes_back_by_itself_when_the_control_dies(stage: Stage, pods: Po
     wait_for(lambda: on(old), "the old path")
     assert talk(stage, pods)
     unblock(stage, "node2")
+
+
+def test_a_batch_that_cannot_be_reached_ends_the_run(stage: Stage, pods: Pods) -> None:
+    """Ansible itself would go on with the next batch (findings/ansible-unreachable-batch-goes-on.sh)."""
+    pid = stage.lab.run_dir / "nodes" / "node1" / "pid"
+    script = stage.lab.files / "fault.sh"
+    script.write_text(f"[ ! -e {pid} ] || mv {pid} {pid}.away\necho 1\n")
+    played = stage.play("switch_encapsulation", *QUICK, *batches_of(script))
+    pid.with_name("pid.away").rename(pid)
+    assert played.status != 0
+    assert "Found: node1: Task failed: Cannot enter lab node node1" in played.failures[-1]
+    assert "node1, node2 did not move" in played.failures[-1]
+    assert not [line for line in played.changed if "Take the new path" in line]
+    assert "Store the new modes" not in played.output
+    assert talk(stage, pods)
 
 
 def test_check_mode_foretells_and_a_part_is_refused(stage: Stage, pods: Pods) -> None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.nightly
 DEATHS = ("Take the new path to all nodes", "Describe the network to the container runtime")
 ANYWHERE = (
     *("Claim the addresses of new tunnels, and release none", "Make probe pods", "Configure the data path"),
-    *("Ping all nodes by the new path, which only probe pods take", "Judge the batch as one"),
+    *("Ping all nodes by the new path, which only probe pods take", "Note that this node has moved"),
     "Take the new path to all nodes",
     "Describe the network to the container runtime",
 )
@@ -57,7 +57,7 @@ def test_a_node_that_had_just_moved_would_boot_into_the_mode_in_force(stage: Sta
     """What a boot would bring is there already when the first node has moved."""
     wish(stage, "VXLAN")
     with nothing_lost(stage, pods):
-        assert stage.play_until("switch_encapsulation", "Judge the batch as one", *QUICK).status == -9
+        assert stage.play_until("switch_encapsulation", "Note that this node has moved", *QUICK).status == -9
         before = stage.ask("node1", "ip route; ip -6 route")
         assert "dev vxlan.calico" in before
         stage.ask("node1", "sh /etc/podnet-calico/restore")

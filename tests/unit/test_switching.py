@@ -33,6 +33,7 @@ SILENT: Data = {"switch_move": {"failed": True}}
 PINGED: Data = {"switch_move": {"failed": True, "problems": ["node1: 25% lost", "node3: 25% lost"]}}
 NOT_REACHED: Data = {}
 BROKEN: Data = {"ansible_failed_result": {"failed": True, "msg": "Make a tunnel: no module vxlan"}}
+UNASKED: Data = {"plan_held": {"unreachable": True, "msg": "cannot enter node1"}}
 # By name: what two hosts answered, and the problems; none if all is well.
 VERDICTS: dict[str, tuple[Data, Data, list[str] | None]] = {
     "all well": (WELL, WELL, None),
@@ -42,6 +43,7 @@ VERDICTS: dict[str, tuple[Data, Data, list[str] | None]] = {
     "a task that names several problems": (WELL, PINGED, ["node2: node1: 25% lost", "node2: node3: 25% lost"]),
     "both": (UNREACHABLE, STUCK, ["node1: Failed to connect to the host", "node2: persist: disk full"]),
     "an earlier task failed": (NOT_REACHED, BROKEN, ["node2: Make a tunnel: no module vxlan"]),
+    "the datastore did not answer": (UNASKED, UNASKED, ["node1: cannot enter node1", "node2: cannot enter node1"]),
     "nothing was reached": (NOT_REACHED, NOT_REACHED, []),
     "skipped, as in check mode": ({"switch_move": {"skipped": True}}, WELL, None),
 }
