@@ -37,7 +37,7 @@ def refuse_unusable(
         *_nodes(cluster, hosts),
         *refusals(families(cluster, hosts)),
         *_underlay(cluster),
-        *_gateway(cluster),
+        *refusals(gateways(cluster)),
         *found,
     )
     surroundings = (*_kernels(cluster, hosts), *mtu_problems(cluster, hosts), *refusals(subnets(cluster, bird)))
@@ -97,15 +97,18 @@ def _underlay(cluster: Cluster) -> t.Iterator[InvalidInput]:
                 break
 
 
-def _gateway(cluster: Cluster) -> t.Iterator[InvalidInput]:
-    """What pods send to their gateway would reach the node that has its address, or be taken for that."""
+def gateways(cluster: Cluster) -> t.Iterator[Finding]:
+    """Yield nodes with the address of pods' gateway: pods' packets for that would reach them, or be taken for it."""
     for node in cluster.nodes.values() if 4 in cluster.pool_versions else ():
         if node.ipv4_address is not None and str(node.ipv4_address.ip) == POD_GATEWAY:
-            yield InvalidInput(
-                f'Node "{node.name}": spec.bgp.ipv4Address {node.ipv4_address} is the address by which pods know their '
-                "gateway on every node, so that no pod could reach this one",
-                remedy="Give the node another address, and set calico_node_address to it",
-                nodes=[node.name],
+            yield Finding(
+                "node-is-pod-gateway",
+                "Node",
+                node.name,
+                f"spec.bgp.ipv4Address {node.ipv4_address} is the address by which pods know their gateway on every "
+                "node, so that no pod could reach this one",
+                "Give the node another address, and set calico_node_address to it",
+                (node.name,),
             )
 
 

@@ -11,7 +11,7 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import sessions_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import uses_bird
-from ansible_collections.podnet.calico.plugins.module_utils.planner.check import families, subnets
+from ansible_collections.podnet.calico.plugins.module_utils.planner.check import families, gateways, subnets
 from ansible_collections.podnet.calico.plugins.module_utils.planner.check_bgp import peer_findings
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_reach import unreachable
 from ansible_collections.podnet.calico.plugins.module_utils.planner.lint_resources import RULES_OF_RESOURCES
@@ -83,6 +83,7 @@ def _of_plan(
     addressed = [name for name, node in cluster.nodes.items() if node.ipv4_address or node.ipv6_address]
     yield from families(cluster, addressed)
     yield from subnets(cluster, bird, [*unknown, *(set(cluster.nodes) - set(addressed))])
+    yield from gateways(cluster)
     yield from peer_findings(cluster, bgps)
     for problem in orphan_problems(snapshot):
         (owner,) = problem.details["nodes"]

@@ -36,6 +36,7 @@ RULES = {
     "filter-missing": "error",
     "pool-without-address": "error",
     "direct-between-subnets": "error",
+    "node-is-pod-gateway": "error",
     "block-without-pool": "error",
     "filter-unused": "warning",
     "community-unused": "warning",

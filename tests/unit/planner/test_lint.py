@@ -133,6 +133,11 @@ CASES = [
         [direct(), *nodes(1), node("node2", "198.51.100.12/24")],
         [pool(encapsulation="IPIPCrossSubnet"), *nodes(1), node("node2", "198.51.100.12/24")],
     ),
+    (
+        "node-is-pod-gateway",
+        [*mesh(), node("node9", "169.254.1.1/16")],
+        [pool("six", "fd00::/64"), node("node9", "169.254.1.1/16", ipv6Address="fd01::9/64")],
+    ),
     ("block-without-pool", [*mesh(), OWNED], [*mesh(), pool("b", "10.245.0.0/16"), OWNED]),
     (
         "peer-with-pods",
