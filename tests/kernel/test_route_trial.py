@@ -91,24 +91,49 @@ def test_options_that_contradict(run_module: RunModule) -> None:
     assert "mutually exclusive: take_over|confirm" in said
 
 
+MODULE = """
+import sys
+from ansible.module_utils import basic
+from ansible_collections.podnet.calico.plugins.modules import calico_route
+basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.argv[1].encode(), "legacy"
+calico_route.main()
+"""
+SLOW = """
+import json, sys, time
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import route_trial, routes
+with route_trial.on_trial(0.2):
+    routes.ensure(json.loads(sys.argv[1]), state="present", exclusive=True, check_mode=False)
+    time.sleep(1)
+"""
+
+
+def started(host: Namespace, code: str, argument: str) -> subprocess.Popen[str]:
+    """Return a Python that runs on the host."""
+    return subprocess.Popen(
+        ["ip", "netns", "exec", host.name, sys.executable, "-c", code, argument],
+        env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_routes_are_back_when_the_proof_takes_too_long(
+    host: Namespace, run_module: RunModule, before: list[str]
+) -> None:
+    __, said = started(host, SLOW, json.dumps(NEW)).communicate()
+    assert "this took longer than 0 seconds. The routes that were there before are back" in said
+    assert routes(host) == before
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
 def test_the_routes_are_back_when_the_module_dies(
     host: Namespace, run_module: RunModule, before: list[str], number: signal.Signals
 ) -> None:
     """As with a connection that is cut, or a control machine that dies, among the pings."""
     options = {"routes": NEW, "exclusive": True, "confirm": confirm(LOST, wait=60)}
-    code = (
-        "import sys; from ansible.module_utils import basic; "
-        "basic._ANSIBLE_ARGS = sys.argv[1].encode(); basic._ANSIBLE_PROFILE = 'legacy'; "
-        "from ansible_collections.podnet.calico.plugins.modules import calico_route; calico_route.main()"
-    )
-    arguments = json.dumps({"ANSIBLE_MODULE_ARGS": options})
-    module = subprocess.Popen(
-        ["ip", "netns", "exec", host.name, sys.executable, "-c", code, arguments],
-        env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
-        stdout=subprocess.DEVNULL,
-    )
+    module = started(host, MODULE, json.dumps({"ANSIBLE_MODULE_ARGS": options}))
     wait_for(lambda: "10.244.3.0/26 " in routes(host), "the new routes")
     module.send_signal(number)
-    module.wait()
+    module.communicate()
     wait_for(lambda: routes(host) == before, "the old routes")
