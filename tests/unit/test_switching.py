@@ -44,7 +44,7 @@ VERDICTS: dict[str, tuple[Data, Data, list[str] | None]] = {
     "both": (UNREACHABLE, STUCK, ["node1: Failed to connect to the host", "node2: persist: disk full"]),
     "an earlier task failed": (NOT_REACHED, BROKEN, ["node2: Make a tunnel: no module vxlan"]),
     "the datastore did not answer": (UNASKED, UNASKED, ["node1: cannot enter node1", "node2: cannot enter node1"]),
-    "nothing was reached": (NOT_REACHED, NOT_REACHED, []),
+    "nothing was reached": (NOT_REACHED, NOT_REACHED, None),
     "skipped, as in check mode": ({"switch_move": {"skipped": True}}, WELL, None),
 }
 
