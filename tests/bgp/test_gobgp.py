@@ -126,7 +126,7 @@ def scene(site: Site) -> Scene:
     wrong = "".join(_neighbor(NODES["node1"][v], key="wrong") + _neighbor(NODES["node2"][v]) for v in (4, 6))
     picky = _router(site, "picky", PICKY, _global(65003, PICKY[4]) + wrong)
     nodes = {name: Node(site, name, lan=f"{address[4]}/24 {address[6]}/64") for name, address in NODES.items()}
-    nodes["node1"].host.batch(f"addr add {SECOND[4]}/24 dev eth0", f"addr add {SECOND[6]}/64 dev eth0")
+    nodes["node1"].host.batch(f"addr add {SECOND[4]}/24 dev eth0", f"addr add {SECOND[6]}/64 dev eth0 nodad")
     nodes["node1"].host.batch(*(f"route add {EDGE[v]} dev eth0 src {SECOND[v]}" for v in (4, 6)))
     plans = bgp_plans(*_documents())
     for name, node in nodes.items():
