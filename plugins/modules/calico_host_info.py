@@ -27,7 +27,7 @@ options:
         address of its network on the same device) is refused. By default another one of the device is taken instead.
     type: str
   ipv6_address:
-    description: The node's IPv6 address beside an IPv4 O(address), with or without prefix length.
+    description: The node's IPv6 address beside an IPv4 O(address), with or without prefix length; none if empty.
     type: str
   preferred:
     description: The address that is the node's if O(address) is not given and the host has it, such as C(ansible_host).

@@ -123,6 +123,7 @@ ADDRESSES = {
     "without length": ({"address": "192.0.2.11"}, "192.0.2.11/24"),
     "with length": ({"address": "192.0.2.11/24"}, "192.0.2.11/24"),
     "IPv6": ({"address": "2001:DB8::11"}, "2001:db8::11/64"),
+    "neither is given": ({"address": "", "ipv6_address": "", "peers": ["192.0.2.12"]}, "192.0.2.11/24"),
     "from IPv6 peers": ({"peers": ["2001:db8::12"]}, "2001:db8::11/64"),
 }
 

@@ -39,9 +39,9 @@ def observe(
 ) -> dict[str, t.Any]:
     """Return address (with prefix length), device, mtu (bytes) and the kernel's encapsulations of this host.
 
-    address: the node's address, with or without prefix length; None takes the preferred one, if the host has it, or
-    the source address towards the peers. ipv6_address: that of a node with both IP versions, in the answer with its
-    prefix length as well. The device is the one that carries the route to the first peer that is not on this host,
+    address: the node's address, with or without prefix length. Without one the preferred one is taken, if the host has
+    it, or the source address towards the peers. ipv6_address: that of a node with both IP versions, in the answer with
+    its prefix length as well. The device is the one that carries the route to the first peer that is not on this host,
     whatever its name; the MTU is the smallest of the devices that carry routes to peers. Raises InvalidInput for an
     address that is not here, or cannot be the node's.
     """
@@ -72,7 +72,7 @@ def observe(
 
 
 def _ipv6(rows: addresses.Rows, address: str | None) -> dict[str, str]:
-    if address is None:
+    if not address:
         return {}
     if ":" not in address:
         raise InvalidInput(f'calico_node_ipv6_address "{address}" is not an IPv6 address', remedy="Correct it")
