@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ansible_collections.podnet.calico.tests.tools import role_readmes
+
 ROOT = Path(__file__).resolve().parents[3]
 COLLECTIONS = ROOT / ".cache" / "collections"
 PROGRAM = Path(sys.executable).with_name("ansible-playbook")
@@ -37,7 +39,7 @@ PLANNED = {
 AT_NIGHT = [pytest.param(name, marks=pytest.mark.nightly) for name in ("audit", "change_bgp", "firewall", "verify")]
 PLAYBOOKS = ["deploy", "switch_encapsulation", *AT_NIGHT]
 # A variable with a wrong value for each role that has secrets.
-ROLES = {"audit": "audit_bfd", "bird": "bird_bfd", "cni": "cni_exclusive", "plan": "plan_standby"}
+ROLES = {"audit": "audit_fail_on", "bird": "bird_bfd", "cni": "cni_exclusive", "plan": "plan_standby"}
 
 pytestmark = [
     pytest.mark.skipif(not PROGRAM.exists(), reason="ansible-playbook is not installed beside this Python"),
@@ -88,8 +90,7 @@ def test_roles_show_no_secret_when_they_refuse_a_variable(tmp_path: Path, role: 
 
 def specification(role: str) -> dict[str, t.Any]:
     """Return the options of a role's main entry point."""
-    text = (ROOT / "roles" / role / "meta" / "argument_specs.yml").read_text()
-    return dict(yaml.safe_load(text)["argument_specs"]["main"].get("options", {}))
+    return dict(role_readmes.entry_points(ROOT / "roles" / role)["main"]["options"])
 
 
 def wrong(option: dict[str, t.Any]) -> t.Any:
@@ -106,7 +107,7 @@ def secret(option: dict[str, t.Any]) -> t.Any:
 @pytest.mark.nightly
 def test_no_role_shows_a_secret_whatever_variable_is_wrong(tmp_path: Path) -> None:
     """Each option of each role is given a wrong value once; all that are secret hold one meanwhile."""
-    roles = sorted(path.name for path in (ROOT / "roles").iterdir())
+    roles = sorted(path.parents[1].name for path in (ROOT / "roles").glob("*/meta/argument_specs.yml"))
     options = {role: specification(role) for role in roles}
     secrets = {
         name: secret(option) for found in options.values() for name, option in found.items() if option.get("no_log")
