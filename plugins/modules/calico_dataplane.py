@@ -110,8 +110,8 @@ surplus:
   elements: str
   sample: []
 pings:
-  description: The pings that confirm routes, as RV(podnet.calico.calico_ping#module:results); none without O(confirm).
-  returned: success
+  description: The pings that confirm routes, as RV(podnet.calico.calico_ping#module:results).
+  returned: with O(confirm), but not in check mode
   type: list
   elements: dict
   sample: []

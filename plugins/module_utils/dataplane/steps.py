@@ -55,12 +55,13 @@ class Joined(Outcome):
         totals = {
             action: sum(each["summary"][action] for each in results) for action in ("create", "replace", "delete")
         }
+        proven = {"pings": each["pings"] for each in results if "pings" in each}
         return {
+            **proven,
             "changed": any(each["changed"] for each in results),
             "changes": [change for part in self._parts for change in part.changes()],
             "summary": totals,
             "surplus": [name for each in results for name in each.get("surplus", [])],
-            "pings": [ping for each in results for ping in each.get("pings", [])],
             **({"diff": [_titled(part) for part in self._parts if part.result["changed"]]} if with_diff else {}),
         }
 
