@@ -55,9 +55,9 @@ class Joined(Outcome):
         totals = {
             action: sum(each["summary"][action] for each in results) for action in ("create", "replace", "delete")
         }
-        proven = {"pings": each["pings"] for each in results if "pings" in each}
+        proven = [each["pings"] for each in results if "pings" in each]
         return {
-            **proven,
+            **({"pings": proven[0]} if proven else {}),  # routes are one step, and only they are proven
             "changed": any(each["changed"] for each in results),
             "changes": [change for part in self._parts for change in part.changes()],
             "summary": totals,
