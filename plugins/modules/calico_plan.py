@@ -117,6 +117,17 @@ EXAMPLES = r"""
         kind: Node
         metadata: {name: node1}
         spec: {bgp: {ipv4Address: 192.0.2.11/24}}
+
+- name: Plan all nodes without sending each of them its whole plan
+  podnet.calico.calico_plan:
+    compact: true
+    hosts: "{{ calico_hosts_seen }}"
+  register: agreed
+  run_once: true
+
+- name: Have each node work out its own plan, and follow it
+  podnet.calico.calico_dataplane:
+    plan: "{{ agreed.plans[inventory_hostname] | combine({'table': agreed.table}) }}"
 """
 
 RETURN = r"""
@@ -124,7 +135,7 @@ plans:
   description:
     - Node name to plan. C(bird) says whether BIRD runs, C(secrets) names the passwords that its sessions need as
       secret/key, C(nft) says whether nft is needed, C(probe_pods) are endpoints for M(podnet.calico.calico_veth).
-    - With O(compact) that is all but for C(blocks), C(cni), and of C(transition) what is small.
+    - With O(compact) a plan has these, C(blocks), C(cni) and the small parts of C(transition), and nothing else.
   returned: success
   type: dict
   sample: {node1: {node: node1, bird: false, secrets: [], address: 192.0.2.11/24, tunnels: [], routes: []}}
