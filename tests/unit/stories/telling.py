@@ -43,14 +43,17 @@ class Step(t.NamedTuple):
     def text(self) -> str:
         """Return the step with all its channels, the empty ones too, as YAML."""
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in self._asdict().items()}
-        return yaml.dump(plain, Dumper=_Dumper, sort_keys=False, width=120)
+        return yaml.dump(plain, Dumper=_Dumper, sort_keys=False, width=120, explicit_start=True)
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes a value as often as it occurs, and texts of several lines as such."""
+    """Writes a value as often as it occurs, and lists indented, as ansible-lint wants them."""
 
     def ignore_aliases(self, data: t.Any) -> bool:
         return True
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
 
 
 def _environment() -> NativeEnvironment:
