@@ -86,7 +86,7 @@ class Playbook:
 
     def holds(self, name: str, *path: str, **variables: t.Any) -> bool:
         """Tell whether the conditions of a task hold."""
-        condition = self._named[name]
+        condition: t.Any = self._named[name]
         for key in path or ("when",):
             condition = condition[key]
         return bool(self._environment.compile_expression(condition, undefined_to_none=False)(**variables))
