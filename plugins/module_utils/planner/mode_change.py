@@ -68,6 +68,6 @@ def _bird_first(old: Cluster, new: Cluster, hosts: t.Mapping[str, Host]) -> bool
         raise InvalidInput(
             f"change the mode of pools: packets to {min(leaving)} shall not go by a router between subnets any more, "
             f"and those to {min(coming)} shall. BIRD can be prepared for one of them only",
-            remedy="ModeChange the mode of one pool after the other",
+            remedy="Change the mode of one pool after the other",
         )
     return not leaving
