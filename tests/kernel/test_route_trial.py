@@ -87,6 +87,15 @@ def test_routes_to_pods_are_left_alone(
     assert routes(host) == sorted([*before, "10.244.0.5 "])
 
 
+@pytest.mark.parametrize("wrong", [{"netns": "nowhere"}, {"netns": None}, {"device": "nowhere"}])
+def test_what_cannot_be_pinged_is_refused_before_a_change(
+    host: Namespace, run_module: RunModule, before: list[str], wrong: Result
+) -> None:
+    asked = {"routes": NEW, "exclusive": True, "confirm": {**confirm(WELL), **wrong}}
+    assert "there before" not in run_module("calico_route", asked)["msg"]
+    assert routes(host) == before
+
+
 def test_options_that_contradict(run_module: RunModule) -> None:
     said = run_module("calico_route", {"routes": NEW, "take_over": True, "confirm": confirm(WELL)})["msg"]
     assert "mutually exclusive: take_over|confirm" in said
