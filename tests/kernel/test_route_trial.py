@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import typing as t
 
 import pytest
@@ -86,6 +87,15 @@ def test_routes_to_pods_are_left_alone(
     assert routes(host) == sorted([*before, "10.244.0.5 "])
 
 
+@pytest.mark.parametrize("wrong", [{"netns": "nowhere"}, {"netns": None}, {"device": "nowhere"}])
+def test_what_cannot_be_pinged_is_refused_before_a_change(
+    host: Namespace, run_module: RunModule, before: list[str], wrong: Result
+) -> None:
+    asked = {"routes": NEW, "exclusive": True, "confirm": {**confirm(WELL), **wrong}}
+    assert "there before" not in run_module("calico_route", asked)["msg"]
+    assert routes(host) == before
+
+
 def test_options_that_contradict(run_module: RunModule) -> None:
     said = run_module("calico_route", {"routes": NEW, "take_over": True, "confirm": confirm(WELL)})["msg"]
     assert "mutually exclusive: take_over|confirm" in said
@@ -137,3 +147,62 @@ def test_the_routes_are_back_when_the_module_dies(
     module.send_signal(number)
     module.communicate()
     wait_for(lambda: routes(host) == before, "the old routes")
+
+
+HOLD = """
+import time
+from ansible_collections.podnet.calico.plugins.module_utils.kernel.lock import only_one
+with only_one():
+    print("held", flush=True)
+    time.sleep(2)
+"""
+IMPATIENT = """
+import json, sys, time
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import lock, route_trial, routes
+lock._PATIENCE = 0.5
+with route_trial.on_trial(60):
+    routes.ensure(json.loads(sys.argv[1]), state="present", exclusive=True, check_mode=False)
+    time.sleep(60)
+"""
+
+
+def test_the_routes_are_back_however_long_another_run_works_on_the_host(
+    host: Namespace, run_module: RunModule, before: list[str]
+) -> None:
+    module = started(host, IMPATIENT, json.dumps(NEW))
+    wait_for(lambda: "10.244.3.0/26 " in routes(host), "the new routes")
+    time.sleep(0.2)  # the module has given up its lock
+    environment = {**os.environ, "PYTHONPATH": str(COLLECTIONS)}
+    with subprocess.Popen([sys.executable, "-c", HOLD], env=environment, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "held\n"
+        module.kill()
+        module.communicate()
+    wait_for(lambda: routes(host) == before, "the old routes")
+
+
+ALONE = """
+import os, sys
+from ansible_collections.podnet.calico.plugins.module_utils.kernel import route_trial
+fork, forks = os.fork, []
+def refused():
+    forks.append(None)
+    if len(forks) > 1:
+        raise BlockingIOError
+    return fork()
+os.fork = refused
+with route_trial.on_trial(60):
+    print("changing")
+"""
+
+
+def test_without_a_process_that_puts_them_back_no_routes_are_tried(host: Namespace) -> None:
+    done = subprocess.run(
+        ["ip", "netns", "exec", host.name, sys.executable, "-c", ALONE],
+        env={**os.environ, "PYTHONPATH": str(COLLECTIONS)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "start the process that would put routes back" in done.stderr
+    assert "changing" not in done.stdout

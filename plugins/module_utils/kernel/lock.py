@@ -19,10 +19,11 @@ _PAUSE = 0.02
 
 
 @contextlib.contextmanager
-def only_one(check_mode: bool = False) -> t.Iterator[None]:
+def only_one(check_mode: bool = False, patience: float | None = None) -> t.Iterator[None]:
     """Wait until no other run changes this host, and keep others from it during the body; check mode only reads.
 
-    The kernel gives the lock up when a process ends, however it ends. Raises Conflict after two minutes.
+    patience: seconds after which Conflict is raised, two minutes by default. The kernel gives the lock up when a
+    process ends, however it ends.
     """
     if check_mode:
         yield
@@ -33,21 +34,21 @@ def only_one(check_mode: bool = False) -> t.Iterator[None]:
         yield
         return
     try:
-        _acquire(descriptor)
+        _acquire(descriptor, _PATIENCE if patience is None else patience)
         yield
     finally:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int) -> None:
-    end = time.monotonic() + _PATIENCE
+def _acquire(descriptor: int, patience: float) -> None:
+    end = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             if time.monotonic() > end:
                 raise Conflict(
-                    f"change this host's network: another run has held {PATH} for {_PATIENCE:.0f} seconds",
+                    f"change this host's network: another run has held {PATH} for {patience:.0f} seconds",
                     remedy="Wait until it has ended, and run again",
                 ) from error
             time.sleep(_PAUSE)

@@ -10,6 +10,7 @@ it dies, or takes too long, the pipe says so by its end, or by silence.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -82,13 +83,20 @@ def _start(before: t.Sequence[bytes], limit: float) -> _Keeper:
     child = os.fork()
     if not child:
         os.setsid()
-        if not os.fork():
-            os.close(telling)
-            _wait(listening, answering, limit, before)
-        os._exit(0)
-    os.waitpid(child, 0)
+        with contextlib.suppress(OSError):
+            if not os.fork():
+                os.close(telling)
+                _wait(listening, answering, limit, before)
+            os._exit(0)
+        os._exit(1)
+    __, status = os.waitpid(child, 0)
     os.close(listening)
     os.close(answering)
+    if status:
+        raise KernelError(
+            "start the process that would put routes back: the kernel refuses it. No route was changed",
+            remedy="See whether the host has memory, and room for processes (ulimit -u, pids.max of the cgroup)",
+        )
     return _Keeper(telling, hearing)
 
 
@@ -112,7 +120,7 @@ def _wait(listening: int, answering: int, limit: float, before: t.Sequence[bytes
 
 def _put_back(before: t.Sequence[bytes]) -> int:
     wanted = dict.fromkeys(before)
-    with only_one(), Netlink() as netlink:
+    with only_one(patience=math.inf), Netlink() as netlink:  # nobody else would put them back
 
         def look() -> Plan:
             return plan(without_pods(netlink, read(netlink), {}), wanted, Devices(), exclusive=True)

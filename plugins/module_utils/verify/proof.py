@@ -40,8 +40,11 @@ def confirmed(change: t.Callable[[], Outcome], targets: t.Sequence[Row], *, wait
     """Make a change of routes on trial, and keep it if all targets answer; its result gets the pings.
 
     targets, options: as ping_all takes them. wait: seconds that the network may take to carry the first packet. Raises
-    KernelError with what was lost, when the old routes are back.
+    KernelError with what was lost, when the old routes are back. Targets that cannot be pinged at all, as from a
+    namespace that does not exist, are refused before the change.
     """
+    nothing = [{**target, "count": 0, "wait": 0} for target in targets]
+    ping_all(nothing, count=0, interval=0, timeout=0, wait=0, **options)
     with on_trial(LIMIT + wait):
         outcome = change()
         rows = ping_all(targets, count=COUNT, interval=0.05, timeout=1, wait=wait, **options)

@@ -228,7 +228,7 @@ def test_hosts_come_as_they_were_seen() -> None:
 
 def test_pools_that_come_to_and_from_the_router_change_one_after_the_other() -> None:
     stored = cluster(pool("a", "10.1.0.0/16", "None"), pool("b", "10.2.0.0/16", "VXLAN"), extra=[ROUTER])
-    with pytest.raises(InvalidInput, match="BIRD can be prepared for one of them only"):
+    with pytest.raises(InvalidInput, match=r"for one of them only\. Change the mode of one pool"):
         Change(stored, [pool("a", "10.1.0.0/16", "VXLAN"), pool("b", "10.2.0.0/16", "None")])
     assert Change(stored, [pool("a", "10.1.0.0/16", "VXLAN")]).transitions["node1"].bird_first is False
 
