@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import typing as t
 
 import pytest
@@ -171,7 +170,6 @@ def test_the_routes_are_back_however_long_another_run_works_on_the_host(
 ) -> None:
     module = started(host, IMPATIENT, json.dumps(NEW))
     wait_for(lambda: "10.244.3.0/26 " in routes(host), "the new routes")
-    time.sleep(0.2)  # the module has given up its lock
     environment = {**os.environ, "PYTHONPATH": str(COLLECTIONS)}
     with subprocess.Popen([sys.executable, "-c", HOLD], env=environment, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout
