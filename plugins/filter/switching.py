@@ -61,7 +61,7 @@ def _place(variables: t.Mapping[str, t.Any]) -> str:
         return _UNKNOWN
     if not answer.get("failed"):
         return _MOVED
-    return _BACK if (answer.get("failure") or {}).get("restored") else _STUCK
+    return {"back": _BACK, "unchanged": _MOVED}.get((answer.get("failure") or {}).get("routes", ""), _STUCK)
 
 
 def _listed(names: t.Sequence[str]) -> str:

@@ -122,7 +122,8 @@ options:
     type: dict
     suboptions:
       targets:
-        description: The addresses to ping, as O(podnet.calico.calico_ping#module:targets).
+        description:
+          - The addresses to ping, as O(podnet.calico.calico_ping#module:targets). An empty list proves nothing.
         type: list
         elements: dict
         required: true

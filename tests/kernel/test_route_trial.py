@@ -58,7 +58,7 @@ def test_routes_that_carry_packets_stay(host: Namespace, run_module: RunModule, 
 def test_routes_that_lose_packets_go_back(host: Namespace, run_module: RunModule, before: list[str]) -> None:
     failed = run_module("calico_route", {"routes": NEW, "exclusive": True, "confirm": confirm(LOST)})
     assert "far (192.0.2.99): 100% lost. The routes that were there before are back" in failed["msg"]
-    assert failed["failure"]["restored"] is True
+    assert failed["failure"]["routes"] == "back"
     assert routes(host) == before
 
 
@@ -73,7 +73,7 @@ def test_packets_that_travel_otherwise_are_lost(host: Namespace, run_module: Run
 def test_nothing_to_put_back(host: Namespace, run_module: RunModule, before: list[str]) -> None:
     failed = run_module("calico_route", {"routes": OLD, "confirm": confirm(LOST)})
     assert "100% lost. No route was changed" in failed["msg"]
-    assert failed["failure"]["restored"] is False
+    assert failed["failure"]["routes"] == "unchanged"
 
 
 def test_routes_to_pods_are_left_alone(
@@ -92,6 +92,15 @@ def test_what_cannot_be_pinged_is_refused_before_a_change(
 ) -> None:
     asked = {"routes": NEW, "exclusive": True, "confirm": {**confirm(WELL), **wrong}}
     assert "there before" not in run_module("calico_route", asked)["msg"]
+    assert routes(host) == before
+
+
+@pytest.mark.parametrize("wait", [-1, 3601, "nan"])
+def test_a_wait_that_is_none_is_refused(
+    host: Namespace, run_module: RunModule, before: list[str], wait: float | str
+) -> None:
+    failed = run_module("calico_route", {"routes": NEW, "confirm": confirm(WELL, wait=wait)})
+    assert "is not between 0 and 3600 seconds" in failed["msg"]
     assert routes(host) == before
 
 

@@ -27,7 +27,7 @@ def ping(received: int = 4) -> Data:
 WELL: Data = {"switch_move": {"changed": True, "pings": [ping()]}}
 UNREACHABLE: Data = {"switch_move": {"unreachable": True, "msg": "Failed to connect to the host"}}
 GONE = "prove the new routes: node1: 100% lost"
-BACK: Data = {"switch_move": {"failed": True, "msg": GONE, "failure": {"restored": True}}}
+BACK: Data = {"switch_move": {"failed": True, "msg": GONE, "failure": {"routes": "back"}}}
 STUCK: Data = {"switch_move": {"failed": True, "msg": "persist: disk full", "failure": {"concern": "persist"}}}
 SILENT: Data = {"switch_move": {"failed": True}}
 PINGED: Data = {"switch_move": {"failed": True, "problems": ["node1: 25% lost", "node3: 25% lost"]}}
@@ -83,6 +83,10 @@ FAILURES: dict[str, tuple[dict[str, Data], str]] = {
     "one that moved and cannot tell its boot": (
         {"node1": state(False, STUCK)},
         "node1 could not be brought to one mode, see above",
+    ),
+    "one that had moved, and loses packets now": (
+        {"node1": state(False, {"switch_move": {"failed": True, "failure": {"routes": "unchanged"}}})},
+        "node1 in the new mode",
     ),
     "one that moved in an earlier batch, and was not asked again": (
         {"node1": state(True, WELL), "node2": state(False, UNREACHABLE)},

@@ -28,10 +28,11 @@ WELL = b"+"
 _UNTOUCHED, _FAILED, _BACK = 0, 1, 2  # what the process that waits has done
 
 _STATES = {
-    _UNTOUCHED: "No route was changed",
-    _BACK: "The routes that were there before are back",
+    _UNTOUCHED: ("unchanged", "No route was changed"),
+    _BACK: ("back", "The routes that were there before are back"),
+    _FAILED: ("left", "The routes that were there before could not be put back: run the play that made them again"),
 }
-_LEFT = "The routes that were there before could not be put back: run the play that made them again"
+"""How routes are in the end: for programs, as "routes" in the failure's details, and for people."""
 
 
 @contextlib.contextmanager
@@ -51,9 +52,10 @@ def on_trial(limit: float) -> t.Iterator[None]:
                 f"prove the new routes: this took longer than {limit:.0f} seconds", remedy="Find out what is slow there"
             )
     except PodnetError as error:
-        state = keeper.end()
-        said = {**error.details, "restored": state == _BACK}
-        raise KernelError(f"{error.message}. {_STATES.get(state, _LEFT)}", remedy=error.remedy, **said) from error
+        state, words = _STATES[keeper.end()]
+        raise KernelError(
+            f"{error.message}. {words}", remedy=error.remedy, **{**error.details, "routes": state}
+        ) from error
     finally:
         keeper.end()
 

@@ -113,13 +113,16 @@ def whole(given: t.Any, only: t.Container[str] | None = None) -> Plan:
 
 
 def _expanded(given: t.Mapping[str, t.Any]) -> Plan:
-    agreed, change = unpack(given["table"])
+    try:
+        agreed, change = unpack(given["table"])
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise _no_table(error) from error
     name = given.get("node")
-    if name not in agreed.hosts:
+    if not isinstance(name, str) or name not in agreed.hosts:
         raise InvalidInput(
             f'plan.node: the table has no host "{name}"', remedy="Give node and table of one result of calico_plan"
         )
-    plan = plan_of(agreed, t.cast("str", name)).as_dict()
+    plan = plan_of(agreed, name).as_dict()
     if change is not None:
         plan["transition"] = transition_of(change, plan["node"], agreed.hosts[plan["node"]]).as_dict()
     return {**given, **plan}
@@ -156,9 +159,11 @@ def _read(text: t.Any) -> dict[str, t.Any]:
     try:
         return t.cast("dict[str, t.Any]", json.loads(zlib.decompress(base64.b64decode(text, validate=True))))
     except (TypeError, ValueError, binascii.Error, zlib.error) as error:
-        raise InvalidInput(
-            f"plan.table is not a table of a cluster: {error}", remedy="Give it as calico_plan returned it"
-        ) from error
+        raise _no_table(error) from error
+
+
+def _no_table(error: Exception) -> InvalidInput:
+    return InvalidInput(f"plan.table is not a table of a cluster: {error}", remedy="Give it as calico_plan returned it")
 
 
 def _node(name: str, *texts: t.Any) -> Node:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.errors import KernelError
+from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_trial import on_trial
 from ansible_collections.podnet.calico.plugins.module_utils.verify.ping import ping_all
 
@@ -21,6 +21,8 @@ COUNT = 10
 
 LIMIT = 60.0
 """Seconds that a change and its proof may take, beyond those that the network may take to carry the first packet."""
+
+_LONGEST = 3600.0
 
 
 def objections(rows: t.Iterable[Row]) -> list[str]:
@@ -43,9 +45,12 @@ def confirmed(change: t.Callable[[], Outcome], targets: t.Sequence[Row], *, wait
     KernelError with what was lost, when the old routes are back. Targets that cannot be pinged at all, as from a
     namespace that does not exist, are refused before the change.
     """
+    if not 0 <= wait <= _LONGEST:
+        raise InvalidInput(f"confirm.wait {wait} is not between 0 and {_LONGEST:.0f} seconds", remedy="Correct it")
     nothing = [{**target, "count": 0, "wait": 0} for target in targets]
     ping_all(nothing, count=0, interval=0, timeout=0, wait=0, **options)
-    with on_trial(LIMIT + wait):
+    places = {target.get("netns") for target in targets}  # one after the other
+    with on_trial(LIMIT + wait * len(places)):
         outcome = change()
         rows = ping_all(targets, count=COUNT, interval=0.05, timeout=1, wait=wait, **options)
         found = objections(rows)

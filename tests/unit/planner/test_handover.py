@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import typing as t
+import zlib
 
 import pytest
 
@@ -135,6 +137,8 @@ def test_plays_decide_by_what_the_plan_has() -> None:
         ({"table": "eJwDAAAAAAE="}, "plan.table is not a table of a cluster"),
         ({"table": "no base64"}, "plan.table is not a table of a cluster"),
         ({"table": None}, "plan.table is not a table of a cluster"),
+        ({"table": base64.b64encode(zlib.compress(b"{}")).decode()}, "plan.table is not a table of a cluster: 'pools'"),
+        ({"node": ["node1"]}, "plan.node: the table has no host"),
         ({"node": "node9"}, 'plan.node: the table has no host "node9"'),
     ],
 )

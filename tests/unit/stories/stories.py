@@ -166,7 +166,7 @@ def move(targets: t.Sequence[Row], gone: t.Any) -> Row:
     problems = objections(rows)
     if not problems:
         return {"changed": True, "pings": rows}
-    return {"failed": True, "msg": f"prove the new routes: {'; '.join(problems)}", "failure": {"restored": True}}
+    return {"failed": True, "msg": f"prove the new routes: {'; '.join(problems)}", "failure": {"routes": "back"}}
 
 
 def judged(block: str, hostvars: Data) -> tuple[Data, list[str]]:
