@@ -18,6 +18,8 @@ from ansible_collections.podnet.calico.plugins.module_utils.errors import Invali
 from ansible_collections.podnet.calico.plugins.module_utils.planner.agreement import Agreement, Wish, agree
 from ansible_collections.podnet.calico.plugins.module_utils.planner.handover import whole as expand
 from ansible_collections.podnet.calico.plugins.module_utils.planner.transition import staged
+from ansible_collections.podnet.calico.tests.tools.seeds import seed
+from ansible_collections.podnet.calico.tests.unit.planner import random_clusters
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     NOW,
     THREE_NODES,
@@ -152,3 +154,18 @@ def test_what_is_no_compact_plan_is_refused(changed: Plan, said: str) -> None:
 def test_a_whole_plan_stays_as_it_is() -> None:
     whole = agreed({}, wish([pool()])).whole()["plans"]["node1"]
     assert expand(whole) == whole
+
+
+@pytest.mark.parametrize("number", [20, pytest.param(500, marks=pytest.mark.nightly)])
+def test_nodes_of_any_cluster_work_out_their_plans(number: int) -> None:
+    choose, planned = random_clusters.Random(seed()), 0
+    while planned < number:
+        try:
+            made = agreed(*random_clusters.wish(choose))
+        except InvalidInput:
+            continue
+        planned += 1
+        for name, whole in json.loads(json.dumps(made.whole()["plans"])).items():
+            given = compact(made, name)
+            assert json.loads(json.dumps(without_table(expand(given)))) == whole
+            assert given["bird"] == (whole["bgp"] is not None)
