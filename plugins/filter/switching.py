@@ -46,7 +46,9 @@ def switch_failure(verdict: t.Mapping[str, t.Any], hostvars: HostVars, hosts: t.
     )
 
 
-_BACK, _MOVED, _STAYED = "went back to the old mode", "in the new mode", "did not move"
+_BACK = "went back to the old mode"
+_MOVED = "in the new mode"
+_STAYED = "did not move"
 _UNKNOWN = "cannot be asked; each goes back by itself unless it reaches all others by the new path"
 _STUCK = "could not be brought to one mode, see above"
 _PLACES = (_BACK, _UNKNOWN, _STUCK, _MOVED, _STAYED)
