@@ -41,14 +41,16 @@ def pool(mode: str = "VXLAN", name: str = "main", cidr: str = "10.244.0.0/16", *
     return {"name": name, "cidr": cidr, "encapsulation": mode, **more}
 
 
-def inventory(*pools: Row, names: t.Sequence[str] = NAMES, own: t.Mapping[str, Row] = {}, **shared: t.Any) -> Data:
+def inventory(
+    *pools: Row, names: t.Sequence[str] = NAMES, own: t.Mapping[str, Row] | None = None, **shared: t.Any
+) -> Data:
     """Return variables of hosts of one subnet that have been looked at. own: further ones, by host."""
     found: Data = {}
     for name in names:
         address = f"192.0.2.{10 + int(name[4:])}"
         seen = {"address": f"{address}/24", "device": "eth0", "mtu": 1500, "encapsulations": ["ipip", "vxlan"]}
         looked = {"ansible_host": address, "calico_ip_pools": list(pools), "plan_host": {"host": seen}}
-        found[name] = {**looked, **shared, **own.get(name, {})}
+        found[name] = {**looked, **shared, **(own or {}).get(name, {})}
     return found
 
 
