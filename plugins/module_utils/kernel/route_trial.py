@@ -61,7 +61,7 @@ def on_trial(limit: float) -> t.Iterator[None]:
 
 
 class _Keeper:
-    """The caller's ends of two pipes to the process that waits: what it is told, and how it has ended."""
+    """The caller's ends of two pipes to the process that waits: one for the verdict, one for its answer."""
 
     def __init__(self, telling: int, hearing: int) -> None:
         self._telling = telling

@@ -15,11 +15,9 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore import con
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam
 from ansible_collections.podnet.calico.plugins.module_utils.planner.brief import briefs
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import ready
-from ansible_collections.podnet.calico.plugins.module_utils.planner.handover import pack
+from ansible_collections.podnet.calico.plugins.module_utils.planner.handover import made, pack
 from ansible_collections.podnet.calico.plugins.module_utils.planner.mode_change import change_of
-from ansible_collections.podnet.calico.plugins.module_utils.planner.transition import transition_of
 
 if t.TYPE_CHECKING:  # pragma: no cover
     from ansible_collections.podnet.calico.plugins.module_utils.changes import Change
@@ -59,11 +57,7 @@ class Agreement(t.NamedTuple):
     def whole(self) -> dict[str, t.Any]:
         """Return the plans of the nodes, by name."""
         found = briefs(self.ready, self.change)
-        for name, host in self.ready.hosts.items():
-            found[name].update(plan_of(self.ready, name).as_dict())
-            if self.change is not None:
-                found[name]["transition"] = transition_of(self.change, name, host).as_dict()
-        return {"plans": found}
+        return {"plans": {name: {**brief, **made(self.ready, self.change, name)} for name, brief in found.items()}}
 
 
 def agree(before: Snapshot, wish: Wish, *, now: int) -> Agreement:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import cni_of, probe_namespace
+from ansible_collections.podnet.calico.plugins.module_utils.planner.build import cni_of, nat_of, probe_namespace
 from ansible_collections.podnet.calico.plugins.module_utils.planner.mtu import pod_mtu
 from ansible_collections.podnet.calico.plugins.module_utils.planner.transition import changes, common_mtu
 
@@ -26,9 +26,8 @@ def briefs(agreed: Ready, change: ModeChange | None = None) -> dict[str, Brief]:
     masqueraded or judged. blocks, cni: as in the plan. probe_pods: endpoints for calico_veth. transition: of a change
     of modes what is the same before and after a node has moved.
     """
-    cluster = agreed.cluster
-    masquerades = any(pool.nat_outgoing and "LoadBalancer" not in pool.allowed_uses for pool in cluster.pools)
-    return {name: _brief(agreed, change, name, agreed.guard or masquerades) for name in agreed.hosts}
+    nft = agreed.guard or bool(nat_of(agreed.cluster).masquerade)
+    return {name: _brief(agreed, change, name, nft) for name in agreed.hosts}
 
 
 def _brief(agreed: Ready, change: ModeChange | None, name: str, nft: bool) -> Brief:

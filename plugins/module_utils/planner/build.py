@@ -73,7 +73,6 @@ def plan(
     """
     this = cluster.nodes[node]
     tunnels = tuple(tunnel for tunnel in (_ipip(cluster, this, host), *_vxlans(cluster, this, host)) if tunnel)
-    workload = [pool for pool in cluster.pools if "LoadBalancer" not in pool.allowed_uses]
     own = cluster.owned(node)
     return NodePlan(
         node=node,
@@ -83,10 +82,7 @@ def plan(
         tunnels=tunnels,
         routes=_routes(cluster, this, host, bird),
         bgp=bgp,
-        nat=Nat(
-            masquerade=tuple(str(pool.cidr) for pool in workload if pool.nat_outgoing),
-            pools=tuple(str(pool.cidr) for pool in workload),
-        ),
+        nat=nat_of(cluster),
         cni=cni_of(cluster, own, this, pod_mtu(cluster, host)),
         probes=tuple(_probes(cluster, this)),
         requirements=_requirements(cluster, this, host, bird, bgp),
@@ -134,6 +130,15 @@ def _probes(cluster: Cluster, node: Node) -> t.Iterator[Probe]:
             if other.name != node.name and pool == name
         )
         yield Probe(probe_namespace(name), (str(address),), targets)
+
+
+def nat_of(cluster: Cluster) -> Nat:
+    """Return whose packets are masqueraded, and to where they are not."""
+    workload = [pool for pool in cluster.pools if "LoadBalancer" not in pool.allowed_uses]
+    return Nat(
+        masquerade=tuple(str(pool.cidr) for pool in workload if pool.nat_outgoing),
+        pools=tuple(str(pool.cidr) for pool in workload),
+    )
 
 
 def probe_namespace(pool: str) -> str:

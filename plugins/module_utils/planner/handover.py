@@ -12,7 +12,6 @@ pass on unread.
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import ipaddress
 import json
@@ -115,22 +114,29 @@ def whole(given: t.Any, only: t.Container[str] | None = None) -> Plan:
 def _expanded(given: t.Mapping[str, t.Any]) -> Plan:
     try:
         agreed, change = unpack(given["table"])
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise _no_table(error) from error
+    except (LookupError, TypeError, AttributeError, ValueError, zlib.error) as error:
+        raise InvalidInput(
+            f"plan.table is not a table of a cluster: {error}", remedy="Give it as calico_plan returned it"
+        ) from error
     name = given.get("node")
     if not isinstance(name, str) or name not in agreed.hosts:
         raise InvalidInput(
             f'plan.node: the table has no host "{name}"', remedy="Give node and table of one result of calico_plan"
         )
+    return {**given, **made(agreed, change, name)}
+
+
+def made(agreed: Ready, change: ModeChange | None, name: str) -> Plan:
+    """Return the plan (data) of one node, with how it makes a change of modes if there is one."""
     plan = plan_of(agreed, name).as_dict()
-    if change is not None:
-        plan["transition"] = transition_of(change, plan["node"], agreed.hosts[plan["node"]]).as_dict()
-    return {**given, **plan}
+    if change is None:
+        return plan
+    return {**plan, "transition": transition_of(change, name, agreed.hosts[name]).as_dict()}
 
 
 def unpack(text: t.Any) -> tuple[Ready, ModeChange | None]:
     """Return what pack was given; bgps, which only checks need, is empty."""
-    table = _read(text)
+    table = json.loads(zlib.decompress(base64.b64decode(text, validate=True)))
     pools = tuple(map(IPPool.from_document, table["pools"]))
     found = list(map(BGPConfiguration.from_document, table["configurations"]))
     cluster = Cluster(
@@ -153,17 +159,6 @@ def unpack(text: t.Any) -> tuple[Ready, ModeChange | None]:
     if table["bird_first"] is None:
         return agreed, None
     return agreed, ModeChange(_with_pools(cluster, table["old_pools"]), cluster, agreed.bird, table["bird_first"])
-
-
-def _read(text: t.Any) -> dict[str, t.Any]:
-    try:
-        return t.cast("dict[str, t.Any]", json.loads(zlib.decompress(base64.b64decode(text, validate=True))))
-    except (TypeError, ValueError, binascii.Error, zlib.error) as error:
-        raise _no_table(error) from error
-
-
-def _no_table(error: Exception) -> InvalidInput:
-    return InvalidInput(f"plan.table is not a table of a cluster: {error}", remedy="Give it as calico_plan returned it")
 
 
 def _node(name: str, *texts: t.Any) -> Node:

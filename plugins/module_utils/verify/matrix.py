@@ -21,12 +21,8 @@ def join(rows: t.Mapping[str, t.Sequence[Pair]]) -> dict[str, t.Any]:
     nothing: why there are no pairs, empty where there are some. That is well for one node alone, and not for several.
     """
     pairs = [{"source": source, **pair} for source in sorted(rows) for pair in rows[source]]
-    failed = [pair for pair in pairs if not pair["received"] or pair["loss"] > 0]
-    unexpected = [
-        pair
-        for pair in pairs
-        if pair["received"] and pair["encapsulation"] and pair["encapsulation"] != pair["expected"]
-    ]
+    failed = [pair for pair in pairs if is_lost(pair)]
+    unexpected = [pair for pair in pairs if is_unexpected(pair)]
     nothing = "" if pairs else _nothing(sorted(rows, key=natural))
     return {
         "pairs": pairs,
@@ -38,6 +34,16 @@ def join(rows: t.Mapping[str, t.Sequence[Pair]]) -> dict[str, t.Any]:
         "ok": (bool(pairs) or len(rows) == 1) and not failed and not unexpected,
         "table": nothing or table(pairs),
     }
+
+
+def is_lost(row: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether a target lost packets; row: a result of calico_ping."""
+    return not row["received"] or row["loss"] > 0
+
+
+def is_unexpected(row: t.Mapping[str, t.Any]) -> bool:
+    """Tell whether packets that arrived were seen on the wire otherwise than expected."""
+    return bool(row["received"] and row["encapsulation"] and row["encapsulation"] != row["expected"])
 
 
 def _nothing(nodes: t.Sequence[str]) -> str:

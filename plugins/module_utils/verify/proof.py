@@ -9,6 +9,7 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput, KernelError
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_trial import on_trial
+from ansible_collections.podnet.calico.plugins.module_utils.verify.matrix import is_lost, is_unexpected
 from ansible_collections.podnet.calico.plugins.module_utils.verify.ping import ping_all
 
 if t.TYPE_CHECKING:  # pragma: no cover
@@ -31,9 +32,9 @@ def objections(rows: t.Iterable[Row]) -> list[str]:
     for row in rows:
         pool = f", pool {row['pool']}" if row.get("pool") else ""
         target = f"{row['target']} ({row['address']}{pool})"
-        if not row["received"] or row["loss"] > 0:
+        if is_lost(row):
             found.append(f"{target}: {row['loss']:.0%} lost")
-        elif row["encapsulation"] and row.get("expected") and row["encapsulation"] != row["expected"]:
+        elif row.get("expected") and is_unexpected(row):
             found.append(f"{target}: travelled as {row['encapsulation']}, expected was {row['expected']}")
     return found
 
