@@ -10,7 +10,7 @@ import typing as t
 from ansible_collections.podnet.calico.plugins.module_utils.bird import daemon
 from ansible_collections.podnet.calico.plugins.module_utils.bird.render import render
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
-from ansible_collections.podnet.calico.plugins.module_utils.planner import bgp, checked
+from ansible_collections.podnet.calico.plugins.module_utils.planner import bgp, build, checked
 from ansible_collections.podnet.calico.plugins.module_utils.planner import snapshot as snapshots
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 
@@ -32,7 +32,8 @@ def plans(snapshot: Stored, nodes: t.Mapping[str, str], *, standby: bool = False
     """
     host = {"device": "eth0", "mtu": 1500, "encapsulations": ["ipip", "vxlan"]}
     hosts = {name: {"address": address, **host} for name, address in nodes.items()}
-    return checked.plan_all(snapshot, hosts, bgp="enabled", standby=standby)
+    agreed = checked.ready(snapshot, hosts, bgp="enabled", standby=standby)
+    return {name: build.plan_of(agreed, name).as_dict() for name in agreed.hosts}
 
 
 def configurations(documents: t.Iterable[Document], nodes: t.Mapping[str, str]) -> dict[str, str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import subprocess
 import typing as t
 
-from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 from ansible_collections.podnet.calico.tests.bgp.site import Site
 from ansible_collections.podnet.calico.tests.kernel.net import Result
@@ -19,6 +18,7 @@ from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     Document,
     document,
     node,
+    plan_all,
     pool,
     snapshot,
 )

@@ -15,9 +15,8 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.kernel import guard
-from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.tests.kernel.net import Namespace, Result, with_pyroute2
-from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, plans, pool, seen
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, plan_all, plans, pool, seen
 
 RunModule = t.Callable[..., Result]
 NODES = {"node1": "192.0.2.11/24", "node2": "192.0.2.12/24", "node3": "192.0.2.13/24"}

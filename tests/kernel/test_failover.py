@@ -10,9 +10,8 @@ import typing as t
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.persist import restore
-from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.tests.kernel.net import Modules, Namespace, Result, with_pyroute2
-from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, pool
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, plan_all, pool
 
 NewNamespace = t.Callable[[str], Namespace]
 NODES = {"node1": "203.0.113.1/32", "node2": "203.0.113.2/32"}

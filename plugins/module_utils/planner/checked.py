@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.planner.bgp import outlines_of
-from ansible_collections.podnet.calico.plugins.module_utils.planner.build import Ready, plan_of, uses_bird
+from ansible_collections.podnet.calico.plugins.module_utils.planner.build import Ready, uses_bird
 from ansible_collections.podnet.calico.plugins.module_utils.planner.check import refuse_unusable
 from ansible_collections.podnet.calico.plugins.module_utils.planner.check_bgp import cut_off, session_problems
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Host
@@ -45,11 +45,3 @@ def ready(
     )
     refuse_unusable(cluster, seen, bird, problems)
     return Ready(cluster, seen, bird, daemons, standby, guard)
-
-
-def plan_all(
-    snapshot: Snapshot, hosts: t.Mapping[str, t.Mapping[str, t.Any]], bgp: str, **options: t.Any
-) -> dict[str, t.Any]:
-    """Return the plans of all hosts as data, by node name; raises InvalidInput. The options are those of ready."""
-    agreed = ready(snapshot, hosts, bgp, **options)
-    return {name: plan_of(agreed, name).as_dict() for name in agreed.hosts}

@@ -10,7 +10,8 @@ import typing as t
 
 from ansible_collections.podnet.calico.plugins.module_utils.calico import ENCAPSULATIONS
 from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply import put
-from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
+from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_of
+from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import ready
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 
 Document = t.Dict[str, t.Any]
@@ -52,6 +53,12 @@ def seen(nodes: t.Mapping[str, str] = THREE_NODES, mtu: int = 1500, **changed: t
     """Return what calico_host_info would have seen on the nodes."""
     host = {"device": "eth0", "mtu": mtu, "encapsulations": ["ipip", "vxlan"], **changed}
     return {name: {"address": address, **host} for name, address in nodes.items()}
+
+
+def plan_all(stored: Snapshot, hosts: t.Mapping[str, t.Any], bgp: str, **options: t.Any) -> dict[str, t.Any]:
+    """Return the plans of all hosts as data, by node name. The options are those of checked.ready."""
+    agreed = ready(stored, hosts, bgp, **options)
+    return {name: plan_of(agreed, name).as_dict() for name in agreed.hosts}
 
 
 def plans(stored: Snapshot, nodes: t.Mapping[str, str] = THREE_NODES, bgp: str = "auto", mtu: int = 1500) -> t.Any:

@@ -15,7 +15,6 @@ from ansible_collections.podnet.calico.plugins.module_utils.datastore.apply impo
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices import Devices
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse as parse_routes
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import own_route
-from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import REFUSAL_METRIC, STANDBY_METRIC
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
@@ -24,6 +23,7 @@ from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     cluster,
     document,
     node,
+    plan_all,
     plans,
     pool,
     seen,

@@ -10,7 +10,6 @@ import typing as t
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     NOW,
@@ -20,6 +19,7 @@ from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     cluster,
     document,
     node,
+    plan_all,
     pool,
     seen,
     snapshot,

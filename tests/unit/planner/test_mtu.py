@@ -11,8 +11,7 @@ import typing as t
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
-from ansible_collections.podnet.calico.tests.unit.planner.clusters import Document, cluster, pool, seen
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import Document, cluster, plan_all, pool, seen
 
 NODES: t.Mapping[str, str] = types.MappingProxyType({"node1": "192.0.2.11/24", "node2": "192.0.2.12/24"})
 BOTH = [pool("four", "10.1.0.0/16", "IPIP"), pool("other", "10.2.0.0/16", "VXLAN")]

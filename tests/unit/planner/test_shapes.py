@@ -12,10 +12,9 @@ import typing as t
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.errors import InvalidInput
-from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.planner.node_plan import Bgp, Host, NodePlan
 from ansible_collections.podnet.calico.plugins.module_utils.planner.shapes import checked_passwords, complete
-from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, document, pool, seen
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, document, plan_all, pool, seen
 
 Data = t.Dict[str, t.Any]
 ROUTER = document(

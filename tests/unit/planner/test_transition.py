@@ -17,7 +17,7 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices impor
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse as parse_routes
 from ansible_collections.podnet.calico.plugins.module_utils.planner import ipam_records as records
 from ansible_collections.podnet.calico.plugins.module_utils.planner.build import plan_of
-from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all, ready
+from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import ready
 from ansible_collections.podnet.calico.plugins.module_utils.planner.ipam import claim, only_claims
 from ansible_collections.podnet.calico.plugins.module_utils.planner.mode_change import change_of
 from ansible_collections.podnet.calico.plugins.module_utils.planner.transition import staged, transition_of
@@ -29,6 +29,7 @@ from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     cluster,
     document,
     node,
+    plan_all,
     pool,
     seen,
     snapshot,

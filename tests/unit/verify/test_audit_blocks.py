@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.podnet.calico.plugins.module_utils.cni import conflist
-from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit_blocks import of_ranges
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit_files import of_networks
-from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, pool, seen
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import cluster, plan_all, pool, seen
 
 NODES = {"node1": "192.0.2.11/24", "node2": "192.0.2.12/24", "node3": "192.0.2.13/24"}
 OWN, SECOND, GONE = "10.244.166.128/26", "10.244.104.0/26", "10.244.9.0/26"

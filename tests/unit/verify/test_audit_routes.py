@@ -14,12 +14,12 @@ from ansible_collections.podnet.calico.plugins.module_utils.kernel.devices impor
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_entries import parse
 from ansible_collections.podnet.calico.plugins.module_utils.kernel.route_wire import Route, decode
 from ansible_collections.podnet.calico.plugins.module_utils.marks import BIRD_PROTOCOL, ROUTE_PROTOCOL
-from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.verify.audit_routes import Scene, of_bird, of_others
 from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
     THREE_NODES,
     cluster,
     document,
+    plan_all,
     plans,
     pool,
     seen,

@@ -9,10 +9,16 @@ import typing as t
 
 import pytest
 
-from ansible_collections.podnet.calico.plugins.module_utils.planner.checked import plan_all
 from ansible_collections.podnet.calico.plugins.module_utils.verify import host_pings
 from ansible_collections.podnet.calico.plugins.module_utils.verify.planned_pings import targets_of
-from ansible_collections.podnet.calico.tests.unit.planner.clusters import THREE_NODES, cluster, plans, pool, seen
+from ansible_collections.podnet.calico.tests.unit.planner.clusters import (
+    THREE_NODES,
+    cluster,
+    plan_all,
+    plans,
+    pool,
+    seen,
+)
 
 # By encapsulation and masquerading: the hosts to which packets of node1's pods get; node3 is in another subnet.
 HOSTS = {
